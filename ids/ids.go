@@ -1,0 +1,136 @@
+// Package ids holds the typed identifiers: one Go type per entity, so that a team's id where a user's belongs does not
+// compile. In the database every id is a uuid (UUIDv7); on the wire it is written `<type>-<uuid>` and also read as
+// `<type>_<base62>` or as a bare canonical UUID.
+package ids
+
+import (
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/gofrs/uuid/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// One marker per entity; its prefix method is the type's name on the wire.
+type (
+	tenant  struct{}
+	account struct{}
+	user    struct{}
+	item    struct{}
+	session struct{}
+	token   struct{}
+	audit   struct{}
+)
+
+func (tenant) prefix() string  { return "tenant" }
+func (account) prefix() string { return "account" }
+func (user) prefix() string    { return "user" }
+func (item) prefix() string    { return "item" }
+func (session) prefix() string { return "session" }
+func (token) prefix() string   { return "token" }
+func (audit) prefix() string   { return "audit" }
+
+// The identifiers. A new entity adds a marker above and a name here.
+type (
+	TenantID  = ID[tenant]
+	AccountID = ID[account]
+	UserID    = ID[user]
+	ItemID    = ID[item]
+	SessionID = ID[session]
+	TokenID   = ID[token]
+	AuditID   = ID[audit]
+)
+
+type entity interface{ prefix() string }
+
+// ID is the identifier of one kind of entity. The zero ID identifies nothing.
+type ID[E entity] [16]byte
+
+// ErrFormat is what parsing returns for text that is no identifier at all.
+var ErrFormat = errors.New("not an identifier")
+
+// New makes an identifier, a UUIDv7: later ones sort after earlier ones.
+func New[I ~[16]byte]() I { return I(uuid.Must(uuid.NewV7())) }
+
+// Prefix is the entity's name on the wire, such as "item".
+func (ID[E]) Prefix() string {
+	var e E
+	return e.prefix()
+}
+
+// IsZero says that the id identifies nothing.
+func (id ID[E]) IsZero() bool { return id == ID[E]{} }
+
+// UUID is the bare canonical form, as psql shows it.
+func (id ID[E]) UUID() string { return uuid.UUID(id).String() }
+
+// String is the standard form, `<type>-<uuid>`.
+func (id ID[E]) String() string {
+	text, _ := id.AppendText(nil)
+	return string(text)
+}
+
+// Short is the short form, `<type>_<base62>`.
+func (id ID[E]) Short() string { return id.Prefix() + "_" + encodeBase62(id) }
+
+// Parse reads any of the three forms. The error says which type was expected, and never repeats the input.
+func (id *ID[E]) Parse(text string) error {
+	prefix := id.Prefix()
+	if rest, ok := strings.CutPrefix(text, prefix+"_"); ok {
+		bytes, ok := decodeBase62(rest)
+		if !ok {
+			return fmt.Errorf("%w: after %s_ come up to 22 characters of base 62", ErrFormat, prefix)
+		}
+		*id = bytes
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(text, prefix+"-"); ok {
+		text = rest
+	}
+	bytes, err := uuid.FromString(text)
+	if err != nil || bytes.String() != text { // gofrs also reads braces, urn: and upper case, which are not canonical
+		return fmt.Errorf("%w: write %s-<uuid>, for instance %s-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f", ErrFormat, prefix, prefix)
+	}
+	*id = ID[E](bytes)
+	return nil
+}
+
+// AppendText appends the standard form (encoding.TextAppender); it never fails.
+func (id ID[E]) AppendText(b []byte) ([]byte, error) {
+	const hex = "0123456789abcdef"
+	b = append(b, id.Prefix()...)
+	for i, c := range id {
+		switch i {
+		case 0, 4, 6, 8, 10:
+			b = append(b, '-')
+		}
+		b = append(b, hex[c>>4], hex[c&15])
+	}
+	return b, nil
+}
+
+// MarshalText is the standard form; it never fails.
+func (id ID[E]) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+
+// UnmarshalText is Parse.
+func (id *ID[E]) UnmarshalText(text []byte) error { return id.Parse(string(text)) }
+
+// UUIDValue and ScanUUID are how pgx writes and reads a uuid column.
+func (id ID[E]) UUIDValue() (pgtype.UUID, error) {
+	return pgtype.UUID{Bytes: id, Valid: true}, nil
+}
+
+// ScanUUID refuses NULL: a nullable column is a pointer to an ID.
+func (id *ID[E]) ScanUUID(v pgtype.UUID) error {
+	if !v.Valid {
+		return fmt.Errorf("a NULL where %s id was expected", reflect.TypeFor[E]().Name())
+	}
+	*id = v.Bytes
+	return nil
+}
+
+// Value is the bare UUID, for database/sql.
+func (id ID[E]) Value() (driver.Value, error) { return id.UUID(), nil }
