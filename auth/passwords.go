@@ -1,0 +1,179 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/alexedwards/argon2id"
+)
+
+// The lengths of a new password, in characters.
+const (
+	minPassword = 8
+	maxPassword = 255
+)
+
+// minLocalPart is the length in characters from which the local part of an e-mail address may not occur in the password:
+// shorter ones, such as "me" or "bob", occur in good passwords by chance.
+const minLocalPart = 4
+
+// maxWait is how long a caller queues for its turn to hash: longer, and the person has reloaded the page, so that the
+// work would be for nobody.
+const maxWait = 2 * time.Second
+
+// current is what a new hash costs: OWASP's second choice, about 20 ms and 19 MiB (memory is in KiB).
+var current = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// Stored parameters outside of these belong to a corrupt row. The upper ones keep such a row from taking the memory or
+// the cores; the lower ones matter as much, since an empty key equals the key of every password.
+var (
+	least = argon2id.Params{Memory: 8, Iterations: 1, Parallelism: 1, SaltLength: 8, KeyLength: 16}
+	most  = argon2id.Params{Memory: 64 * 1024, Iterations: 8, Parallelism: 4, SaltLength: 64, KeyLength: 64}
+)
+
+// ErrBusy says that too many callers are hashing passwords: try again later.
+var ErrBusy = errors.New("too many passwords are being checked")
+
+// Passwords hashes and checks passwords, a bounded number at a time: every hash takes 19 MiB and a core.
+type Passwords struct {
+	gate  gate
+	dummy string
+}
+
+// NewPasswords allows parallel hashes at once, best about the number of cores, while queue more callers wait.
+func NewPasswords(parallel, queue int) *Passwords {
+	return &Passwords{newGate(parallel, queue), dummyHash()}
+}
+
+// Hash returns the hash to store. It returns ErrBusy when the queue is full or its turn does not come in time.
+func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
+	leave, err := p.gate.enter(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer leave()
+	return argon2id.CreateHash(password, &current)
+}
+
+// Verify says whether the password is the one that was hashed, and whether the hash is stale: made with other parameters
+// than today's, so that the caller hashes again. It returns ErrBusy as Hash does.
+//
+// The empty hash stands for an account that does not exist or has no password: as much work, always false.
+func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, stale bool, err error) {
+	exists := hash != ""
+	if !exists {
+		hash = p.dummy
+	}
+	params, _, _, err := argon2id.DecodeHash(hash)
+	if err != nil {
+		return false, false, fmt.Errorf("a stored password hash: %w", err)
+	}
+	if !between(least, *params, most) {
+		return false, false, errors.New("a stored password hash: its parameters are out of range")
+	}
+	leave, err := p.gate.enter(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	defer leave()
+	ok, err = argon2id.ComparePasswordAndHash(password, hash)
+	ok = ok && exists
+	return ok, ok && *params != current, err
+}
+
+func between(least, p, most argon2id.Params) bool {
+	return least.Memory <= p.Memory && p.Memory <= most.Memory &&
+		least.Iterations <= p.Iterations && p.Iterations <= most.Iterations &&
+		least.Parallelism <= p.Parallelism && p.Parallelism <= most.Parallelism &&
+		least.SaltLength <= p.SaltLength && p.SaltLength <= most.SaltLength &&
+		least.KeyLength <= p.KeyLength && p.KeyLength <= most.KeyLength
+}
+
+// dummyHash is a hash under the current parameters whose key is random: no password is known to have it.
+func dummyHash() string {
+	random := func(n uint32) string {
+		b := make([]byte, n)
+		rand.Read(b) // never fails
+		return base64.RawStdEncoding.EncodeToString(b)
+	}
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", current.Memory, current.Iterations, current.Parallelism,
+		random(current.SaltLength), random(current.KeyLength))
+}
+
+// A gate lets a bounded number of callers in, and a bounded number wait, in the order in which they came.
+type gate struct{ present, inside chan struct{} }
+
+func newGate(parallel, queue int) gate {
+	parallel, queue = max(parallel, 1), max(queue, 0)
+	return gate{make(chan struct{}, parallel+queue), make(chan struct{}, parallel)}
+}
+
+// enter returns once the caller is in; it then calls leave, once. What it does inside cannot be cancelled, so a caller
+// who has given up is not let in.
+func (g gate) enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case g.present <- struct{}{}:
+	default:
+		return nil, ErrBusy
+	}
+	wait, cancel := context.WithTimeoutCause(ctx, maxWait, ErrBusy)
+	defer cancel()
+	select {
+	case g.inside <- struct{}{}:
+	case <-wait.Done():
+		<-g.present
+		return nil, context.Cause(wait)
+	}
+	leave = func() { <-g.inside; <-g.present }
+	if wait.Err() != nil { // both were ready, and select takes either
+		leave()
+		return nil, context.Cause(wait)
+	}
+	return leave, nil
+}
+
+// PasswordProblem is why a new password is refused: a code for programs and a sentence for people.
+type PasswordProblem struct{ Code, Detail string }
+
+func (p *PasswordProblem) Error() string { return p.Detail }
+
+// CheckPassword returns the *PasswordProblem of a new password, or nil. There are no composition rules.
+func CheckPassword(password, username, email string) error {
+	lower := strings.ToLower(password)
+	contains := func(part string) bool { return part != "" && strings.Contains(lower, strings.ToLower(part)) }
+	local, _, _ := strings.Cut(email, "@")
+	length := utf8.RuneCountInString(password)
+	switch {
+	case length < minPassword:
+		return &PasswordProblem{"min_length", fmt.Sprintf("A password has at least %d characters.", minPassword)}
+	case length > maxPassword:
+		return &PasswordProblem{"max_length", fmt.Sprintf("A password has at most %d characters.", maxPassword)}
+	case commonPasswords()[lower]:
+		return &PasswordProblem{"common_password", "This password is one of the most common ones."}
+	case contains(username):
+		return &PasswordProblem{"contains_username", "A password may not contain the username."}
+	case utf8.RuneCountInString(local) >= minLocalPart && contains(local):
+		return &PasswordProblem{"contains_email", "A password may not contain the e-mail address."}
+	}
+	return nil
+}
+
+//go:embed common_passwords.txt
+var commonText string
+
+// commonPasswords are in lower case, and none is shorter than a password may be.
+var commonPasswords = sync.OnceValue(func() map[string]bool {
+	common := make(map[string]bool, strings.Count(commonText, "\n"))
+	for line := range strings.Lines(commonText) {
+		common[strings.TrimSuffix(line, "\n")] = true
+	}
+	return common
+})

@@ -1,0 +1,244 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/google/go-cmp/cmp"
+)
+
+var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+// A hash verifies its own password only; no hash verifies none; and a hash of other parameters says so, but only to who
+// knows the password.
+func TestHashVerify(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(2, 8)
+	const password = " correct horse "
+	fresh, err := p.Hash(t.Context(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "$argon2id$v=19$m=19456,t=2,p=1$"; !strings.HasPrefix(fresh, want) {
+		t.Errorf("got %s, want %s…", fresh, want)
+	}
+	older, err := argon2id.CreateHash(password, &cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct{ OK, Stale bool }
+	for _, c := range []struct {
+		password, hash string
+		want           answer
+	}{
+		{password, fresh, answer{OK: true}},
+		{strings.TrimSpace(password), fresh, answer{}},
+		{password, older, answer{OK: true, Stale: true}},
+		{"another", older, answer{}},
+		{"", older, answer{}},
+		{password, "", answer{}},
+	} {
+		ok, stale, err := p.Verify(t.Context(), c.password, c.hash)
+		if diff := cmp.Diff(c.want, answer{ok, stale}); diff != "" || err != nil {
+			t.Errorf("%q with %q: error %v; want, got: %s", c.password, c.hash, err, diff)
+		}
+	}
+}
+
+// An unknown account costs what a known one costs, and no password opens it, in two processes not even the same.
+func TestDummy(t *testing.T) {
+	t.Parallel()
+	one, two := NewPasswords(1, 0), NewPasswords(1, 0)
+	params, _, _, err := argon2id.DecodeHash(one.dummy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(current, *params); diff != "" {
+		t.Errorf("want, got: %s", diff)
+	}
+	if one.dummy == two.dummy {
+		t.Error("two processes share a dummy")
+	}
+	known, err := argon2id.CreateHash("known", &cheap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one.dummy = known
+	if ok, _, err := one.Verify(t.Context(), "known", ""); ok || err != nil {
+		t.Errorf("the dummy's own password: got %v and %v, want false", ok, err)
+	}
+}
+
+// A corrupt stored hash is an error before anything is computed, and the error repeats nothing of it.
+func TestCorruptHash(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(1, 0)
+	const salt, key = "c2FsdHNhbHRzYWx0c2FsdA", "a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2V5a2U"
+	for _, hash := range []string{
+		"x", "$argon2id$", "$2a$10$" + salt + key,
+		"$argon2i$v=19$m=64,t=1,p=1$" + salt + "$" + key,
+		"$argon2id$v=18$m=64,t=1,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=4294967295,t=1,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=65537,t=1,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=64,t=4294967295,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=64,t=1,p=255$" + salt + "$" + key,
+		"$argon2id$v=19$m=64,t=0,p=1$" + salt + "$" + key,
+		"$argon2id$v=19$m=64,t=1,p=0$" + salt + "$" + key,
+		"$argon2id$v=19$m=64,t=1,p=1$$" + key,
+		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$",
+		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + strings.Repeat(key[:40], 100),
+	} {
+		ok, _, err := p.Verify(t.Context(), "password", hash)
+		if ok || err == nil {
+			t.Errorf("%s: got %v and %v, want an error", hash, ok, err)
+		} else if strings.Contains(err.Error(), salt) || strings.Contains(err.Error(), key) {
+			t.Errorf("%s: the error repeats it: %v", hash, err)
+		}
+	}
+}
+
+// Of a hundred callers at once, as many as allowed are inside, as many as the queue takes wait, the rest are refused;
+// and in the end all who waited have been inside.
+func TestGateIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const parallel, queue = 3, 10
+		g := newGate(parallel, queue)
+		var inside, busiest, entered, refused atomic.Int64
+		for range 100 {
+			go func() {
+				leave, err := g.enter(t.Context())
+				if err != nil {
+					if !errors.Is(err, ErrBusy) {
+						t.Errorf("got %v, want ErrBusy", err)
+					}
+					refused.Add(1)
+					return
+				}
+				n := inside.Add(1)
+				for m := busiest.Load(); n > m && !busiest.CompareAndSwap(m, n); m = busiest.Load() {
+				}
+				entered.Add(1)
+				time.Sleep(maxWait / 10)
+				inside.Add(-1)
+				leave()
+			}()
+		}
+		synctest.Wait()
+		if inside.Load() != parallel || refused.Load() != 100-parallel-queue {
+			t.Errorf("at once: %d inside and %d refused, want %d and %d", inside.Load(), refused.Load(), parallel, 100-parallel-queue)
+		}
+		time.Sleep(maxWait)
+		synctest.Wait()
+		if busiest.Load() != parallel || entered.Load() != parallel+queue {
+			t.Errorf("in all: at most %d inside and %d entered, want %d and %d", busiest.Load(), entered.Load(), parallel, parallel+queue)
+		}
+		if len(g.present) != 0 || len(g.inside) != 0 {
+			t.Errorf("%d present and %d inside after all left", len(g.present), len(g.inside))
+		}
+	})
+}
+
+// Who waits too long is told to come back, who gives up is not let in, and neither keeps a place.
+func TestGateWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1)
+		leave, err := g.enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		if _, err := g.enter(t.Context()); !errors.Is(err, ErrBusy) || time.Since(start) != maxWait {
+			t.Errorf("after %v: got %v, want ErrBusy after %v", time.Since(start), err, maxWait)
+		}
+		gone, cancel := context.WithTimeout(t.Context(), maxWait/2)
+		defer cancel()
+		if _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the caller's own deadline: got %v, want it", err)
+		}
+		leave()
+		for range 50 { // as often as a fair choice between two open ways would not go the same one
+			if _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
+				t.Fatalf("a free place for who has given up: got %v, want the caller's deadline", err)
+			}
+		}
+		if len(g.present) != 0 || len(g.inside) != 0 {
+			t.Errorf("%d present and %d inside after all left", len(g.present), len(g.inside))
+		}
+	})
+}
+
+// All that computes a hash passes the gate, for an unknown account as for a known one.
+func TestHashingIsGated(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(1, 0)
+	leave, err := p.gate.enter(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer leave()
+	_, hashErr := p.Hash(t.Context(), "password")
+	_, _, knownErr := p.Verify(t.Context(), "password", p.dummy)
+	_, _, unknownErr := p.Verify(t.Context(), "password", "")
+	for name, err := range map[string]error{"Hash": hashErr, "Verify": knownErr, "Verify, unknown": unknownErr} {
+		if !errors.Is(err, ErrBusy) {
+			t.Errorf("%s: got %v, want ErrBusy", name, err)
+		}
+	}
+}
+
+// A new password is refused for these reasons only, characters being counted and not bytes.
+func TestCheckPassword(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ password, username, email, want string }{
+		{"7 chars", "", "", "min_length"},
+		{"ééééééé", "", "", "min_length"},
+		{"éééééééé", "", "", ""},
+		{strings.Repeat("é", 255), "", "", ""},
+		{strings.Repeat("x", 256), "", "", "max_length"},
+		{"password", "", "", "common_password"},
+		{"PassWord1", "", "", "common_password"},
+		{"jennifer", "", "", "common_password"},
+		{"password and more", "", "", ""},
+		{"xx Ann.Smith xx", "ann.smith", "", "contains_username"},
+		{"xx annsmith xx", "ann.smith", "", ""},
+		{"xx AnnS xx", "", "anns@example.com", "contains_email"},
+		{"xx anns xx", "", "ANNS@example.com", "contains_email"},
+		{"xx ann xx", "", "ann@example.com", ""},
+		{"xx example.com xx", "", "anns@example.com", ""},
+		{"        ", "", "", ""},
+	} {
+		got := ""
+		var problem *PasswordProblem
+		if err := CheckPassword(c.password, c.username, c.email); errors.As(err, &problem) {
+			got = problem.Code
+		} else if err != nil {
+			t.Errorf("%q: got a %T", c.password, err)
+		}
+		if got != c.want {
+			t.Errorf("%q of %q, %q: got %q, want %q", c.password, c.username, c.email, got, c.want)
+		}
+	}
+}
+
+// The list is as the lookup needs it: lower case, sorted, without repetition, and nothing that is refused as too short.
+func TestCommonPasswords(t *testing.T) {
+	t.Parallel()
+	lines := strings.Split(strings.TrimSuffix(commonText, "\n"), "\n")
+	if !slices.IsSorted(lines) || len(commonPasswords()) != len(lines) || len(lines) < 5000 {
+		t.Errorf("%d lines, %d passwords, want as many, sorted, and some thousands", len(lines), len(commonPasswords()))
+	}
+	for _, line := range lines {
+		if line != strings.ToLower(strings.TrimSpace(line)) || len(line) < minPassword {
+			t.Errorf("%q is never found", line)
+		}
+	}
+}
