@@ -1,0 +1,55 @@
+package schema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The two logins of a database that CreateDatabase makes.
+const (
+	Owner  = "rowhouse_owner"  // runs the migrations and owns the tables
+	Server = "rowhouse_server" // what DATABASE_URL names: it owns nothing and cannot bypass a wall
+)
+
+// CreateDatabase makes a database with its logins where they are missing, as a superuser of a server of one's own. Both log
+// in without a password: on a shared server, an operator makes them instead.
+func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error {
+	for _, statement := range []string{
+		"CREATE ROLE " + Owner + " LOGIN CREATEROLE",
+		"CREATE ROLE " + Server + " LOGIN",
+		"CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " OWNER " + Owner,
+	} {
+		var said *pgconn.PgError
+		if _, err := superuser.Exec(ctx, statement); errors.As(err, &said) && (said.Code == "42710" || said.Code == "42P04") {
+			continue // it exists
+		} else if err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// GrantServer lets the server's login in, once the migrations have made the roles, and bounds what it may hold up.
+func GrantServer(ctx context.Context, superuser *pgx.Conn) error {
+	_, err := superuser.Exec(ctx, `
+		GRANT rowhouse_app, rowhouse_gate TO `+Server+`;
+		ALTER ROLE `+Server+` SET statement_timeout = '3s';
+		ALTER ROLE `+Server+` SET lock_timeout = '1s';
+		ALTER ROLE `+Server+` SET idle_in_transaction_session_timeout = '10s'`)
+	return err
+}
+
+// Up applies the migrations that the database does not have, as its owner.
+func Up(ctx context.Context, url string) error {
+	migrator, db, err := Migrator(url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = migrator.Up(ctx)
+	return err
+}

@@ -1,0 +1,38 @@
+-- +goose Up
+-- Roles belong to the cluster, not to this database: made where they are missing, never dropped.
+-- +goose StatementBegin
+DO $$
+DECLARE
+    made text;
+BEGIN
+    FOREACH made IN ARRAY ARRAY[
+        'CREATE ROLE rowhouse_app   NOLOGIN',
+        'CREATE ROLE rowhouse_login NOLOGIN',
+        'CREATE ROLE rowhouse_gate  NOLOGIN NOINHERIT'
+    ] LOOP
+        BEGIN
+            EXECUTE made;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END LOOP;
+    -- Through the gate, which does not inherit, a server may become rowhouse_login for one transaction and is otherwise not it.
+    IF NOT pg_has_role('rowhouse_gate', 'rowhouse_login', 'MEMBER') THEN
+        BEGIN
+            GRANT rowhouse_login TO rowhouse_gate;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL; -- a migrator of another database of this cluster was quicker
+        END;
+    END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- Nothing is executable by everybody: each function is granted by name.
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA public TO rowhouse_app, rowhouse_login;
+
+-- +goose Down
+REVOKE USAGE ON SCHEMA public FROM rowhouse_app, rowhouse_login;
+ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC;

@@ -1,0 +1,90 @@
+-- Scope: account.
+
+-- AccountGet reads the account that is asking.
+-- name: AccountGet :one
+SELECT *
+  FROM accounts
+ WHERE id = @account_id;
+
+-- AccountUpdate changes the account's own fields.
+-- name: AccountUpdate :one
+UPDATE accounts
+   SET name = CASE WHEN @name_set::bool THEN sqlc.narg('name') ELSE name END
+ WHERE id = @account_id
+   AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
+RETURNING *;
+
+-- AccountPasswordSet replaces the password's hash and ends every session but the one that asked. It changes nothing, and
+-- returns 0 instead of 1, when the hash is no longer the one that the current password was checked against.
+-- name: AccountPasswordSet :one
+WITH changed AS (
+     UPDATE accounts
+        SET password_hash = @password_hash
+      WHERE accounts.id = @account_id
+        AND accounts.password_hash = @checked_hash
+  RETURNING accounts.id
+), ended AS (
+     UPDATE sessions
+        SET revoked_at = now()
+      WHERE sessions.account_id = @account_id
+        AND sessions.id <> @kept_session_id
+        AND sessions.revoked_at IS NULL
+        AND EXISTS (SELECT 1 FROM changed)
+)
+SELECT count(*)
+  FROM changed;
+
+-- AccountClose clears what is personal and makes the account unusable; its sessions end with it.
+-- name: AccountClose :exec
+WITH ended AS (
+     DELETE FROM sessions
+      WHERE sessions.account_id = @account_id
+)
+UPDATE accounts
+   SET username          = @username,
+       email             = @email,
+       name              = NULL,
+       password_hash     = NULL,
+       email_verified_at = NULL,
+       is_staff          = false,
+       is_superuser      = false,
+       is_active         = false
+ WHERE accounts.id = @account_id;
+
+-- AccountTenantList reads a page of the active tenants in which the account is an active user. Sort is '', name or -name.
+-- name: AccountTenantList :many
+SELECT sqlc.embed(tenants),
+       users.id AS user_id,
+       users.role,
+       coalesce(CASE WHEN @with_total::bool THEN (
+            SELECT count(*)
+              FROM users counted
+              JOIN tenants of_counted ON of_counted.id = counted.tenant_id
+             WHERE counted.account_id = @account_id
+               AND counted.is_active
+               AND of_counted.status = 'active'
+            ) END, -1)::bigint AS total
+  FROM users
+  JOIN tenants ON tenants.id = users.tenant_id
+ WHERE users.account_id = @account_id
+   AND users.is_active
+   AND tenants.status = 'active'
+   AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
+            WHEN @sort::text = 'name'  THEN (tenants.name, tenants.id)       > (sqlc.narg('after_name')::text, sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = '-name' THEN (tenants.name, tenants.id)       < (sqlc.narg('after_name')::text, sqlc.narg('after_id')::uuid)
+            ELSE                            (tenants.created_at, tenants.id) < (sqlc.narg('after_created_at')::timestamptz, sqlc.narg('after_id')::uuid)
+       END
+ ORDER BY CASE WHEN @sort::text = 'name'  THEN tenants.name END,
+          CASE WHEN @sort::text = '-name' THEN tenants.name END DESC,
+          CASE WHEN @sort::text = ''      THEN tenants.created_at END DESC,
+          CASE WHEN @sort::text = 'name'  THEN tenants.id END,
+          CASE WHEN @sort::text <> 'name' THEN tenants.id END DESC
+ LIMIT @size::integer
+OFFSET @skip::integer;
+
+-- AccountUserTenants names every tenant where the account is a user, active or not, always in the same order.
+-- name: AccountUserTenants :many
+SELECT users.tenant_id
+  FROM users
+ WHERE users.account_id = @account_id
+ ORDER BY users.tenant_id;

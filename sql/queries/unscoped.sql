@@ -1,0 +1,113 @@
+-- Scope: unscoped. What runs before anyone is known; each query says why.
+
+-- AccountByLogin finds an account by its username or login e-mail, for login: nobody is known before the password is.
+-- name: AccountByLogin :one
+SELECT *
+  FROM accounts
+ WHERE username = @login
+    OR email = @login;
+
+-- AccountCreate makes an account, for registration.
+-- name: AccountCreate :one
+INSERT INTO accounts (username, email, name, password_hash)
+VALUES (@username, @email, @name, @password_hash)
+RETURNING *;
+
+-- AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters.
+-- name: AccountPasswordRehash :exec
+UPDATE accounts
+   SET password_hash = @password_hash
+ WHERE id = @account_id
+   AND password_hash = @checked_hash;
+
+-- SessionCreate starts a session with its first refresh token, for login; pgx.ErrNoRows when the account is no longer
+-- active or its password no longer the one that was checked.
+-- name: SessionCreate :one
+WITH started AS (
+     INSERT INTO sessions (id, account_id, user_agent, address, expires_at)
+     SELECT @id, accounts.id, @user_agent, @address, @expires_at
+       FROM accounts
+      WHERE accounts.id = @account_id
+        AND accounts.is_active
+        AND accounts.password_hash = @checked_hash
+  RETURNING id
+)
+INSERT INTO refresh_tokens (hash, session_id)
+SELECT @refresh_hash, started.id
+  FROM started
+RETURNING session_id;
+
+-- RefreshTokenRotate spends an unused refresh token of a live session and stores its successor, for refresh: the token is
+-- the only proof there is. pgx.ErrNoRows when there is no such token to spend. Of two at once, one waits and then finds none.
+-- name: RefreshTokenRotate :one
+WITH spent AS (
+     UPDATE refresh_tokens
+        SET used_at   = now(),
+            successor = @successor
+       FROM sessions
+       JOIN accounts ON accounts.id = sessions.account_id
+      WHERE refresh_tokens.hash = @hash
+        AND refresh_tokens.used_at IS NULL
+        AND sessions.id = refresh_tokens.session_id
+        AND sessions.revoked_at IS NULL
+        AND sessions.expires_at > now()
+        AND accounts.is_active
+  RETURNING refresh_tokens.session_id
+), stored AS (
+     INSERT INTO refresh_tokens (hash, session_id)
+     SELECT @successor_hash, spent.session_id
+       FROM spent
+)
+UPDATE sessions
+   SET last_used_at = now(),
+       expires_at   = @expires_at
+  FROM spent
+ WHERE sessions.id = spent.session_id
+RETURNING sessions.id, sessions.account_id, sessions.active_tenant_id;
+
+-- RefreshTokenReplay reads a spent refresh token of a live session, for a client that lost the answer to its refresh.
+-- Replayable: it was spent within ten seconds and its successor has not been. pgx.ErrNoRows: no such token, or a dead session.
+-- name: RefreshTokenReplay :one
+SELECT sessions.id,
+       sessions.account_id,
+       sessions.active_tenant_id,
+       parent.successor,
+       (parent.used_at > now() - interval '10 seconds'
+        AND NOT EXISTS (
+            SELECT 1
+              FROM refresh_tokens later
+             WHERE later.session_id = parent.session_id
+               AND later.used_at > parent.used_at))::bool AS replayable
+  FROM refresh_tokens parent
+  JOIN sessions ON sessions.id = parent.session_id
+  JOIN accounts ON accounts.id = sessions.account_id
+ WHERE parent.hash = @hash
+   AND parent.used_at IS NOT NULL
+   AND sessions.revoked_at IS NULL
+   AND sessions.expires_at > now()
+   AND accounts.is_active;
+
+-- SessionRevokeReused ends a session whose refresh token was presented twice: whoever holds it, it was stolen.
+-- name: SessionRevokeReused :exec
+UPDATE sessions
+   SET revoked_at = now()
+ WHERE id = @session_id
+   AND revoked_at IS NULL;
+
+-- CatalogueFaults lists what is unsound about this database and this login, for start and readiness; none when all is well.
+-- name: CatalogueFaults :many
+SELECT fault::text
+  FROM catalogue_faults() AS fault
+ UNION ALL
+SELECT fault::text
+  FROM login_faults() AS fault;
+
+-- MigrationVersion is the newest migration that this database has, for start and readiness.
+-- name: MigrationVersion :one
+SELECT migration_version();
+
+-- PermissionList names every permission of the table, to compare them with the program's at start.
+-- name: PermissionList :many
+SELECT name
+  FROM permissions
+ ORDER BY name;
