@@ -1,0 +1,122 @@
+// Package tenancy holds the doors: the only ways from a caller to a *db.Queries, each bound to one scope. It is the only
+// package that holds the connection pool.
+//
+// Every accessor call behind a door is one transaction in one round trip: a pipelined batch of a statement that binds the
+// transaction (and, for callers, checks session, user and permission in the database) and the accessor's own statement. A
+// refusal raises, and the server skips the rest of the pipeline. The bindings are local to the transaction.
+//
+// An accessor that returned nil is committed: the batch was closed, and closing it is what reports the commit.
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	// acquireTimeout bounds the wait for a connection, so that a request is refused while its client still listens.
+	acquireTimeout = 250 * time.Millisecond
+	// tripTimeout is the backstop behind the login's statement_timeout, for a server that no longer answers at all.
+	tripTimeout = 5 * time.Second
+	// maxPrepared bounds what a new connection prepares. The statements are those of sql/queries, a finite number.
+	maxPrepared = 200
+)
+
+// Database is a PostgreSQL database behind the doors.
+type Database struct {
+	pool *pgxpool.Pool
+
+	// What has been run so far, so that a new connection prepares it before it serves.
+	prepared sync.Map // SQL text → nothing
+	count    atomic.Int64
+
+	// generation counts the times that all connections were given up; a connection remembers the one that it was made in.
+	generation atomic.Int64
+}
+
+// Open makes the pool for the harmless login of url. It connects when first used, or in Check. Without pool_max_conns in
+// the url there are four connections a core, and at least eight.
+func Open(ctx context.Context, url string) (*Database, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
+	}
+	d := &Database{}
+	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
+	config.ConnConfig.ConnectTimeout = 2 * time.Second
+	config.AfterConnect = d.prepare
+	// The pool's own ping of an idle connection would be a second round trip; a dead connection is found by using it.
+	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+	d.pool, err = pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	return d, nil
+}
+
+// Close waits for the connections in use and closes all.
+func (d *Database) Close() { d.pool.Close() }
+
+const connGeneration = "generation"
+
+func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
+	conn.PgConn().CustomData()[connGeneration] = d.generation.Load()
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	var err error
+	d.prepared.Range(func(sql, _ any) bool {
+		_, err = conn.Prepare(ctx, sql.(string), sql.(string))
+		return err == nil
+	})
+	return err
+}
+
+func (d *Database) remember(sql string) {
+	if _, known := d.prepared.Load(sql); known || d.count.Load() >= maxPrepared {
+		return
+	}
+	if _, known := d.prepared.LoadOrStore(sql, nil); !known {
+		d.count.Add(1)
+	}
+}
+
+// acquire takes a connection from the pool, or ErrUnavailable.
+func (d *Database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	defer cancel()
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return conn, nil
+}
+
+// outcome looks at what a trip came to. A connection that broke, or whose prepared statements are older than the schema,
+// takes all of its generation with it: the others would each cost a request to find out the same.
+func (d *Database) outcome(conn *pgx.Conn, err error) error {
+	if err == nil || !conn.IsClosed() && !stale(err) {
+		return err
+	}
+	if made, ok := conn.PgConn().CustomData()[connGeneration].(int64); ok && d.generation.CompareAndSwap(made, made+1) {
+		d.pool.Reset()
+	}
+	if said := (*pgconn.PgError)(nil); errors.As(err, &said) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrLost, err)
+}

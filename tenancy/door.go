@@ -1,0 +1,272 @@
+package tenancy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+)
+
+// The statements that bind a transaction. Parameterised and so prepared once: text that differs a tenant would not be.
+const (
+	enterTenant  = `SELECT set_config('role', 'none', true), enter($1, $2, $3, $4, $5, $6, $7)`
+	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
+	bindTenant   = `SELECT set_config('role', 'none', true), set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
+	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
+
+	// For lists, whose one statement serves every sort: only with its values known does the planner see the index.
+	planEachTime = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`
+)
+
+// scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.
+type scope struct {
+	bind    string
+	args    []any
+	tenant  ids.TenantID  // not zero: each call names this tenant and no other
+	account ids.AccountID // not zero, without a tenant: each call names this account and no other
+}
+
+func (s *scope) binding() statement { return statement{s.bind, s.args} }
+
+func tenantScope(who Caller, permission auth.Permission) *scope {
+	return &scope{
+		bind:   enterTenant,
+		args:   []any{who.TenantID, who.AccountID, who.SessionID, string(permission), who.Address, who.Operation, who.RequestID},
+		tenant: who.TenantID,
+	}
+}
+
+func accountScope(who Caller) *scope {
+	return &scope{
+		bind:    enterAccount,
+		args:    []any{who.AccountID, who.SessionID, who.Address, who.Operation, who.RequestID},
+		account: who.AccountID,
+	}
+}
+
+func boundScope(tenant ids.TenantID, who Caller) *scope {
+	account := ""
+	if !who.AccountID.IsZero() {
+		account = who.AccountID.UUID()
+	}
+	return &scope{
+		bind:   bindTenant,
+		args:   []any{tenant.UUID(), fmt.Sprintf(" %s any %s %s %s", account, who.Address, who.Operation, who.RequestID)},
+		tenant: tenant,
+	}
+}
+
+func unscoped(who Caller) *scope {
+	return &scope{bind: bindNobody, args: []any{fmt.Sprintf("   %s %s %s", who.Address, who.Operation, who.RequestID)}}
+}
+
+// Enter is the door of the tenant scope, for one accessor call: the database checks that the caller's session and account
+// live, that the account is an active user of the tenant, and that its role holds the permission.
+func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries {
+	return db.New(&door{database: d, scope: tenantScope(who, permission)})
+}
+
+// Account is the door of the account scope: the account's own rows, and the tenants where it is a user.
+func (d *Database) Account(who Caller) *db.Queries {
+	return db.New(&door{database: d, scope: accountScope(who), many: true})
+}
+
+// Unscoped is for what must run before anyone is known: the queries of sql/queries/unscoped.sql.
+func (d *Database) Unscoped(who Caller) *db.Queries {
+	return db.New(&door{database: d, scope: unscoped(who), many: true})
+}
+
+// System is the door of work that no caller asked for: the command line, workers, public pages. It reaches every row of
+// the tenant; the reason stands in its audit events.
+func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries {
+	return db.New(&door{database: d, scope: boundScope(tenant, Caller{Operation: reason}), many: true})
+}
+
+// verify refuses a call whose arguments name another scope than the bound one, or do not name it at all.
+func (s *scope) verify(args []any) error {
+	named := s.tenant.IsZero() && s.account.IsZero()
+	for _, arg := range args {
+		switch arg := arg.(type) {
+		case ids.TenantID:
+			if !s.tenant.IsZero() && arg != s.tenant {
+				return ErrUnbound
+			}
+			named = named || !s.tenant.IsZero()
+		case *ids.TenantID:
+			if !s.tenant.IsZero() && arg != nil && *arg != s.tenant {
+				return ErrUnbound
+			}
+		case ids.AccountID:
+			if !s.account.IsZero() && arg != s.account {
+				return ErrUnbound
+			}
+			named = named || !s.account.IsZero()
+		}
+	}
+	if !named {
+		return ErrUnbound
+	}
+	return nil
+}
+
+// door is sqlc's DBTX behind a scope: each call one transaction and one round trip.
+type door struct {
+	database *Database
+	scope    *scope
+	many     bool // more than one call, each on its own
+	called   bool
+}
+
+// open starts the trip of one statement: the binding has been checked when it returns, and the statement is sent.
+func (d *door) open(ctx context.Context, list bool, sql string, args []any) (*trip, error) {
+	if err := d.scope.verify(args); err != nil {
+		return nil, err
+	}
+	if d.called && !d.many {
+		return nil, ErrSecondCall
+	}
+	d.called = true
+
+	// A client that hangs up must not break the connection under a transaction; the timeouts end it soon enough.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tripTimeout)
+	conn, err := d.database.acquire(ctx)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	t := &trip{database: d.database, conn: conn, cancel: cancel}
+	t.statements = append(t.statements, d.scope.binding())
+	if list {
+		t.statements = append(t.statements, statement{sql: planEachTime})
+	}
+	t.statements = append(t.statements, statement{sql, args})
+	return t, t.send(ctx)
+}
+
+// Exec, Query and QueryRow are sqlc's DBTX.
+func (d *door) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return execute(d.open(ctx, false, sql, args))
+}
+
+func (d *door) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return query(d.open(ctx, true, sql, args))
+}
+
+func (d *door) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	t, err := d.open(ctx, false, sql, args)
+	return &row{t, err}
+}
+
+func execute(t *trip, err error) (pgconn.CommandTag, error) {
+	if err != nil {
+		return pgconn.CommandTag{}, err
+	}
+	tag, err := t.results.Exec()
+	return tag, t.close(err)
+}
+
+func query(t *trip, err error) (pgx.Rows, error) {
+	if err != nil {
+		return nil, err
+	}
+	inner, err := t.results.Query()
+	if err != nil {
+		return nil, t.close(err)
+	}
+	return &rows{Rows: inner, trip: t}, nil
+}
+
+type statement struct {
+	sql  string
+	args []any
+}
+
+// trip is one batch under way on one connection.
+type trip struct {
+	database   *Database
+	conn       *pgxpool.Conn
+	cancel     context.CancelFunc
+	statements []statement
+	results    pgx.BatchResults
+	keep       bool // the connection belongs to a Tx
+}
+
+// send pipelines the statements and reads the results of all but the last. On an error the trip is closed.
+func (t *trip) send(ctx context.Context) error {
+	batch := &pgx.Batch{}
+	for _, s := range t.statements {
+		t.database.remember(s.sql)
+		batch.Queue(s.sql, s.args...)
+	}
+	t.results = t.conn.SendBatch(ctx, batch)
+	for range len(t.statements) - 1 {
+		if _, err := t.results.Exec(); err != nil {
+			return t.close(err)
+		}
+	}
+	return nil
+}
+
+// close ends the trip; what it returns is the outcome of the transaction. Where err, the statement's own, is not nil, it
+// is the better explanation.
+func (t *trip) close(err error) error {
+	if closed := t.results.Close(); closed != nil && (err == nil || errors.Is(err, pgx.ErrNoRows)) {
+		err = closed
+	}
+	err = t.database.outcome(t.conn.Conn(), err)
+	if !t.keep {
+		t.conn.Release()
+	}
+	t.cancel()
+	return err
+}
+
+type row struct {
+	trip *trip
+	err  error
+}
+
+// Scan reads the row and closes the trip: nil means committed.
+func (r *row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.trip.close(r.trip.results.QueryRow().Scan(dest...))
+}
+
+type rows struct {
+	pgx.Rows
+	trip *trip
+	done bool
+	err  error
+}
+
+// Next closes the trip when it returns false: Err is then nil only if the transaction is committed.
+func (r *rows) Next() bool {
+	if r.done {
+		return false
+	}
+	if r.Rows.Next() {
+		return true
+	}
+	r.Close()
+	return false
+}
+
+func (r *rows) Close() {
+	if r.done {
+		return
+	}
+	r.done = true
+	r.Rows.Close()
+	r.err = r.trip.close(r.Rows.Err())
+}
+
+func (r *rows) Err() error { return r.err }
