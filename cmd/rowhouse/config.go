@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowhouse/auth"
+	"rowhouse/handlers"
+	schema "rowhouse/sql"
+)
+
+// config is the environment, as .env.sample explains it.
+type config struct {
+	DatabaseURL          string        `env:"DATABASE_URL"`
+	DatabaseMigrationURL string        `env:"DATABASE_MIGRATION_URL"`
+	HTTPAddr             string        `env:"HTTP_ADDR" envDefault:":8080"`
+	PublicURL            string        `env:"PUBLIC_URL"`
+	TokenSigningKeys     string        `env:"TOKEN_SIGNING_KEYS"`
+	AccessTokenTTL       time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m"`
+	RefreshTokenTTL      time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
+	Registration         string        `env:"REGISTRATION" envDefault:"open"`
+	CORSOrigins          []string      `env:"CORS_ORIGINS"`
+	TrustedProxies       []string      `env:"TRUSTED_PROXIES"`
+	BodyLimit            size          `env:"BODY_LIMIT" envDefault:"1MiB"`
+	ImportLimit          size          `env:"IMPORT_LIMIT" envDefault:"64MiB"`
+	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
+	LogFormat            string        `env:"LOG_FORMAT" envDefault:"json"`
+
+	keys []auth.SigningKey
+}
+
+// size is a number of bytes, written plainly or with KiB or MiB.
+type size int64
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *size) UnmarshalText(text []byte) error {
+	number, unit := string(text), int64(1)
+	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if rest, ok := strings.CutSuffix(number, suffix); ok {
+			number, unit = rest, factor
+		}
+	}
+	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
+	if err != nil || n <= 0 {
+		return errors.New("write a number of bytes, such as 1048576 or 1MiB")
+	}
+	*s = size(n * unit)
+	return nil
+}
+
+// loadConfig reads the environment and lists everything that is wrong with it at once, values of secrets excepted.
+func loadConfig() (config, error) {
+	c, err := env.ParseAs[config]()
+	var errs []error
+	wrong := func(name, format string, args ...any) {
+		errs = append(errs, fmt.Errorf(name+": "+format, args...))
+	}
+	var several env.AggregateError
+	if errors.As(err, &several) {
+		for _, e := range several.Errors {
+			var parse env.ParseError
+			if errors.As(e, &parse) {
+				wrong(environmentName(parse.Name), "%v", parse.Err)
+			} else {
+				errs = append(errs, e)
+			}
+		}
+	} else if err != nil {
+		errs = append(errs, err)
+	}
+	for name, url := range map[string]string{"DATABASE_URL": c.DatabaseURL, "DATABASE_MIGRATION_URL": c.DatabaseMigrationURL} {
+		if _, err := pgconn.ParseConfig(url); url != "" && err != nil {
+			wrong(name, "not a PostgreSQL URL such as postgres://user:password@host:5432/database")
+		}
+	}
+	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
+		wrong("HTTP_ADDR", "write host:port or :port")
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+		wrong("PUBLIC_URL", "write an address such as https://api.example.com")
+	}
+	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	if c.TokenSigningKeys != "" {
+		if c.keys, err = auth.ParseKeys(c.TokenSigningKeys); err != nil {
+			wrong("TOKEN_SIGNING_KEYS", "%v; rowhouse keys rotate prints one", err)
+		}
+	}
+	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL > time.Hour {
+		wrong("ACCESS_TOKEN_TTL", "from 1s to 1h")
+	}
+	if c.RefreshTokenTTL < c.AccessTokenTTL {
+		wrong("REFRESH_TOKEN_TTL", "not shorter than ACCESS_TOKEN_TTL")
+	}
+	if c.Registration != "open" && c.Registration != "closed" {
+		wrong("REGISTRATION", "open or closed")
+	}
+	for _, origin := range c.CORSOrigins {
+		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+			wrong("CORS_ORIGINS", "list exact origins such as https://app.example.com, separated by commas; * is refused")
+			break
+		}
+	}
+	for _, proxy := range c.TrustedProxies {
+		_, addrErr := netip.ParseAddr(proxy)
+		_, prefixErr := netip.ParsePrefix(proxy)
+		if addrErr != nil && prefixErr != nil {
+			wrong("TRUSTED_PROXIES", "list addresses or CIDRs such as 10.0.0.0/8, separated by commas")
+			break
+		}
+	}
+	if c.LogFormat != "json" && c.LogFormat != "text" {
+		wrong("LOG_FORMAT", "json or text")
+	}
+	return c, errors.Join(errs...)
+}
+
+// environmentName is the variable of a field of config.
+func environmentName(field string) string {
+	names, _ := env.GetFieldParams(&config{})
+	want := strings.ToLower(field)
+	for _, p := range names {
+		if strings.ReplaceAll(strings.ToLower(p.Key), "_", "") == want {
+			return p.Key
+		}
+	}
+	return field
+}
+
+// required adds what serve cannot do without.
+func (c *config) required() error {
+	var errs []error
+	if c.DatabaseURL == "" {
+		errs = append(errs, errors.New("DATABASE_URL: name the server's login (rowhouse dev needs none)"))
+	}
+	if c.TokenSigningKeys == "" {
+		errs = append(errs, errors.New("TOKEN_SIGNING_KEYS: rowhouse keys rotate prints one"))
+	}
+	return errors.Join(errs...)
+}
+
+func (c *config) server() (handlers.Config, error) {
+	latest, err := schema.Latest()
+	return handlers.Config{
+		PublicURL:          c.PublicURL,
+		AccessTokenTTL:     c.AccessTokenTTL,
+		RefreshTokenTTL:    c.RefreshTokenTTL,
+		RegistrationClosed: c.Registration == "closed",
+		CORSOrigins:        c.CORSOrigins,
+		TrustedProxies:     c.TrustedProxies,
+		BodyLimit:          int64(c.BodyLimit),
+		ImportLimit:        int64(c.ImportLimit),
+		Migration:          latest,
+	}, err
+}
+
+func (c *config) logger() *slog.Logger {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "text" {
+		return slog.New(slog.NewTextHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewJSONHandler(os.Stderr, options))
+}

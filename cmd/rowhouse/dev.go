@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+	"rowhouse/localpg"
+	schema "rowhouse/sql"
+	"rowhouse/tenancy"
+)
+
+func devCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "dev",
+		Short: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API",
+		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API. Its data survive a restart.\n" +
+			"With DATABASE_URL and DATABASE_MIGRATION_URL set, it uses that server instead of its own.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig()
+			if err != nil {
+				return err
+			}
+			return dev(cmd.Context(), c, cmd.OutOrStdout())
+		},
+	}
+}
+
+// dev runs until ctx ends; then everything that it started has ended too.
+func dev(ctx context.Context, c config, out io.Writer) (err error) {
+	dir, err := localpg.DefaultDir()
+	if err != nil {
+		return err
+	}
+	switch {
+	case c.DatabaseURL == "" && c.DatabaseMigrationURL == "":
+		server, err := localpg.Start(ctx, localpg.Options{Dir: dir, Durable: true, Log: out})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, server.Stop()) }()
+		c.DatabaseURL, c.DatabaseMigrationURL, err = ownDatabase(ctx, server)
+		if err != nil {
+			return err
+		}
+	case c.DatabaseURL == "" || c.DatabaseMigrationURL == "":
+		return errors.New("set both DATABASE_URL and DATABASE_MIGRATION_URL, or neither")
+	default:
+		if err := schema.Up(ctx, c.DatabaseMigrationURL); err != nil {
+			return err
+		}
+	}
+	if c.keys == nil {
+		if c.keys, err = devKeys(dir); err != nil {
+			return err
+		}
+	}
+	if err := seed(ctx, c.DatabaseURL); err != nil {
+		return fmt.Errorf("demo data: %w", err)
+	}
+	log := c.logger()
+	if os.Getenv("LOG_FORMAT") == "" {
+		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
+	}
+	return serve(ctx, c, log, func(at net.Addr) { fmt.Fprint(out, welcome(at, c.DatabaseURL)) })
+}
+
+const demoDatabase = "rowhouse"
+
+// ownDatabase makes the demo's database on the private server, or brings it up to date.
+func ownDatabase(ctx context.Context, server *localpg.Server) (serverURL, ownerURL string, err error) {
+	superuser, err := pgx.Connect(ctx, server.URL("postgres", "postgres"))
+	if err != nil {
+		return "", "", err
+	}
+	defer superuser.Close(context.WithoutCancel(ctx))
+	serverURL, ownerURL = server.URL(schema.Server, demoDatabase), server.URL(schema.Owner, demoDatabase)
+	if err := schema.CreateDatabase(ctx, superuser, demoDatabase); err != nil {
+		return "", "", err
+	}
+	if err := schema.Up(ctx, ownerURL); err != nil {
+		return "", "", err
+	}
+	return serverURL, ownerURL, schema.GrantServer(ctx, superuser)
+}
+
+// devKeys keeps the demo's signing key beside its data, so that a restart does not log everybody out.
+func devKeys(dir string) ([]auth.SigningKey, error) {
+	path := filepath.Join(dir, "signing-keys")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		text = []byte(auth.GenerateKey())
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return auth.ParseKeys(string(text))
+}
+
+// The demo. Its ids are fixed so that documentation can name them.
+const demoPassword = "harbour-lights"
+
+var demoTenants = []struct {
+	id, name string
+	users    []struct{ username, role string }
+	items    []db.ItemCreateParams
+}{
+	{
+		"0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f", "Harbour Furniture",
+		[]struct{ username, role string }{{"ada", "admin"}, {"ben", "assistant"}, {"cleo", "artist"}, {"dora", "member"}},
+		[]db.ItemCreateParams{
+			{Name: "Oak table", Description: text("Seats six"), PriceCents: 24900},
+			{Name: "Oak chair", PriceCents: 8900},
+			{Name: "Pine bench", Description: text("For the hall"), PriceCents: 12900},
+			{Name: "Walnut shelf", PriceCents: 17900},
+		},
+	},
+	{
+		"0190a6c0-7b1e-7cc3-98c4-dc0c0c073990", "Northside Ceramics",
+		[]struct{ username, role string }{{"ada", "member"}, {"emil", "admin"}, {"fay", "assistant"}},
+		[]db.ItemCreateParams{
+			{Name: "Blue bowl", Description: text("Hand-thrown"), PriceCents: 3400},
+			{Name: "Tea pot", PriceCents: 5900},
+			{Name: "Tile, glazed", PriceCents: 1200},
+		},
+	},
+}
+
+func text(s string) *string { return &s }
+
+// seed makes the demo data in one transaction, unless they are there.
+func seed(ctx context.Context, url string) error {
+	doors, err := tenancy.Open(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer doors.Close()
+	system := tenancy.Caller{Operation: "demo.seed"}
+	if _, err := doors.Unscoped(system).AccountByLogin(ctx, "ada"); !errors.Is(err, pgx.ErrNoRows) {
+		return err // nil: an earlier start made them
+	}
+	hash, err := auth.NewPasswords(1, 1).Hash(ctx, demoPassword)
+	if err != nil {
+		return err
+	}
+	return doors.Atomic(ctx, func(tx *tenancy.Tx) error {
+		accounts := map[string]db.Account{}
+		for _, demo := range demoTenants {
+			var tenant ids.TenantID
+			if err := tenant.Parse(demo.id); err != nil {
+				return err
+			}
+			for _, u := range demo.users {
+				if _, made := accounts[u.username]; made {
+					continue
+				}
+				account, err := tx.Unscoped(system).AccountCreate(ctx, db.AccountCreateParams{
+					Username: u.username, Email: u.username + "@example.com", Name: text(strings.ToUpper(u.username[:1]) + u.username[1:]), PasswordHash: &hash,
+				})
+				if err != nil {
+					return err
+				}
+				accounts[u.username] = account
+			}
+			q := tx.Provision(tenant, system)
+			slug := strings.ToLower(strings.ReplaceAll(demo.name, " ", "-"))
+			if _, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: tenant, Name: demo.name, Slug: slug}); err != nil {
+				return err
+			}
+			for _, u := range demo.users {
+				account := accounts[u.username]
+				if _, err := q.UserCreate(ctx, db.UserCreateParams{
+					TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: u.role,
+				}); err != nil {
+					return err
+				}
+			}
+			for _, item := range demo.items {
+				item.TenantID = tenant
+				if _, err := q.ItemCreate(ctx, item); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// welcome is what dev prints once it serves.
+func welcome(at net.Addr, database string) string {
+	host := at.String()
+	if tcp, ok := at.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		host = fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n  API       http://%s/api/v1\n  Docs      http://%[1]s/docs\n  Database  psql '%s'\n\n", host, database)
+	for _, tenant := range demoTenants {
+		var users []string
+		for _, u := range tenant.users {
+			users = append(users, u.username+" ("+u.role+")")
+		}
+		fmt.Fprintf(&b, "  %-18s  tenant-%s  %s\n", tenant.name, tenant.id, strings.Join(users, ", "))
+	}
+	fmt.Fprintf(&b, `
+  Everybody's password is %[2]s. Try:
+
+TOKEN=$(curl -s http://%[1]s/api/v1/auth/login -H 'Content-Type: application/json' -d '{"login":"ada","password":"%[2]s"}' | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
+curl -s http://%[1]s/api/v1/items -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: tenant-%[3]s'
+curl -s http://%[1]s/api/v1/items -H "Authorization: Bearer $TOKEN" -H 'X-Tenant-Id: tenant-%[3]s' -H 'Content-Type: application/json' -d '{"name":"Ash stool","price_cents":4900}'
+
+`, host, demoPassword, demoTenants[0].id)
+	return b.String()
+}

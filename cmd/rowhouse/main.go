@@ -1,0 +1,115 @@
+// Command rowhouse is the whole system: the server, the migrations, and a demonstration that needs nothing but itself.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"rowhouse/auth"
+	"rowhouse/handlers"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal ends the process at once
+	}()
+	if err := root().ExecuteContext(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, "rowhouse:", err)
+		os.Exit(1)
+	}
+}
+
+func root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "rowhouse",
+		Short:         "A multi-tenant REST backend that is yours",
+		Long:          "A multi-tenant REST backend that is yours.\n\nConfiguration is by environment variables alone; .env.sample lists and explains them.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), devCommand(), migrateCommand(), keysCommand(),
+		&cobra.Command{
+			Use:   "routes",
+			Short: "Print the route table: method, path, scope, permission and handler",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				for _, row := range handlers.RouteTable() {
+					fmt.Fprintln(table, strings.Join(row, "\t"))
+				}
+				return table.Flush()
+			},
+		},
+		&cobra.Command{
+			Use:   "openapi",
+			Short: "Print the OpenAPI 3.1 description of the API",
+			Args:  cobra.NoArgs,
+			RunE: func(cmd *cobra.Command, _ []string) error {
+				document, err := handlers.OpenAPI("")
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), string(document))
+				return err
+			},
+		},
+		&cobra.Command{
+			Use:   "version",
+			Short: "Print what this binary was built from",
+			Args:  cobra.NoArgs,
+			Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version()) },
+		},
+	)
+	return root
+}
+
+func keysCommand() *cobra.Command {
+	keys := &cobra.Command{Use: "keys", Short: "Signing keys of access tokens"}
+	keys.AddCommand(&cobra.Command{
+		Use:   "rotate",
+		Short: "Print a new value for TOKEN_SIGNING_KEYS: a fresh key that signs, then those of now, which still verify",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			value := auth.GenerateKey()
+			if old := os.Getenv("TOKEN_SIGNING_KEYS"); old != "" {
+				if _, err := auth.ParseKeys(old); err != nil {
+					return fmt.Errorf("TOKEN_SIGNING_KEYS: %w", err)
+				}
+				value += "," + old
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), value)
+			return err
+		},
+	})
+	return keys
+}
+
+// version is the module's version or the commit, as the Go toolchain recorded them.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "rowhouse, unknown build"
+	}
+	text := "rowhouse " + info.Main.Version
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision", "vcs.time":
+			text += " " + setting.Value
+		case "vcs.modified":
+			if setting.Value == "true" {
+				text += " modified"
+			}
+		}
+	}
+	return text + " " + info.GoVersion
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rowhouse/auth"
+	"rowhouse/handlers"
+	"rowhouse/tenancy"
+)
+
+const (
+	// drainTime is how long a stopping server still answers while balancers and clients notice that it says not ready and
+	// closes each connection; shutdownTime is how long it then waits for what is under way.
+	drainTime    = 500 * time.Millisecond
+	shutdownTime = 20 * time.Second
+	// hashQueue is how many callers may wait for a password to be hashed: with two cores, about a second's worth.
+	hashQueue = 64
+
+	issuer   = "rowhouse"
+	audience = "rowhouse-api"
+)
+
+func serveCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API",
+		Long:  "Serve the API with DATABASE_URL's login. It refuses to start when that login could bypass a wall, when the\ncatalogue keeps tenants apart less than it should, or when migrations are missing.",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig()
+			if err := errors.Join(err, c.required()); err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, c.logger(), func(net.Addr) {})
+		},
+	}
+}
+
+// serve answers requests until ctx ends, then drains. Ready is called once it listens.
+func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)) error {
+	doors, err := tenancy.Open(ctx, c.DatabaseURL)
+	if err != nil {
+		return err
+	}
+	defer doors.Close()
+	config, err := c.server()
+	if err != nil {
+		return err
+	}
+	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), log)
+	if err != nil {
+		return err
+	}
+	if err := server.Check(ctx); err != nil {
+		return fmt.Errorf("not serving: %w", err)
+	}
+	listener, err := net.Listen("tcp", c.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	web := server.HTTP()
+	failed := make(chan error, 1)
+	go func() { failed <- web.Serve(listener) }()
+	log.Info("serving", "address", listener.Addr().String(), "version", version())
+	ready(listener.Addr())
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("draining")
+	server.Drain()
+	time.Sleep(drainTime)
+	// Shutdown drops a request that it has already read from a new connection; so first no more of these, then a while for
+	// those that are there.
+	_ = listener.Close()
+	time.Sleep(drainTime)
+	stopping, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	if err := web.Shutdown(stopping); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		log.Warn("some requests were cut off", "error", err.Error())
+		return web.Close()
+	}
+	log.Info("stopped")
+	return nil
+}

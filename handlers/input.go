@@ -1,0 +1,230 @@
+package handlers
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// An input struct says what an operation reads. Each field has one source, in its tag: path, query, header or json (the
+// body). Its Go type says the rest:
+//
+//	T            required in the body and the path; in the query, the zero value when left out
+//	*T           may be left out, then nil; null is refused
+//	Nullable[T]  may be left out, or null, or a value
+//
+// A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
+// (passwords), long may hold tabs and newlines.
+
+// Nullable is a field in three states: left out (Set is false), null (Value is nil), or a value.
+type Nullable[T any] struct {
+	Set   bool
+	Value *T
+}
+
+func (n *Nullable[T]) set(null bool) any {
+	n.Set = true
+	if null {
+		n.Value = nil
+		return nil
+	}
+	n.Value = new(T)
+	return n.Value
+}
+
+func (Nullable[T]) elem() reflect.Type { return reflect.TypeFor[T]() }
+
+type nullable interface {
+	set(null bool) any // where a value goes; nil for null
+}
+
+// Versions are the row versions that If-Match accepts; nil accepts any.
+type Versions []int64
+
+// Conditional is embedded in the input of a change that heeds If-Match.
+type Conditional struct {
+	IfMatch Versions `header:"If-Match"`
+}
+
+func (c Conditional) versions() Versions { return c.IfMatch }
+
+// field is one field of an input struct.
+type field struct {
+	name     string // on the wire
+	source   string // path, query, header or json
+	index    []int
+	typ      reflect.Type // of the value, without pointer or Nullable
+	required bool
+	nullable bool
+	rules    string // validator tag
+	text     string // raw, long or empty
+	doc      string
+	example  string
+}
+
+var inputs sync.Map // reflect.Type → []field
+
+// fieldsOf lists the fields of an input struct. A field without a source panics: the route table is read at start.
+func fieldsOf(t reflect.Type) []field {
+	if known, ok := inputs.Load(t); ok {
+		return known.([]field)
+	}
+	var fields []field
+	for _, f := range reflect.VisibleFields(t) {
+		if f.Anonymous || !f.IsExported() {
+			continue
+		}
+		made := field{index: f.Index, typ: f.Type, rules: f.Tag.Get("validate"), text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), example: f.Tag.Get("example")}
+		sources := 0
+		for _, source := range []string{"path", "query", "header", "json"} {
+			if name, ok := f.Tag.Lookup(source); ok {
+				made.source, made.name = source, name
+				sources++
+			}
+		}
+		if sources != 1 {
+			panic(fmt.Sprintf("%v.%s: an input field has exactly one of path, query, header and json", t, f.Name))
+		}
+		switch {
+		case f.Type.Kind() == reflect.Pointer:
+			made.typ = f.Type.Elem()
+		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[nullable]()):
+			made.nullable = true
+			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
+		default:
+			made.required = made.source == "json" || made.source == "path"
+		}
+		fields = append(fields, made)
+	}
+	inputs.Store(t, fields)
+	return fields
+}
+
+// target is where the field's value goes, as a pointer.
+func (f *field) target(in reflect.Value) any {
+	v := in.FieldByIndex(f.index)
+	if f.nullable {
+		return v.Addr().Interface().(nullable).set(false)
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(f.typ))
+		return v.Interface()
+	}
+	return v.Addr().Interface()
+}
+
+// problem is what is wrong with the field.
+func (f *field) problem(code, format string, args ...any) *FieldError {
+	return &FieldError{f.name, code, fmt.Sprintf(format, args...)}
+}
+
+// parse reads the text of a path, query or header value.
+func (f *field) parse(text string, target any) *FieldError {
+	switch target := target.(type) {
+	case *string:
+		*target = text
+		return nil
+	case *Versions:
+		versions, err := parseIfMatch(text)
+		*target = versions
+		if err != nil {
+			return f.problem("format", "%s", err.Error())
+		}
+		return nil
+	case encoding.TextUnmarshaler:
+		if err := target.UnmarshalText([]byte(text)); err != nil {
+			return f.problem("format", "%s.", sentence(err))
+		}
+		return nil
+	}
+	v := reflect.ValueOf(target).Elem()
+	switch v.Kind() {
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
+		if err != nil || strconv.FormatInt(n, 10) != text {
+			if errors.Is(err, strconv.ErrRange) {
+				return f.problem("range", "Too large a number.")
+			}
+			return f.problem("type", "Must be a whole number.")
+		}
+		v.SetInt(n)
+	case reflect.Bool:
+		if text != "true" && text != "false" {
+			return f.problem("type", "Must be true or false.")
+		}
+		v.SetBool(text == "true")
+	default:
+		panic(fmt.Sprintf("%s: no way to read a %v from text", f.name, v.Type()))
+	}
+	return nil
+}
+
+var validate = validator.New()
+
+// check trims and validates the value at target.
+func (f *field) check(target any) *FieldError {
+	if text, ok := target.(*string); ok {
+		if wrong := f.checkText(text); wrong != nil {
+			return wrong
+		}
+	}
+	if f.rules == "" {
+		return nil
+	}
+	err := validate.Var(reflect.ValueOf(target).Elem().Interface(), f.rules)
+	var broken validator.ValidationErrors
+	if !errors.As(err, &broken) {
+		return nil
+	}
+	tag, limit := broken[0].Tag(), broken[0].Param()
+	characters := broken[0].Kind() == reflect.String
+	switch {
+	case tag == "min" && characters && limit == "1":
+		return f.problem("min_length", "Must not be empty.")
+	case tag == "min" && characters:
+		return f.problem("min_length", "At least %s characters.", limit)
+	case tag == "max" && characters:
+		return f.problem("max_length", "At most %s characters.", limit)
+	case tag == "min":
+		return f.problem("min", "At least %s.", limit)
+	case tag == "max":
+		return f.problem("max", "At most %s.", limit)
+	case tag == "oneof":
+		return f.problem("one_of", "One of: %s.", strings.ReplaceAll(limit, " ", ", "))
+	}
+	panic("no words for the rule " + tag)
+}
+
+// checkText applies the rules that hold for every string.
+func (f *field) checkText(text *string) *FieldError {
+	if !utf8.ValidString(*text) {
+		return f.problem("encoding", "Must be valid UTF-8.")
+	}
+	if f.text != "raw" {
+		*text = strings.TrimFunc(*text, unicode.IsSpace)
+	}
+	for _, c := range *text {
+		if c < 0x20 && !(f.text == "long" && (c == '\t' || c == '\n')) {
+			if f.text == "long" {
+				return f.problem("control_character", "Of the control characters only tab and newline.")
+			}
+			return f.problem("control_character", "No control characters.")
+		}
+	}
+	return nil
+}
+
+// sentence begins an error's text with a capital.
+func sentence(err error) string {
+	text := err.Error()
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}

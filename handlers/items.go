@@ -1,0 +1,159 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"rowhouse/db"
+	"rowhouse/ids"
+)
+
+// Item is something that a tenant sells; the model that every other resource follows.
+type Item struct {
+	ID          ids.ItemID   `json:"id"`
+	TenantID    ids.TenantID `json:"tenant_id"`
+	Name        string       `json:"name" example:"Oak table"`
+	Description *string      `json:"description" example:"Seats six"`
+	PriceCents  int32        `json:"price_cents" doc:"Cents of the tenant's currency." example:"24900"`
+	CreatedAt   time.Time    `json:"created_at"`
+	UpdatedAt   time.Time    `json:"updated_at"`
+
+	version int64
+}
+
+func (i *Item) resource() (name, path string, version int64) {
+	return "item", "/items/" + i.ID.String(), i.version
+}
+
+func newItem(row db.Item) Item {
+	return Item{row.ID, row.TenantID, row.Name, row.Description, row.PriceCents, row.CreatedAt, row.UpdatedAt, row.Version}
+}
+
+// itemFilter says which items, in which order.
+type itemFilter struct {
+	Sort          string  `query:"sort" validate:"omitempty,oneof=name -name price_cents -price_cents" doc:"By name, regardless of case, or price; with - downwards. Newest first when left out."`
+	Q             *string `query:"q" validate:"max=100" doc:"Items whose name begins so, regardless of case." example:"oak"`
+	MinPriceCents *int32  `query:"min_price_cents" validate:"min=0" doc:"Items that cost this or more."`
+	MaxPriceCents *int32  `query:"max_price_cents" validate:"min=0" doc:"Items that cost this or less."`
+}
+
+type itemListInput struct {
+	List
+	itemFilter
+}
+
+// itemList reads a page of the tenant's items.
+func itemList(ctx context.Context, q *db.Queries, who Caller, in itemListInput) (Page[Item], error) {
+	rows, err := q.ItemList(ctx, db.ItemListParams{
+		TenantID:        who.TenantID,
+		Q:               in.Q,
+		MinPriceCents:   in.MinPriceCents,
+		MaxPriceCents:   in.MaxPriceCents,
+		Sort:            in.Sort,
+		AfterID:         in.afterID(),
+		AfterCreatedAt:  in.afterTime(),
+		AfterNameKey:    in.afterText(),
+		AfterPriceCents: in.afterNumber(),
+		Skip:            in.skip(),
+		Size:            in.limit(),
+		WithTotal:       in.Count,
+	})
+	return pageOf(in.List, rows, err, func(row db.ItemListRow) (Item, position, int64) {
+		at := position{ID: row.Item.ID}
+		switch in.Sort {
+		case "name", "-name":
+			at.Text = &row.Item.NameKey
+		case "price_cents", "-price_cents":
+			at.Number = &row.Item.PriceCents
+		default:
+			at.Time = &row.Item.CreatedAt
+		}
+		return newItem(row.Item), at, row.Total
+	})
+}
+
+type itemCreateInput struct {
+	Name        string           `json:"name" validate:"min=1,max=100" example:"Oak table"`
+	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats six"`
+	PriceCents  int32            `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"24900"`
+}
+
+// itemCreate makes an item.
+func itemCreate(ctx context.Context, q *db.Queries, who Caller, in itemCreateInput) (Item, error) {
+	row, err := q.ItemCreate(ctx, db.ItemCreateParams{
+		TenantID:    who.TenantID,
+		Name:        in.Name,
+		Description: in.Description.Value,
+		PriceCents:  in.PriceCents,
+	})
+	return newItem(row), err
+}
+
+type itemGetInput struct {
+	ItemID ids.ItemID `path:"item_id"`
+}
+
+// itemGet reads an item.
+func itemGet(ctx context.Context, q *db.Queries, who Caller, in itemGetInput) (Item, error) {
+	row, err := q.ItemGet(ctx, db.ItemGetParams{TenantID: who.TenantID, ID: in.ItemID})
+	return newItem(row), err
+}
+
+type itemUpdateInput struct {
+	Conditional
+	ItemID      ids.ItemID       `path:"item_id"`
+	Name        *string          `json:"name" validate:"min=1,max=100" example:"Oak table"`
+	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats eight"`
+	PriceCents  *int32           `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"27900"`
+}
+
+// itemUpdate changes an item; a field that the client leaves out keeps its value.
+func itemUpdate(ctx context.Context, q *db.Queries, who Caller, in itemUpdateInput) (Item, error) {
+	row, err := q.ItemUpdate(ctx, db.ItemUpdateParams{
+		TenantID:       who.TenantID,
+		ID:             in.ItemID,
+		IfMatch:        in.IfMatch,
+		Name:           in.Name,
+		DescriptionSet: in.Description.Set,
+		Description:    in.Description.Value,
+		PriceCents:     in.PriceCents,
+	})
+	return newItem(row), err
+}
+
+type itemDeleteInput struct {
+	Conditional
+	ItemID ids.ItemID `path:"item_id"`
+}
+
+// itemDelete removes an item.
+func itemDelete(ctx context.Context, q *db.Queries, who Caller, in itemDeleteInput) (deleted[ids.ItemID], error) {
+	id, err := q.ItemDelete(ctx, db.ItemDeleteParams{TenantID: who.TenantID, ID: in.ItemID, IfMatch: in.IfMatch})
+	return deleted[ids.ItemID]{id}, err
+}
+
+// itemImport makes an item of each line.
+func itemImport(ctx context.Context, q *db.Queries, who Caller, lines []itemCreateInput) error {
+	in := db.ItemImportParams{TenantID: who.TenantID}
+	for _, line := range lines {
+		description := ""
+		if line.Description.Value != nil {
+			description = *line.Description.Value
+		}
+		in.Names = append(in.Names, line.Name)
+		in.Descriptions = append(in.Descriptions, description)
+		in.PricesCents = append(in.PricesCents, line.PriceCents)
+	}
+	_, err := q.ItemImport(ctx, in)
+	return err
+}
+
+type itemExportInput struct {
+	exportFormat
+	itemFilter
+}
+
+// itemExport reads a page of the items that are exported.
+func itemExport(ctx context.Context, q *db.Queries, who Caller, in itemExportInput, list List) (Page[Item], error) {
+	return itemList(ctx, q, who, itemListInput{list, in.itemFilter})
+}

@@ -1,0 +1,236 @@
+package handlers
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"net/url"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+const (
+	defaultPageSize = 50
+	// maxCursor is in characters. A cursor holds one sorted value, of which the longest is a name.
+	maxCursor = 2048
+)
+
+// List is embedded in the input of a list: which page of it is wanted.
+type List struct {
+	Page     *int32  `query:"page" validate:"min=1,max=10000000" doc:"The page, from 1. Not together with cursor." example:"1"`
+	PageSize *int32  `query:"page_size" validate:"min=1,max=200" doc:"Rows a page, 50 unless said." example:"50"`
+	Cursor   *string `query:"cursor" doc:"page.next of the page before: reads on from there, at the same cost at any depth. Send the same sort and filters."`
+	Count    bool    `query:"count" doc:"Whether page.total is counted."`
+
+	after  *position
+	listed string // what a cursor of this list is bound to
+}
+
+func (l *List) list() *List { return l }
+
+// position is a row's place in a list: the value that the list is sorted by, and the id.
+type position struct {
+	Time   *time.Time `json:"t,omitzero"`
+	Text   *string    `json:"s,omitzero"`
+	Number *int32     `json:"n,omitzero"`
+	ID     [16]byte   `json:"i"`
+}
+
+// number is the page's, from 1; with a cursor it is unknown, and 0.
+func (l *List) number() int32 {
+	switch {
+	case l.Cursor != nil:
+		return 0
+	case l.Page == nil:
+		return 1
+	}
+	return *l.Page
+}
+
+func (l *List) size() int32 {
+	if l.PageSize == nil {
+		return defaultPageSize
+	}
+	return *l.PageSize
+}
+
+// skip is the OFFSET and limit the LIMIT of the query: one row more than the page, to see whether there is a next.
+func (l *List) skip() int32  { return max(0, l.number()-1) * l.size() }
+func (l *List) limit() int32 { return l.size() + 1 }
+
+// The After… parameters of a list query; all nil at the beginning.
+func (l *List) afterID() pgtype.UUID {
+	if l.after == nil {
+		return pgtype.UUID{}
+	}
+	return pgtype.UUID{Bytes: l.after.ID, Valid: true}
+}
+
+func (l *List) afterTime() *time.Time {
+	if l.after == nil {
+		return nil
+	}
+	return l.after.Time
+}
+
+func (l *List) afterText() *string {
+	if l.after == nil {
+		return nil
+	}
+	return l.after.Text
+}
+
+func (l *List) afterNumber() *int32 {
+	if l.after == nil {
+		return nil
+	}
+	return l.after.Number
+}
+
+// open reads the cursor of a request, if it has one. A cursor of another tenant, account, route, sort or filter is as bad
+// as a forged one.
+func (l *List) open(x *exchange, query url.Values) error {
+	filters := url.Values{}
+	for name, values := range query {
+		switch name {
+		case "page", "page_size", "cursor", "count":
+		default:
+			filters[name] = values
+		}
+	}
+	scope := x.who.AccountID.UUID()
+	if x.route.scope == tenantScope {
+		scope = x.who.TenantID.UUID()
+	}
+	l.listed = x.who.Operation + " " + scope + " " + filters.Encode()
+	if !query.Has("cursor") {
+		return nil
+	}
+	if query.Has("page") {
+		return badRequest("page_with_cursor", "Send page or cursor, not both.")
+	}
+	after, ok := x.server.cursors.open(l.listed, query.Get("cursor"))
+	if !ok {
+		return badRequest("invalid_cursor", "The cursor is not one of this list with this sort and these filters; begin again without it.")
+	}
+	l.after = after
+	return nil
+}
+
+// Page is one page of a list, as the answer shows it.
+type Page[T any] struct {
+	rows   []T
+	number int32
+	size   int32
+	next   *position
+	total  int64 // -1: not asked for
+	listed string
+}
+
+// pageOf makes a page of what a list query returned; each row gives its output, its place and the list's total.
+func pageOf[Row, T any](l List, rows []Row, err error, each func(Row) (out T, at position, total int64)) (Page[T], error) {
+	if err != nil {
+		return Page[T]{}, err
+	}
+	p := Page[T]{rows: make([]T, 0, min(len(rows), int(l.size()))), number: l.number(), size: l.size(), total: -1, listed: l.listed}
+	if l.Count && l.after == nil && l.number() == 1 {
+		p.total = 0
+	}
+	var last position
+	for i, row := range rows {
+		if i == int(p.size) {
+			p.next = &last
+			break
+		}
+		out, at, total := each(row)
+		p.rows, last, p.total = append(p.rows, out), at, total
+	}
+	return p, nil
+}
+
+type pageAnswer interface {
+	// counted says whether the page has the total that was asked for. A page beyond the end has no row to bring it.
+	counted() bool
+	page(*exchange) (content any, page pageInfo)
+	setTotal(pageAnswer)
+}
+
+type pageInfo struct {
+	Number *int32  `json:"number"`
+	Size   int32   `json:"size"`
+	Next   *string `json:"next"`
+	Total  *int64  `json:"total,omitzero"`
+}
+
+func (p *Page[T]) page(x *exchange) (any, pageInfo) {
+	info := pageInfo{Size: p.size}
+	if p.number > 0 {
+		info.Number = &p.number
+	}
+	if p.next != nil {
+		next := x.server.cursors.seal(p.listed, *p.next)
+		info.Next = &next
+	}
+	if p.total >= 0 {
+		info.Total = &p.total
+	}
+	return p.rows, info
+}
+
+func (p *Page[T]) counted() bool             { return p.total >= 0 }
+func (p *Page[T]) setTotal(other pageAnswer) { p.total = other.(*Page[T]).total }
+
+// cursors seals positions: encrypted, so that they show nothing, and bound to the list that they belong to.
+type cursors struct {
+	aead cipher.AEAD
+	mac  []byte
+}
+
+func newCursors(secret []byte) cursors {
+	block, err := aes.NewCipher(secret)
+	if err != nil {
+		panic(err) // the secret is 32 bytes
+	}
+	aead, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err)
+	}
+	mac := sha256.Sum256(append([]byte("cursor nonce "), secret...))
+	return cursors{aead, mac[:]}
+}
+
+// seal is deterministic, so that the same page has the same bytes: the nonce is a MAC of all that is sealed.
+func (c cursors) seal(listed string, at position) string {
+	plain, err := json.Marshal(at)
+	if err != nil {
+		panic(err) // a position always marshals
+	}
+	mac := hmac.New(sha256.New, c.mac)
+	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(listed))))
+	mac.Write([]byte(listed))
+	mac.Write(plain)
+	nonce := mac.Sum(nil)[:c.aead.NonceSize()]
+	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nonce, nonce, plain, []byte(listed)))
+}
+
+func (c cursors) open(listed, text string) (*position, bool) {
+	if len(text) > maxCursor {
+		return nil, false
+	}
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if err != nil || len(sealed) < c.aead.NonceSize() {
+		return nil, false
+	}
+	nonce, box := sealed[:c.aead.NonceSize()], sealed[c.aead.NonceSize():]
+	plain, err := c.aead.Open(nil, nonce, box, []byte(listed))
+	if err != nil {
+		return nil, false
+	}
+	at := &position{}
+	return at, json.Unmarshal(plain, at) == nil
+}

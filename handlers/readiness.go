@@ -1,0 +1,93 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"rowhouse/tenancy"
+)
+
+// root is an address outside the API, in its own format.
+type root struct {
+	path string
+	run  func(*exchange) (answer, error)
+}
+
+func (s *Server) roots() []root {
+	return append([]root{
+		{"/healthz", func(*exchange) (answer, error) { return jsonAnswer([]byte(`{"status":"ok"}`)), nil }},
+		{"/readyz", s.readyz},
+		{"/.well-known/jwks.json", func(*exchange) (answer, error) {
+			a := jsonAnswer(s.tokens.JWKS())
+			a.Header.Set("Cache-Control", "public, max-age=300")
+			return a, nil
+		}},
+		{"/openapi.json", func(*exchange) (answer, error) { return jsonAnswer(s.document), nil }},
+	}, docs()...)
+}
+
+func jsonAnswer(body []byte) answer {
+	return answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+}
+
+// readiness remembers the last check for a second, so that asking does not become the load.
+type readiness struct {
+	sync.Mutex
+	at  time.Time
+	err error
+}
+
+const readinessAge = time.Second
+
+func (s *Server) readyz(x *exchange) (answer, error) {
+	if s.draining.Load() {
+		return answer{}, unavailable("draining", "This process is shutting down.")
+	}
+	s.readiness.Lock()
+	defer s.readiness.Unlock()
+	if time.Since(s.readiness.at) > readinessAge {
+		s.readiness.err = s.Check(x.ctx)
+		s.readiness.at = time.Now()
+	}
+	if s.readiness.err != nil {
+		s.log.Error("not ready", "error", s.readiness.err.Error())
+		return answer{}, unavailable("not_ready", "The database cannot be reached or is not as this program needs it; the log says why.")
+	}
+	return jsonAnswer([]byte(`{"status":"ready"}`)), nil
+}
+
+// Check says why this server must not serve: the database is away, its login could bypass a wall, the catalogue keeps
+// tenants apart less than it should, or its migrations are not those of this program. All that is wrong is listed.
+func (s *Server) Check(ctx context.Context) error {
+	q := s.doors.Unscoped(Caller{Operation: "server.check"})
+	var version int64
+	err := tenancy.Retry(ctx, true, func() (err error) {
+		version, err = q.MigrationVersion(ctx)
+		return err
+	})
+	switch {
+	case classify(err, false) == errInternal && err != nil:
+		return fmt.Errorf("the database is not migrated, or DATABASE_URL's login may not use it (GRANT rowhouse_app, rowhouse_gate TO it): %w", err)
+	case err != nil:
+		return err
+	case version < s.config.Migration:
+		return fmt.Errorf("the database is at migration %d and this program needs %d: run rowhouse migrate up", version, s.config.Migration)
+	}
+	faults, err := q.CatalogueFaults(ctx)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, fault := range faults {
+		errs = append(errs, errors.New(fault))
+	}
+	names, err := q.PermissionList(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(append(errs, checkPermissions(names))...)
+}

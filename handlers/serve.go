@@ -1,0 +1,362 @@
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	syncatomic "sync/atomic" // atomic is an adapter here
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"rowhouse/auth"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+)
+
+// base is the path under which the whole API stands.
+const base = "/api/v1"
+
+// Config is what the server needs to know of its surroundings.
+type Config struct {
+	PublicURL          string // of the API, without a slash at the end
+	AccessTokenTTL     time.Duration
+	RefreshTokenTTL    time.Duration
+	RegistrationClosed bool
+	CORSOrigins        []string // exact origins
+	TrustedProxies     []string // addresses or CIDRs whose X-Forwarded-For is believed
+	BodyLimit          int64    // bytes
+	ImportLimit        int64    // bytes
+	Migration          int64    // the newest migration that this binary knows
+}
+
+// Server answers HTTP requests.
+type Server struct {
+	config    Config
+	doors     *tenancy.Database
+	passwords *auth.Passwords
+	tokens    *auth.Tokens
+	log       *slog.Logger
+	cursors   cursors
+	engine    *gin.Engine
+	readiness readiness
+	draining  syncatomic.Bool
+	document  []byte // OpenAPI
+}
+
+// New makes a server over the doors.
+func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*Server, error) {
+	s := &Server{
+		config: config, doors: doors, passwords: passwords, tokens: tokens, log: log,
+		cursors: newCursors(tokens.Secret("cursors")),
+	}
+	var err error
+	if s.document, err = OpenAPI(config.PublicURL); err != nil {
+		return nil, err
+	}
+	gin.SetMode(gin.ReleaseMode)
+	s.engine = gin.New()
+	s.engine.HandleMethodNotAllowed = true
+	s.engine.RedirectTrailingSlash = false
+	s.engine.RedirectFixedPath = false
+	if err := s.engine.SetTrustedProxies(config.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
+	}
+	s.engine.NoRoute(s.handle(&Route{}, func(*exchange) (answer, error) { return answer{}, errRouteNotFound }))
+	s.engine.NoMethod(s.handle(&Route{}, func(*exchange) (answer, error) { return answer{}, errMethod }))
+	for i := range routes {
+		route := &routes[i]
+		method, path, _ := strings.Cut(route.Pattern, " ")
+		s.serve(method, base+path, s.handle(route, func(x *exchange) (answer, error) {
+			if err := x.identify(); err != nil {
+				return answer{}, err
+			}
+			return route.run(x)
+		}))
+	}
+	for _, root := range s.roots() {
+		s.serve(http.MethodGet, root.path, s.handle(&Route{Pattern: "GET " + root.path}, root.run))
+	}
+	return s, nil
+}
+
+func (s *Server) serve(method, path string, h gin.HandlerFunc) {
+	s.engine.Handle(method, path, h)
+	if method == http.MethodGet {
+		s.engine.Handle(http.MethodHead, path, h)
+	}
+}
+
+// ServeHTTP makes Server an http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.engine.ServeHTTP(w, r) }
+
+// Drain makes /readyz say no and every answer end its connection, so that clients go elsewhere.
+func (s *Server) Drain() { s.draining.Store(true) }
+
+// exchange is one request and what is known about it.
+type exchange struct {
+	server  *Server
+	route   *Route
+	ctx     context.Context
+	request *http.Request
+	writer  http.ResponseWriter
+	param   func(string) string
+	who     Caller
+	body    []byte
+	key     string // Idempotency-Key
+}
+
+// reads says that the request changes nothing.
+func (x *exchange) reads() bool {
+	return x.request.Method == http.MethodGet || x.request.Method == http.MethodHead
+}
+
+// handle wraps what every request has: an id, limits, CORS, an answer whatever happens, and a line in the log.
+func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.HandlerFunc {
+	operation := route.operation()
+	return func(c *gin.Context) {
+		began := time.Now()
+		x := &exchange{server: s, route: route, ctx: c.Request.Context(), request: c.Request, writer: c.Writer, param: c.Param}
+		x.who.RequestID = requestID(c.Request.Header.Values("X-Request-Id"))
+		x.who.Address = c.ClientIP()
+		x.who.Operation = operation
+
+		header := c.Writer.Header()
+		header.Set("X-Request-Id", x.who.RequestID)
+		header.Set("X-Content-Type-Options", "nosniff")
+		if s.draining.Load() {
+			header.Set("Connection", "close")
+		}
+		if s.cors(c.Request, header) {
+			c.Status(http.StatusNoContent)
+			return
+		}
+		if limit := s.bodyLimit(route); c.Request.Body != nil {
+			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
+		}
+		given, err := s.run(x, run)
+		var refused *Error
+		if err != nil {
+			refused = classify(err, c.Request.Method == http.MethodDelete)
+			given = refusal(refused, x.who.RequestID)
+		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(c.GetHeader("If-None-Match"), tag) {
+			given.Status, given.Body = http.StatusNotModified, nil
+		}
+		if writeErr := given.write(c.Writer); writeErr != nil && given.stream != nil {
+			err = writeErr
+		}
+		s.record(x, c.Writer.Status(), time.Since(began), err)
+		if given.stream != nil && err != nil {
+			panic(http.ErrAbortHandler) // the body is not whole, and breaking off is the only way left to say so
+		}
+	}
+}
+
+// run calls the handler; a panic becomes an error.
+func (s *Server) run(x *exchange, run func(*exchange) (answer, error)) (given answer, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return run(x)
+}
+
+// record writes the request's line in the log: only what names and counts, never what the client sent or got.
+func (s *Server) record(x *exchange, status int, took time.Duration, err error) {
+	attrs := []slog.Attr{
+		slog.String("request_id", x.who.RequestID),
+		slog.String("route", x.route.Pattern),
+		slog.String("method", x.request.Method),
+		slog.Int("status", status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if !x.who.TenantID.IsZero() {
+		attrs = append(attrs, slog.String("tenant", x.who.TenantID.String()))
+	}
+	if !x.who.AccountID.IsZero() {
+		attrs = append(attrs, slog.String("account", x.who.AccountID.String()))
+	}
+	level := slog.LevelInfo
+	if err != nil && status >= 500 || status < 400 && err != nil {
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	s.log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// bodyLimit is in bytes.
+func (s *Server) bodyLimit(route *Route) int64 {
+	if route.accepts != nil {
+		return s.config.ImportLimit
+	}
+	return s.config.BodyLimit
+}
+
+const maxRequestID = 128
+
+// requestID takes the client's id if it is one line of visible ASCII, or makes one.
+func requestID(given []string) string {
+	if len(given) == 1 {
+		id := strings.TrimSpace(given[0])
+		visible := !strings.ContainsFunc(id, func(c rune) bool { return c < '!' || c > '~' })
+		if visible && id != "" && len(id) <= maxRequestID {
+			return id
+		}
+	}
+	return strings.ToLower(rand.Text())
+}
+
+const (
+	corsRequestHeaders = "Authorization, Content-Type, X-API-Key, X-Tenant-Id, X-Request-Id, Idempotency-Key, If-Match, If-None-Match"
+	corsAnswerHeaders  = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed"
+	corsMethods        = "GET, HEAD, POST, PATCH, DELETE"
+)
+
+// cors adds the headers for a page of an allowed origin, and says whether the request was only a preflight.
+func (s *Server) cors(r *http.Request, header http.Header) (preflight bool) {
+	if len(s.config.CORSOrigins) == 0 {
+		return false
+	}
+	header.Add("Vary", "Origin")
+	origin := r.Header.Get("Origin")
+	if !slices.Contains(s.config.CORSOrigins, origin) {
+		return false
+	}
+	header.Set("Access-Control-Allow-Origin", origin)
+	header.Set("Access-Control-Expose-Headers", corsAnswerHeaders)
+	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
+		return false
+	}
+	header.Set("Access-Control-Allow-Methods", corsMethods)
+	header.Set("Access-Control-Allow-Headers", corsRequestHeaders)
+	header.Set("Access-Control-Max-Age", strconv.Itoa(int((10 * time.Minute).Seconds())))
+	return true
+}
+
+// identify fills in the caller as far as the route asks, offline.
+func (x *exchange) identify() error {
+	r := x.request
+	if x.route.scope == publicScope {
+		return x.noIdempotency()
+	}
+	authorization, keys := r.Header.Values("Authorization"), r.Header.Values("X-API-Key")
+	if len(authorization)+len(keys) > 1 {
+		return badRequest("two_credentials", "Send one credential: Authorization or X-API-Key, once.")
+	}
+	if len(authorization)+len(keys) == 0 {
+		return errNoCredential
+	}
+	if len(keys) > 0 {
+		return errCredential // no key has been issued
+	}
+	scheme, token, _ := strings.Cut(authorization[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return errNoCredential
+	}
+	claims, err := x.server.tokens.Verify(strings.TrimSpace(token))
+	if err != nil {
+		return errCredential
+	}
+	x.who.AccountID, x.who.SessionID = claims.Account, claims.Session
+	if x.route.scope == tenantScope {
+		if err := x.chooseTenant(claims.Tenant); err != nil {
+			return err
+		}
+	}
+	return x.readKey()
+}
+
+// chooseTenant takes the tenant of the token, or without one that of the header: never both, never another source.
+func (x *exchange) chooseTenant(derived ids.TenantID) error {
+	header := x.request.Header.Values("X-Tenant-Id")
+	refuse := func(code, title, detail string) error {
+		return &Error{Status: http.StatusBadRequest, Code: code, Title: title, Detail: detail}
+	}
+	switch {
+	case !derived.IsZero() && len(header) > 0:
+		return refuse("unwanted_tenant", "Do not send X-Tenant-Id in derived-tenant mode",
+			"Do not send X-Tenant-Id in derived-tenant mode: this credential is bound to its tenant.")
+	case !derived.IsZero():
+		x.who.TenantID = derived
+		return nil
+	case len(header) == 0 || len(header) == 1 && header[0] == "":
+		return refuse("missing_tenant", "Missing X-Tenant-Id",
+			"Missing X-Tenant-Id: name the tenant of this request; GET /api/v1/me/tenants lists yours.")
+	case len(header) > 1:
+		return refuse("repeated_tenant", "Repeated X-Tenant-Id", "Send X-Tenant-Id once.")
+	}
+	if err := x.who.TenantID.Parse(header[0]); err != nil {
+		return refuse("malformed_tenant", "Malformed X-Tenant-Id", "X-Tenant-Id is "+err.Error()+".")
+	}
+	return nil
+}
+
+// readKey takes the Idempotency-Key of a POST.
+func (x *exchange) readKey() error {
+	if !x.route.idempotent() {
+		return x.noIdempotency()
+	}
+	given := x.request.Header.Values("Idempotency-Key")
+	if len(given) == 0 {
+		return nil
+	}
+	x.key = given[0]
+	printable := !strings.ContainsFunc(x.key, func(c rune) bool { return c < ' ' || c > '~' })
+	if len(given) > 1 || x.key == "" || len(x.key) > 255 || !printable {
+		return badRequest("invalid_idempotency_key", "Idempotency-Key is sent once: 1 to 255 printable ASCII characters.")
+	}
+	return nil
+}
+
+func (x *exchange) noIdempotency() error {
+	if x.request.Method == http.MethodPost && len(x.request.Header.Values("Idempotency-Key")) > 0 {
+		return badRequest("unwanted_idempotency_key", "This address does not take an Idempotency-Key.")
+	}
+	return nil
+}
+
+// Timeouts of the HTTP server; a streamed request or answer extends its own as it goes.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 60 * time.Second
+	maxHeaderBytes    = 16 << 10
+)
+
+// HTTP is an http.Server for s, with limits on what a slow or greedy client may hold.
+func (s *Server) HTTP() *http.Server {
+	return &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// checkPermissions compares the constants of Go with the table of the database, both ways.
+func checkPermissions(inDatabase []string) error {
+	var errs []error
+	for _, p := range auth.Permissions {
+		if !slices.Contains(inDatabase, string(p)) {
+			errs = append(errs, fmt.Errorf("permission %s is not in the table permissions", p))
+		}
+	}
+	for _, name := range inDatabase {
+		if !slices.Contains(auth.Permissions, auth.Permission(name)) {
+			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", name))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,290 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+)
+
+const (
+	refreshPrefix = "rhr_"
+	maxUserAgent  = 200
+	// loginTenants is how many tenants a login lists; GET /me/tenants pages through all.
+	loginTenants = 200
+)
+
+// tokenPair is what a client holds of a session.
+type tokenPair struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type" example:"Bearer"`
+	ExpiresIn    int64  `json:"expires_in" doc:"Seconds until the access token expires." example:"600"`
+	RefreshToken string `json:"refresh_token,omitzero" doc:"Spent by its first use at /auth/refresh, which returns the next."`
+}
+
+// issue signs an access token of the session; with a tenant it is bound to it.
+func (s *Server) issue(account ids.AccountID, session ids.SessionID, tenant *ids.TenantID, refresh string) (tokenPair, error) {
+	now := time.Now()
+	claims := auth.Claims{Account: account, Session: session, IssuedAt: now, Expires: now.Add(s.config.AccessTokenTTL)}
+	if tenant != nil {
+		claims.Tenant = *tenant
+	}
+	token, err := s.tokens.Sign(claims)
+	return tokenPair{token, "Bearer", int64(s.config.AccessTokenTTL.Seconds()), refresh}, err
+}
+
+type sessionLoginInput struct {
+	Login     string        `json:"login" validate:"min=1,max=254" doc:"Username or login e-mail." example:"ada"`
+	Password  string        `json:"password" validate:"min=1,max=255" text:"raw" example:"correct horse battery"`
+	TenantID  *ids.TenantID `json:"tenant_id" doc:"Binds the session to this tenant (derived mode): its tokens need no X-Tenant-Id."`
+	UserAgent *string       `header:"User-Agent"`
+}
+
+type sessionLoginOutput struct {
+	tokenPair
+	Account Account      `json:"account"`
+	Tenants []Membership `json:"tenants" doc:"Where the account is an active user; the first 200."`
+}
+
+// sessionLogin starts a session for whoever knows the password. An unknown login, an inactive account and a wrong password
+// cost the same work and get the same answer.
+func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInput) (out sessionLoginOutput, err error) {
+	login, ok := auth.NormalizeUsername(in.Login)
+	if strings.Contains(in.Login, "@") {
+		login, ok = auth.NormalizeEmail(in.Login)
+	}
+	if !ok {
+		login = "" // nobody's, and looked up all the same
+	}
+	var found db.Account
+	err = tenancy.Retry(ctx, true, func() (err error) {
+		found, err = s.doors.Unscoped(who).AccountByLogin(ctx, login)
+		return err
+	})
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return out, err
+	}
+	hash := ""
+	if err == nil && found.PasswordHash != nil {
+		hash = *found.PasswordHash
+	}
+	proven, stale, err := s.passwords.Verify(ctx, in.Password, hash)
+	if err != nil {
+		return out, err
+	}
+	if !proven || !found.IsActive {
+		return out, errLogin
+	}
+	if stale {
+		fresh, err := s.passwords.Hash(ctx, in.Password)
+		if err != nil {
+			return out, err
+		}
+		if err := s.doors.Unscoped(who).AccountPasswordRehash(ctx, db.AccountPasswordRehashParams{
+			AccountID: found.ID, PasswordHash: &fresh, CheckedHash: &hash,
+		}); err != nil {
+			return out, err
+		}
+		hash = fresh
+	}
+
+	refresh, refreshHash := auth.NewSecret(refreshPrefix)
+	who.AccountID, who.SessionID = found.ID, ids.New[ids.SessionID]()
+	err = s.atomic(ctx, func(tx *tenancy.Tx) error {
+		_, err := tx.Unscoped(who).SessionCreate(ctx, db.SessionCreateParams{
+			ID:          who.SessionID,
+			AccountID:   found.ID,
+			CheckedHash: &hash,
+			RefreshHash: refreshHash,
+			UserAgent:   truncated(in.UserAgent, maxUserAgent),
+			Address:     &who.Address,
+			ExpiresAt:   time.Now().Add(s.config.RefreshTokenTTL),
+		})
+		if errors.Is(err, pgx.ErrNoRows) {
+			return errLogin // closed, or its password changed, since it was checked
+		}
+		if err != nil {
+			return err
+		}
+		q := tx.Account(who)
+		if in.TenantID != nil {
+			if err := bind(ctx, q, who, in.TenantID); err != nil {
+				return err
+			}
+		}
+		rows, err := q.AccountTenantList(ctx, db.AccountTenantListParams{AccountID: found.ID, Size: loginTenants})
+		out.Tenants = make([]Membership, len(rows))
+		for i, row := range rows {
+			out.Tenants[i] = newMembership(row)
+		}
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	out.Account = newAccount(found)
+	out.tokenPair, err = s.issue(who.AccountID, who.SessionID, in.TenantID, refresh)
+	return out, err
+}
+
+// bind binds the caller's session to a tenant, or to none.
+func bind(ctx context.Context, q *db.Queries, who Caller, tenant *ids.TenantID) error {
+	_, err := q.SessionBind(ctx, db.SessionBindParams{AccountID: who.AccountID, ID: who.SessionID, ActiveTenantID: tenant})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errTenant
+	}
+	return err
+}
+
+// atomic is tenancy's Atomic, again where tenancy.Retry says so.
+func (s *Server) atomic(ctx context.Context, fn func(tx *tenancy.Tx) error) error {
+	return tenancy.Retry(ctx, false, func() error { return s.doors.Atomic(ctx, fn) })
+}
+
+// truncated cuts a text of the client's that is only kept for people to read.
+func truncated(text *string, limit int) *string {
+	if text == nil {
+		return nil
+	}
+	cut := []rune(strings.ToValidUTF8(*text, ""))
+	cut = cut[:min(len(cut), limit)]
+	short := string(cut)
+	return &short
+}
+
+type sessionRefreshInput struct {
+	RefreshToken string `json:"refresh_token" validate:"min=1,max=255"`
+}
+
+// sessionRefresh spends a refresh token for the next pair. A client that lost the answer may send the same token again for
+// ten seconds and gets the same successor; any other second use ends the session, committed before the refusal is sent.
+func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefreshInput) (tokenPair, error) {
+	if !auth.SecretShape(in.RefreshToken, refreshPrefix) {
+		return tokenPair{}, errCredential
+	}
+	q, presented := s.doors.Unscoped(who), auth.HashSecret(in.RefreshToken)
+	next, nextHash := auth.NewSecret(refreshPrefix)
+	sealed, err := auth.Seal(in.RefreshToken, next)
+	if err != nil {
+		return tokenPair{}, err
+	}
+	session, err := q.RefreshTokenRotate(ctx, db.RefreshTokenRotateParams{
+		Hash:          presented,
+		Successor:     sealed,
+		SuccessorHash: nextHash,
+		ExpiresAt:     time.Now().Add(s.config.RefreshTokenTTL),
+	})
+	if err == nil {
+		return s.issue(session.AccountID, session.ID, session.ActiveTenantID, next)
+	}
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return tokenPair{}, err
+	}
+	spent, err := q.RefreshTokenReplay(ctx, presented)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return tokenPair{}, errCredential
+	}
+	if err != nil {
+		return tokenPair{}, err
+	}
+	if !spent.Replayable {
+		if err := q.SessionRevokeReused(ctx, spent.ID); err != nil {
+			return tokenPair{}, err
+		}
+		return tokenPair{}, errCredential
+	}
+	next, err = auth.Open(in.RefreshToken, spent.Successor)
+	if err != nil {
+		return tokenPair{}, err
+	}
+	return s.issue(spent.AccountID, spent.ID, spent.ActiveTenantID, next)
+}
+
+type sessionSwitchTenantInput struct {
+	TenantID Nullable[ids.TenantID] `json:"tenant_id" doc:"The tenant to bind the session to, or null to choose by header again."`
+}
+
+type sessionSwitchTenantOutput struct {
+	tokenPair
+	ActiveTenantID *ids.TenantID `json:"active_tenant_id"`
+}
+
+// sessionSwitchTenant binds the session to a tenant of the account, or unbinds it. Tokens issued before keep their mode
+// until they expire; refreshed ones have the new one.
+func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
+	if !in.TenantID.Set {
+		return out, invalid(FieldError{"tenant_id", "required", "Must be given: a tenant, or null."})
+	}
+	if err := bind(ctx, s.doors.Account(who), who, in.TenantID.Value); err != nil {
+		return out, err
+	}
+	out.ActiveTenantID = in.TenantID.Value
+	out.tokenPair, err = s.issue(who.AccountID, who.SessionID, in.TenantID.Value, "")
+	return out, err
+}
+
+// sessionLogout ends the session that asks.
+func sessionLogout(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (done, error) {
+	_, err := q.SessionRevoke(ctx, db.SessionRevokeParams{AccountID: who.AccountID, ID: who.SessionID})
+	return done{}, err
+}
+
+type sessionLogoutAllOutput struct {
+	Ended int64 `json:"ended" doc:"How many sessions were ended." example:"3"`
+}
+
+// sessionLogoutAll ends every session of the account, this one too.
+func sessionLogoutAll(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (sessionLogoutAllOutput, error) {
+	ended, err := q.SessionRevokeAll(ctx, who.AccountID)
+	return sessionLogoutAllOutput{ended}, err
+}
+
+// Session is a login of an account that has not ended.
+type Session struct {
+	ID             ids.SessionID `json:"id"`
+	ActiveTenantID *ids.TenantID `json:"active_tenant_id" doc:"The tenant that its tokens are bound to; null: chosen by header."`
+	UserAgent      *string       `json:"user_agent"`
+	Address        *string       `json:"address"`
+	Current        bool          `json:"current" doc:"Whether it is the one that asks."`
+	CreatedAt      time.Time     `json:"created_at"`
+	LastUsedAt     time.Time     `json:"last_used_at" doc:"The last login or refresh."`
+	ExpiresAt      time.Time     `json:"expires_at"`
+}
+
+type sessionListInput struct {
+	List
+}
+
+// sessionList reads a page of the account's live sessions.
+func sessionList(ctx context.Context, q *db.Queries, who Caller, in sessionListInput) (Page[Session], error) {
+	rows, err := q.SessionList(ctx, db.SessionListParams{
+		AccountID:      who.AccountID,
+		AfterID:        in.afterID(),
+		AfterCreatedAt: in.afterTime(),
+		Skip:           in.skip(),
+		Size:           in.limit(),
+		WithTotal:      in.Count,
+	})
+	return pageOf(in.List, rows, err, func(row db.SessionListRow) (Session, position, int64) {
+		r := row.Session
+		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
+		return out, position{ID: r.ID, Time: &r.CreatedAt}, row.Total
+	})
+}
+
+type sessionRevokeInput struct {
+	SessionID ids.SessionID `path:"session_id"`
+}
+
+// sessionRevoke ends one of the account's sessions.
+func sessionRevoke(ctx context.Context, q *db.Queries, who Caller, in sessionRevokeInput) (deleted[ids.SessionID], error) {
+	id, err := q.SessionRevoke(ctx, db.SessionRevokeParams{AccountID: who.AccountID, ID: in.SessionID})
+	return deleted[ids.SessionID]{id}, err
+}

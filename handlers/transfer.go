@@ -1,0 +1,416 @@
+package handlers
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/tenancy"
+)
+
+const (
+	mediaNDJSON = "application/x-ndjson"
+	mediaCSV    = "text/csv"
+
+	// maxLine is in bytes: longer than any line that could be valid.
+	maxLine = 64 << 10
+	// maxLineErrors is how many bad lines are told at once.
+	maxLineErrors = 100
+	// importChunk is how many lines one statement inserts, exportPage how many rows one trip reads: enough that trips do
+	// not count, few enough that memory does not.
+	importChunk = 2000
+	exportPage  = 1000
+	// uploadTime bounds an upload, and downloadPace the time in which a client must take a page of a download.
+	uploadTime   = 5 * time.Minute
+	downloadPace = 30 * time.Second
+)
+
+// imported is the output of an import.
+type imported struct {
+	Imported int `json:"imported" doc:"Rows that were made." example:"2"`
+}
+
+// upload is a tenant route that makes a row of each line of its body. The lines are spooled to disk and validated first, so
+// that a bad one refuses the whole file; then insert is given them in chunks, in one transaction.
+func upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.Queries, who Caller, lines []Line) error) endpoint {
+	e := describe[struct{}, imported](tenantScope, insert)
+	e.permission = p
+	e.line = reflect.TypeFor[Line]()
+	e.accepts = []string{mediaNDJSON, mediaCSV}
+	e.run = func(x *exchange) (answer, error) {
+		if err := decode(x, &struct{}{}); err != nil {
+			return answer{}, err
+		}
+		if err := checkContentType(x.request, e.accepts...); err != nil {
+			return answer{}, err
+		}
+		spool, err := spoolBody(x)
+		if err != nil {
+			return answer{}, err
+		}
+		defer func() {
+			spool.Close()
+			os.Remove(spool.Name())
+		}()
+		isCSV := strings.HasPrefix(x.request.Header.Get("Content-Type"), mediaCSV)
+		var wrong []FieldError
+		total := 0
+		err = eachLine(spool, isCSV, func(number int, line Line, problems []FieldError) error {
+			total++
+			for _, problem := range problems {
+				problem.Field = strings.TrimSuffix(fmt.Sprintf("lines.%d.%s", number, problem.Field), ".")
+				wrong = append(wrong, problem)
+			}
+			if len(wrong) >= maxLineErrors {
+				return errEnough
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			return answer{}, err
+		}
+		if wrong != nil {
+			return answer{}, invalid(wrong[:min(len(wrong), maxLineErrors)]...)
+		}
+		err = tenancy.Retry(x.ctx, false, func() error {
+			return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) error {
+				q := tx.Enter(x.who, p)
+				chunk := make([]Line, 0, importChunk)
+				flush := func() error {
+					err := insert(x.ctx, q, x.who, chunk)
+					chunk = chunk[:0]
+					return err
+				}
+				err := eachLine(spool, isCSV, func(_ int, line Line, _ []FieldError) error {
+					chunk = append(chunk, line)
+					if len(chunk) < importChunk {
+						return nil
+					}
+					return flush()
+				})
+				if err == nil && (len(chunk) > 0 || total == 0) {
+					err = flush() // an empty file is asked for its permission too
+				}
+				return err
+			})
+		})
+		if err != nil {
+			return answer{}, err
+		}
+		return x.render(&imported{total})
+	}
+	return e
+}
+
+var errEnough = errors.New("enough errors")
+
+// spoolBody writes the body to a temporary file, which the caller removes.
+func spoolBody(x *exchange) (*os.File, error) {
+	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Now().Add(uploadTime))
+	spool, err := os.CreateTemp("", "rowhouse-import-")
+	if err != nil {
+		return nil, err
+	}
+	body := &tracked{r: x.request.Body}
+	if _, err := io.Copy(spool, body); err != nil {
+		spool.Close()
+		os.Remove(spool.Name())
+		if body.err != nil {
+			return nil, bodyError(body.err)
+		}
+		return nil, err
+	}
+	return spool, nil
+}
+
+// tracked remembers the reader's own error, to tell it from the writer's.
+type tracked struct {
+	r   io.Reader
+	err error
+}
+
+func (t *tracked) Read(p []byte) (int, error) {
+	n, err := t.r.Read(p)
+	if err != nil && err != io.EOF {
+		t.err = err
+	}
+	return n, err
+}
+
+// eachLine reads the spooled file from its beginning and gives each line to do, numbered from 1 as an editor counts them.
+func eachLine[Line any](spool *os.File, isCSV bool, do func(number int, line Line, problems []FieldError) error) error {
+	if _, err := spool.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	if isCSV {
+		return eachCSV(spool, do)
+	}
+	fields := fieldsOf(reflect.TypeFor[Line]())
+	lines := bufio.NewScanner(spool)
+	lines.Buffer(make([]byte, 0, maxLine), maxLine)
+	number := 0
+	for lines.Scan() {
+		number++
+		text := bytes.TrimSpace(lines.Bytes())
+		if len(text) == 0 {
+			continue
+		}
+		var line Line
+		var problems []FieldError
+		members, err := readObject(text, fields)
+		var malformed *Error
+		if errors.As(err, &malformed) {
+			problems = []FieldError{{"", malformed.Code, malformed.Detail}}
+		} else {
+			problems = decodeMembers(members, fields, reflect.ValueOf(&line).Elem())
+		}
+		if err := do(number, line, problems); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return invalid(FieldError{"lines." + strconv.Itoa(number+1), "max_length", "A line has at most " + formatBytes(maxLine) + "."})
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// eachCSV is eachLine for CSV (RFC 4180) with a header line. An empty cell of a field that may be left out is left out.
+func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems []FieldError) error) error {
+	buffered := bufio.NewReader(spool)
+	if mark, _ := buffered.Peek(3); string(mark) == "\uFEFF" {
+		_, _ = buffered.Discard(3)
+	}
+	reader := csv.NewReader(buffered)
+	reader.ReuseRecord = true
+	header, err := reader.Read()
+	if err != nil {
+		return invalid(FieldError{"lines.1", "header", "The first line names the columns."})
+	}
+	byName := make(map[string]*field)
+	for _, f := range fieldsOf(reflect.TypeFor[Line]()) {
+		byName[f.name] = &f
+	}
+	columns := make([]*field, len(header))
+	for i, name := range header {
+		f, ok := byName[name]
+		if !ok {
+			return invalid(FieldError{"lines.1", "unknown_field", "There is no column " + quote(name) + ", or it stands twice."})
+		}
+		columns[i] = f
+		delete(byName, name)
+	}
+	for name, f := range byName {
+		if f.required {
+			return invalid(FieldError{"lines.1", "required", "The column " + name + " is missing."})
+		}
+	}
+	for {
+		cells, err := reader.Read()
+		if err == io.EOF {
+			return nil
+		}
+		var malformed *csv.ParseError
+		if errors.As(err, &malformed) {
+			return invalid(FieldError{"lines." + strconv.Itoa(malformed.StartLine), "malformed_csv", sentence(malformed.Err) + "."})
+		}
+		if err != nil {
+			return err
+		}
+		number, _ := reader.FieldPos(0)
+		var line Line
+		var problems []FieldError
+		for i, f := range columns {
+			if cells[i] == "" && !f.required {
+				continue
+			}
+			target := f.target(reflect.ValueOf(&line).Elem())
+			problem := f.parse(unguarded(cells[i]), target)
+			if problem == nil {
+				problem = f.check(target)
+			}
+			if problem != nil {
+				problems = append(problems, *problem)
+			}
+		}
+		if err := do(number, line, problems); err != nil {
+			return err
+		}
+	}
+}
+
+// A spreadsheet runs a cell that begins like a formula. In CSV such text is written after an apostrophe, and read without.
+const formulaStarts = "=+-@\t\r"
+
+func guarded(cell string) string {
+	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.ContainsRune(formulaStarts, rune(rest[0])) {
+		return "'" + cell
+	}
+	return cell
+}
+
+func unguarded(cell string) string {
+	if rest, ok := strings.CutPrefix(cell, "'"); ok && guarded(rest) != rest {
+		return rest
+	}
+	return cell
+}
+
+// exportFormat is embedded in the input of an export.
+type exportFormat struct {
+	Format string `query:"format" validate:"omitempty,oneof=csv ndjson" doc:"csv or ndjson; when left out, what Accept asks for, or else ndjson."`
+}
+
+func (f exportFormat) format(r *http.Request) string {
+	switch {
+	case f.Format != "":
+		return f.Format
+	case strings.Contains(r.Header.Get("Accept"), mediaCSV):
+		return "csv"
+	}
+	return "ndjson"
+}
+
+// download is a tenant route that streams a list: page after page of it, each through the door, so that whoever loses the
+// right to read loses it in the middle too.
+func download[In interface{ format(*http.Request) string }, Row any](p auth.Permission, name string, page func(ctx context.Context, q *db.Queries, who Caller, in In, list List) (Page[Row], error)) endpoint {
+	e := describe[In, Row](tenantScope, page)
+	e.permission = p
+	e.produces = []string{mediaNDJSON, mediaCSV}
+	e.run = func(x *exchange) (answer, error) {
+		var in In
+		if err := decode(x, &in); err != nil {
+			return answer{}, err
+		}
+		read := func(after *position) (rows Page[Row], err error) {
+			size := int32(exportPage)
+			list := List{PageSize: &size, after: after}
+			err = tenancy.Retry(x.ctx, true, func() error {
+				rows, err = page(x.ctx, x.server.doors.Enter(x.who, p), x.who, in, list)
+				return err
+			})
+			return rows, err
+		}
+		rows, err := read(nil)
+		if err != nil {
+			return answer{}, err
+		}
+		format := in.format(x.request)
+		media := map[string]string{"csv": mediaCSV, "ndjson": mediaNDJSON}[format]
+		a := answer{Status: http.StatusOK, Header: http.Header{
+			"Content-Type":        {media + "; charset=utf-8"},
+			"Content-Disposition": {`attachment; filename="` + name + "." + format + `"`},
+			"Cache-Control":       {"no-store"},
+		}}
+		a.stream = func(w http.ResponseWriter) error {
+			w.WriteHeader(a.Status)
+			if x.request.Method == http.MethodHead {
+				return nil
+			}
+			control := http.NewResponseController(w)
+			out := bufio.NewWriterSize(w, 64<<10)
+			write := ndjsonWriter[Row](out)
+			if format == "csv" {
+				write = csvWriter[Row](out)
+			}
+			for {
+				_ = control.SetWriteDeadline(time.Now().Add(downloadPace))
+				if err := write(rows.rows); err != nil {
+					return err
+				}
+				if rows.next == nil {
+					return out.Flush()
+				}
+				if rows, err = read(rows.next); err != nil {
+					return err
+				}
+			}
+		}
+		return a, nil
+	}
+	return e
+}
+
+func ndjsonWriter[Row any](w io.Writer) func([]Row) error {
+	return func(rows []Row) error {
+		for i := range rows {
+			if err := json.MarshalWrite(w, &rows[i]); err != nil {
+				return err
+			}
+			if _, err := io.WriteString(w, "\n"); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func csvWriter[Row any](w io.Writer) func([]Row) error {
+	var header []string
+	var columns []int
+	t := reflect.TypeFor[Row]()
+	for i := range t.NumField() {
+		if name, ok := t.Field(i).Tag.Lookup("json"); ok {
+			header, columns = append(header, name), append(columns, i)
+		}
+	}
+	out := csv.NewWriter(w)
+	begun := false
+	return func(rows []Row) error {
+		if !begun {
+			begun = true
+			if err := out.Write(header); err != nil {
+				return err
+			}
+		}
+		cells := make([]string, len(columns))
+		for i := range rows {
+			row := reflect.ValueOf(&rows[i]).Elem()
+			for c, column := range columns {
+				cells[c] = cell(row.Field(column))
+			}
+			if err := out.Write(cells); err != nil {
+				return err
+			}
+		}
+		out.Flush()
+		return out.Error()
+	}
+}
+
+// cell is a value as CSV shows it; null is empty.
+func cell(v reflect.Value) string {
+	if v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return ""
+		}
+		v = v.Elem()
+	}
+	switch value := v.Interface().(type) {
+	case string:
+		return guarded(value)
+	case time.Time:
+		return value.Format(time.RFC3339Nano)
+	case encoding.TextMarshaler:
+		text, _ := value.MarshalText()
+		return string(text)
+	default:
+		return fmt.Sprint(value)
+	}
+}
