@@ -71,6 +71,9 @@ func Main(m *testing.M) {
 type Database struct {
 	t    testing.TB
 	name string
+
+	mu        sync.Mutex
+	superuser *pgx.Conn
 }
 
 // New makes one.
@@ -79,7 +82,7 @@ func New(t testing.TB) *Database {
 	if err := start(); err != nil {
 		t.Fatal(err)
 	}
-	d := &Database{t, fmt.Sprintf("test_%d", clones.Add(1))}
+	d := &Database{t: t, name: fmt.Sprintf("test_%d", clones.Add(1))}
 	maintenance(t, "CREATE DATABASE "+d.name+" TEMPLATE "+template+" OWNER "+schema.Owner+" STRATEGY file_copy")
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -118,15 +121,6 @@ func (d *Database) Server() string    { return d.URL(schema.Server) }
 func (d *Database) Owner() string     { return d.URL(schema.Owner) }
 func (d *Database) Superuser() string { return d.URL("postgres") }
 
-// Exec runs a statement as the superuser, for what no caller could do: to set a scene, or to break it.
-func (d *Database) Exec(sql string, args ...any) {
-	d.t.Helper()
-	conn := d.Connect(d.Superuser())
-	if _, err := conn.Exec(context.Background(), sql, args...); err != nil {
-		d.t.Fatalf("%s: %v", sql, err)
-	}
-}
-
 // Connect opens a connection that is closed when the test ends.
 func (d *Database) Connect(url string) *pgx.Conn {
 	d.t.Helper()
@@ -138,13 +132,37 @@ func (d *Database) Connect(url string) *pgx.Conn {
 	return conn
 }
 
-// Value reads one value as the superuser.
-func Value[T any](d *Database, sql string, args ...any) T {
+// asSuperuser gives do the one connection that the test's own statements share.
+func (d *Database) asSuperuser(do func(*pgx.Conn) error) error {
 	d.t.Helper()
-	var v T
-	conn := d.Connect(d.Superuser())
-	if err := conn.QueryRow(context.Background(), sql, args...).Scan(&v); err != nil {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.superuser == nil {
+		d.superuser = d.Connect(d.Superuser())
+	}
+	return do(d.superuser)
+}
+
+// Exec runs a statement as the superuser, for what no caller could do: to set a scene, or to break it.
+func (d *Database) Exec(sql string, args ...any) {
+	d.t.Helper()
+	err := d.asSuperuser(func(conn *pgx.Conn) error {
+		_, err := conn.Exec(context.Background(), sql, args...)
+		return err
+	})
+	if err != nil {
 		d.t.Fatalf("%s: %v", sql, err)
 	}
-	return v
+}
+
+// Value reads one value as the superuser.
+func Value[T any](d *Database, sql string, args ...any) (value T) {
+	d.t.Helper()
+	err := d.asSuperuser(func(conn *pgx.Conn) error {
+		return conn.QueryRow(context.Background(), sql, args...).Scan(&value)
+	})
+	if err != nil {
+		d.t.Fatalf("%s: %v", sql, err)
+	}
+	return value
 }

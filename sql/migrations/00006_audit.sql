@@ -15,7 +15,7 @@ CREATE TABLE audit_events (
     address          text,
     CONSTRAINT audit_events_pkey           PRIMARY KEY (tenant_id, id),
     CONSTRAINT audit_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id),
-    CONSTRAINT audit_events_many_check     CHECK ((entity_id IS NULL) = (row_count > 1))
+    CONSTRAINT audit_events_many_check     CHECK (entity_id IS NOT NULL OR before IS NULL AND after IS NULL)
 );
 COMMENT ON TABLE  audit_events               IS 'One event for each row of an audited table that a request changes, written by the statement that changes it.';
 COMMENT ON COLUMN audit_events.actor_user_id IS 'NULL: system work. No reference: an event outlives its actor.';
@@ -49,9 +49,16 @@ BEGIN
     ELSE
         SELECT count(*) INTO changed FROM new_rows;
     END IF;
-    IF changed > 100 THEN
+    IF changed > 100 AND TG_OP = 'DELETE' THEN
         INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        VALUES (current_tenant(), me(), my_account(), action, entity, changed, caller_field(6), caller_field(4));
+        SELECT o.tenant_id, me(), my_account(), action, entity, count(*), caller_field(6), caller_field(4)
+          FROM old_rows o
+         GROUP BY o.tenant_id;
+    ELSIF changed > 100 THEN
+        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
+        SELECT n.tenant_id, me(), my_account(), action, entity, count(*), caller_field(6), caller_field(4)
+          FROM new_rows n
+         GROUP BY n.tenant_id;
     ELSIF changed = 0 THEN
         NULL;
     ELSIF TG_OP = 'INSERT' THEN

@@ -1,0 +1,512 @@
+package handlers
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/ids"
+	schema "rowhouse/sql"
+	"rowhouse/tenancy"
+	"rowhouse/testdb"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// samples are a request for every tenant route that succeeds for the admin of the given house, made of rows of `of`. A route
+// without a sample fails the tests below.
+func samples(of house) map[string]request {
+	item := "/items/" + of.own.String()
+	return map[string]request{
+		"GET /tenant":            call("GET", "/tenant"),
+		"GET /items":             call("GET", "/items"),
+		"POST /items":            call("POST", "/items").json(`{"name":"New","price_cents":1}`),
+		"POST /items/import":     request{"POST", "/items/import", http.Header{"Content-Type": {mediaNDJSON}}, `{"name":"New","price_cents":1}`},
+		"GET /items/export":      call("GET", "/items/export"),
+		"GET /items/:item_id":    call("GET", item),
+		"PATCH /items/:item_id":  call("PATCH", item).json(`{"price_cents":7}`),
+		"DELETE /items/:item_id": call("DELETE", item),
+	}
+}
+
+// tenantRoutes are the routes of the tenant scope with their samples.
+func tenantRoutes(t *testing.T, of house) map[*Route]request {
+	t.Helper()
+	found := map[*Route]request{}
+	byPattern := samples(of)
+	for i := range routes {
+		r := &routes[i]
+		if r.scope != tenantScope {
+			continue
+		}
+		sample, ok := byPattern[r.Pattern]
+		if !ok {
+			t.Errorf("%s has no sample", r.Pattern)
+		}
+		found[r] = sample
+		delete(byPattern, r.Pattern)
+	}
+	for pattern := range byPattern {
+		t.Errorf("the sample %s has no route", pattern)
+	}
+	return found
+}
+
+// Every role may do on every route just what the golden grid shows, and the grid is what the table permissions says.
+func TestPermissionGridGolden(t *testing.T) {
+	t.Parallel()
+	var grid strings.Builder
+	fmt.Fprintf(&grid, "%-36s", "")
+	for _, role := range append(roles, "stranger") {
+		fmt.Fprintf(&grid, " %-10s", role)
+	}
+	grid.WriteString("\n")
+	worlds := map[string]*world{}
+	for _, role := range append(roles, "stranger") {
+		worlds[role] = newWorld(t) // each role finds every row untouched
+	}
+	for i := range routes {
+		r := &routes[i]
+		if r.scope != tenantScope {
+			continue
+		}
+		fmt.Fprintf(&grid, "%-36s", r.Pattern)
+		for _, role := range append(roles, "stranger") {
+			w := worlds[role]
+			who, ok := w.A.people[role]
+			if !ok {
+				who = w.nobody
+			}
+			got := w.send(w.as(who, samples(w.A)[r.Pattern], w.A))
+			word := fmt.Sprint(got.status)
+			switch {
+			case got.status < 300:
+				word = "yes"
+			case got.code() == "permission_denied":
+				word = "no"
+			case got.code() == "tenant_forbidden":
+				word = "outside"
+			}
+			fmt.Fprintf(&grid, " %-10s", word)
+			if role == "stranger" {
+				continue
+			}
+			reach := testdb.Value[*string](w.db, `SELECT `+role+` FROM permissions WHERE name = $1`, r.permission)
+			if (word == "yes") != (reach != nil) {
+				t.Errorf("%s as %s: %s, but the table permissions says %v", r.Pattern, role, word, reach)
+			}
+		}
+		grid.WriteString("\n")
+	}
+	golden(t, "permissions.txt", strings.ReplaceAll(grid.String(), " \n", "\n"))
+}
+
+// golden compares with a file of testdata, or writes it with -update.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	var lines []string
+	for line := range strings.Lines(got) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	got = strings.Join(lines, "\n") + "\n"
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("testdata/%s has changed; make golden accepts it (-want +got):\n%s", name, diff)
+	}
+}
+
+// What a tenant has answers, to a user of another tenant, byte for byte as what nobody has; it changes nothing there, and no
+// answer holds a canary. It holds with the queries and row-level security, and with the queries alone.
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	for _, login := range []string{schema.Server, testdb.Unbound} {
+		t.Run(login, func(t *testing.T) {
+			t.Parallel()
+			w := newWorldAs(t, login, nil)
+			unknown := house{own: ids.New[ids.ItemID]()}
+			before := snapshot(w, w.A)
+			for route, foreign := range tenantRoutes(t, w.A) {
+				if !strings.Contains(route.Pattern, ":") {
+					continue
+				}
+				missing := samples(unknown)[route.Pattern]
+				for _, headers := range []http.Header{{}, {"If-Match": {`"1.x"`}}, {"If-Match": {`"999.x"`}}, {"If-None-Match": {"*"}}} {
+					for _, bodied := range []string{foreign.body, `{}`} {
+						foreign, missing := foreign, missing
+						if foreign.body != "" {
+							foreign.body, missing.body = bodied, bodied
+						}
+						for name, values := range headers {
+							foreign, missing = foreign.with(name, values[0]), missing.with(name, values[0])
+						}
+						got := w.send(w.as(w.B.people["admin"], foreign, w.B))
+						want := w.send(w.as(w.B.people["admin"], missing, w.B))
+						if got.status != 404 || got.anonymous() != want.anonymous() || len(got.header) != len(want.header) {
+							t.Errorf("%s %v: got %v %v, want as of an unknown id %v %v", route.Pattern, headers, got, got.header, want, want.header)
+						}
+					}
+				}
+			}
+			// Everything that B can read, it reads without meeting A, also where both have the same id.
+			for route, sample := range tenantRoutes(t, w.B) {
+				for _, who := range []person{w.B.people["admin"], w.B.people["member"], w.both} {
+					got := w.send(w.as(who, sample, w.B))
+					if strings.Contains(got.body, w.A.canary) {
+						t.Errorf("%s shows A's rows: %v", route.Pattern, got)
+					}
+				}
+			}
+			got := w.want(w.as(w.B.people["admin"], call("GET", "/items/"+w.B.item.String()), w.B), 200)
+			if !strings.Contains(got.body, w.B.canary) {
+				t.Errorf("the twin: got %v, want B's", got)
+			}
+			w.want(w.as(w.B.people["admin"], call("PATCH", "/items/"+w.B.item.String()).json(`{"name":"changed"}`), w.B), 200)
+			w.want(w.as(w.B.people["admin"], call("DELETE", "/items/"+w.B.item.String()), w.B), 200)
+			if diff := cmp.Diff(before, snapshot(w, w.A)); diff != "" {
+				t.Errorf("A has changed:\n%s", diff)
+			}
+		})
+	}
+}
+
+// snapshot is everything that a tenant has, as text.
+func snapshot(w *world, h house) string {
+	var all strings.Builder
+	for _, table := range tenantTables(w) {
+		column := "tenant_id"
+		if table == "tenants" {
+			column = "id"
+		}
+		all.WriteString(testdb.Value[string](w.db, fmt.Sprintf(
+			`SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM %s t WHERE %s = $1`, table, column), h.id))
+		all.WriteString("\n")
+	}
+	return all.String()
+}
+
+func tenantTables(w *world) []string {
+	return testdb.Value[[]string](w.db, `
+		SELECT array_agg(c.relname::text ORDER BY c.relname)
+		  FROM pg_class c
+		 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+		   AND (c.relname = 'tenants' OR EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id'))`)
+}
+
+// A tenant that is not yours, one that is suspended and one that never was give one answer.
+func TestForeignTenant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	suspended := w.makeHouse("C", "canary-of-c")
+	w.db.Exec(`UPDATE tenants SET status = 'suspended' WHERE id = $1`, suspended.id)
+	never := house{id: ids.New[ids.TenantID]()}
+	for route, sample := range tenantRoutes(t, w.A) {
+		want := w.send(w.as(w.B.people["admin"], sample, never))
+		if want.status != 403 || want.code() != "tenant_forbidden" {
+			t.Errorf("%s: a tenant that never was: got %v", route.Pattern, want)
+		}
+		for _, got := range []response{
+			w.send(w.as(w.B.people["admin"], sample, w.A)),
+			w.send(w.as(suspended.people["admin"], sample, suspended)),
+			w.send(sample.with("Authorization", "Bearer "+w.token(w.B.people["admin"], w.A.id))),
+		} {
+			if got.status != want.status || got.anonymous() != want.anonymous() {
+				t.Errorf("%s: got %v, want %v", route.Pattern, got, want)
+			}
+		}
+	}
+}
+
+// Row-level security holds with no WHERE at all: bound to A, a statement sees A's rows and can write no others; bound to
+// nothing, it sees none.
+func TestRowLevelSecurityAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.want(w.as(w.A.people["admin"], call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.A), 201)
+	w.want(w.as(w.B.people["admin"], call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.B), 201)
+	ctx := context.Background()
+	conn := w.db.Connect(w.db.Server())
+	for _, table := range tenantTables(w) {
+		column := "tenant_id"
+		if table == "tenants" {
+			column = "id"
+		}
+		total := testdb.Value[int](w.db, `SELECT count(*) FROM `+table)
+		ours := testdb.Value[int](w.db, `SELECT count(*) FROM `+table+` WHERE `+column+` = $1`, w.A.id)
+		if ours == 0 || ours == total {
+			t.Fatalf("%s: the world has no rows of both tenants", table)
+		}
+		count := func(tenant string) (n int) {
+			err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+				if tenant != "" {
+					if _, err := tx.Exec(ctx, `SELECT set_config('app.tenant_id', $1, true)`, tenant); err != nil {
+						return err
+					}
+				}
+				return tx.QueryRow(ctx, `SELECT count(*) FROM `+table).Scan(&n)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if got := count(w.A.id.UUID()); got != ours {
+			t.Errorf("%s bound to A: got %d rows, want %d", table, got, ours)
+		}
+		if got := count(""); got != 0 {
+			t.Errorf("%s bound to nothing: got %d rows, want none", table, got)
+		}
+	}
+	for _, statement := range []string{
+		fmt.Sprintf(`INSERT INTO items (tenant_id, name, price_cents) VALUES ('%s', 'x', 1)`, w.B.id.UUID()),
+		fmt.Sprintf(`UPDATE items SET tenant_id = '%s'`, w.B.id.UUID()),
+		`TRUNCATE items`,
+		`ALTER TABLE items DISABLE ROW LEVEL SECURITY`,
+		`DELETE FROM audit_events`,
+		`UPDATE audit_events SET action = ''`,
+		`UPDATE permissions SET member = 'any'`,
+		`SELECT * FROM accounts`,
+		`SELECT * FROM sessions`,
+		`SELECT * FROM refresh_tokens`,
+		`SET LOCAL ROLE rowhouse_owner`,
+		`SET LOCAL row_security = off; SELECT * FROM items`,
+		`CREATE TABLE stolen ()`,
+	} {
+		tx, err := conn.Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL app.tenant_id = '%s'`, w.A.id.UUID())); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(ctx, statement); err == nil || !strings.Contains(err.Error(), "42501") {
+			t.Errorf("%s: got %v, want 42501", statement, err)
+		}
+		if err := tx.Rollback(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A change writes one event, by the route's operation, with its actor and request; one that changes nothing writes none.
+func TestAudit(t *testing.T) {
+	t.Parallel()
+	for i := range routes {
+		route := &routes[i]
+		method, _, _ := strings.Cut(route.Pattern, " ")
+		if route.scope != tenantScope {
+			continue
+		}
+		w := newWorld(t)
+		r := w.as(w.A.people["admin"], samples(w.A)[route.Pattern], w.A).with("X-Request-Id", "req-1")
+		w.want(r, route.Status)
+		type event struct {
+			Action, Request string
+			Actor           ids.AccountID
+			Tenant          ids.TenantID
+		}
+		rows, err := w.db.Connect(w.db.Superuser()).Query(context.Background(),
+			`SELECT action, request_id, actor_account_id, tenant_id FROM audit_events`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event])
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []event{{route.operation(), "req-1", w.A.people["admin"].account, w.A.id}}
+		if method == http.MethodGet {
+			want = nil
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", route.Pattern, diff)
+		}
+		if method == http.MethodPatch {
+			w.want(r, route.Status)
+			r.body = `{}`
+			w.want(r, route.Status)
+			if n := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events`); n != 1 {
+				t.Errorf("%s again and with {}: got %d events, want still 1", route.Pattern, n)
+			}
+			changes := testdb.Value[string](w.db, `SELECT before::text || after::text FROM audit_events`)
+			if changes != `{"price_cents": 100}{"price_cents": 7}` {
+				t.Errorf("%s: before and after: got %s", route.Pattern, changes)
+			}
+		}
+	}
+}
+
+// A statement over a hundred rows writes one event with their count.
+func TestAuditOfMany(t *testing.T) {
+	t.Parallel()
+	for _, lines := range []int{100, 101} {
+		w := newWorld(t)
+		r := w.as(w.A.people["admin"], call("POST", "/items/import").with("Content-Type", mediaNDJSON), w.A)
+		r.body = strings.Repeat("{\"name\":\"x\",\"price_cents\":1}\n", lines)
+		w.want(r, 200)
+		got := testdb.Value[string](w.db, `SELECT count(*) || ' events, ' || sum(row_count) || ' rows' FROM audit_events`)
+		want := "100 events, 100 rows"
+		if lines > 100 {
+			want = "1 events, 101 rows"
+		}
+		if got != want {
+			t.Errorf("%d lines: got %s, want %s", lines, got, want)
+		}
+	}
+}
+
+// No output type is one of the database's, and no input or output field lacks its name on the wire.
+func TestShapes(t *testing.T) {
+	t.Parallel()
+	var walk func(route string, typ reflect.Type)
+	seen := map[reflect.Type]bool{}
+	walk = func(route string, typ reflect.Type) {
+		if seen[typ] {
+			return
+		}
+		seen[typ] = true
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice:
+			walk(route, typ.Elem())
+		case reflect.Struct:
+			if strings.HasPrefix(typ.PkgPath(), "rowhouse/db") {
+				t.Errorf("%s answers with %v", route, typ)
+			}
+			if typ.PkgPath() != "rowhouse/handlers" {
+				return
+			}
+			for f := range typ.Fields() {
+				if _, named := f.Tag.Lookup("json"); f.IsExported() && !f.Anonymous && !named {
+					t.Errorf("%s: %v.%s has no json tag", route, typ, f.Name)
+				}
+				walk(route, f.Type)
+			}
+		}
+	}
+	for i := range routes {
+		walk(routes[i].Pattern, routes[i].output)
+		if routes[i].name == "" || strings.Contains(routes[i].name, "func") {
+			t.Errorf("%s: its handler has no name", routes[i].Pattern)
+		}
+	}
+}
+
+// Every constraint of the database that a request can break has its words.
+func TestConstraintCatalogue(t *testing.T) {
+	t.Parallel()
+	db := testdb.New(t)
+	names := testdb.Value[[]string](db, `
+		SELECT array_agg(conname::text ORDER BY conname)
+		  FROM pg_constraint
+		 WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x')`)
+	// These only a mistake of ours can break: errInternal is the right answer.
+	internal := []string{"audit_events_many_check", "refresh_tokens_used_check",
+		"permissions_admin_check", "permissions_assistant_check", "permissions_artist_check", "permissions_member_check",
+		"goose_db_version_version_id_key"}
+	known := map[string]bool{}
+	for _, name := range internal {
+		known[name] = true
+	}
+	for name := range broken {
+		known[name] = true
+	}
+	for _, name := range names {
+		if !known[name] {
+			t.Errorf("the constraint %s has no entry in broken", name)
+		}
+		delete(known, name)
+	}
+	for _, name := range internal {
+		delete(known, name)
+	}
+	for name := range known {
+		t.Errorf("broken tells of %s, which the database does not have", name)
+	}
+}
+
+// The catalogue's own check finds each wall that is taken down, and so the server is not ready.
+func TestCatalogueFaults(t *testing.T) {
+	t.Parallel()
+	for statement, want := range map[string]string{
+		`ALTER TABLE items NO FORCE ROW LEVEL SECURITY`:                             "table items: row-level security is not forced on its owner",
+		`ALTER TABLE items DISABLE ROW LEVEL SECURITY`:                              "table items: row-level security is not enabled",
+		`DROP POLICY tenant_only ON items`:                                          "table items: no policy for every role and command with USING and WITH CHECK",
+		`CREATE POLICY wide ON items USING (true)`:                                  "table items: policy wide opens it beyond the bound tenant",
+		`CREATE UNIQUE INDEX wide ON items (name, id)`:                              "table items: wide does not begin with tenant_id",
+		`CREATE TABLE notes (tenant_id uuid NOT NULL)`:                              "table notes: row-level security is not enabled",
+		`CREATE VIEW peek AS SELECT * FROM items`:                                   "view peek: not security_invoker, so it shows every tenant",
+		`CREATE MATERIALIZED VIEW peek AS SELECT * FROM items`:                      "view peek: not security_invoker, so it shows every tenant",
+		`CREATE FUNCTION peek() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1`: "function peek: SECURITY DEFINER without a pinned search_path",
+		`GRANT SELECT ON accounts TO rowhouse_app`:                                  "table accounts: rowhouse_app may select it",
+		`GRANT UPDATE ON audit_events TO rowhouse_app`:                              "table audit_events: rowhouse_app may update it",
+		`GRANT INSERT ON items TO rowhouse_login`:                                   "table items: rowhouse_login may insert it",
+		`ALTER TABLE users ADD CONSTRAINT all_ids UNIQUE (id);
+		 ALTER TABLE items ADD parent uuid CONSTRAINT loose REFERENCES users (id)`: "table items: loose could point into another tenant",
+		`ALTER TABLE items OWNER TO rowhouse_server`:        "the login rowhouse_server, through rowhouse_server: owns items",
+		`INSERT INTO permissions (name) VALUES ('x:read')`:  "permission x:read of the table permissions is unknown to this program",
+		`DELETE FROM permissions WHERE name = 'items:read'`: "permission items:read is not in the table permissions",
+		`DELETE FROM goose_db_version WHERE version_id > 3`: "run rowhouse migrate up",
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			latest, err := schema.Latest()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorldAs(t, schema.Server, func(c *Config) { c.Migration = latest })
+			if err := w.server.Check(context.Background()); err != nil {
+				t.Fatalf("a sound database: %v", err)
+			}
+			w.db.Exec(statement)
+			if err := w.server.Check(context.Background()); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %s", err, want)
+			}
+			w.want(call("GET", "//readyz"), 503, "not_ready")
+		})
+	}
+}
+
+// A door is for one call of its own scope: a second call, another tenant's id, or none at all is refused before it is sent.
+func TestDoorsRefuse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	admin := w.A.people["admin"]
+	who := Caller{AccountID: admin.account, SessionID: admin.session, TenantID: w.A.id, Operation: "test"}
+	q := w.server.doors.Enter(who, "items:read")
+	if _, err := itemGet(ctx, q, who, itemGetInput{w.A.own}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := itemGet(ctx, q, who, itemGetInput{w.A.own}); err != tenancy.ErrSecondCall {
+		t.Errorf("a second call: got %v", err)
+	}
+	other := who
+	other.TenantID = w.B.id
+	if _, err := itemGet(ctx, w.server.doors.Enter(who, "items:read"), other, itemGetInput{w.A.own}); err != tenancy.ErrUnbound {
+		t.Errorf("another tenant: got %v", err)
+	}
+	if _, err := w.server.doors.Enter(who, "items:read").MigrationVersion(ctx); err != tenancy.ErrUnbound {
+		t.Errorf("no tenant: got %v", err)
+	}
+	if _, err := w.server.doors.Account(who).AccountGet(ctx, w.nobody.account); err != tenancy.ErrUnbound {
+		t.Errorf("another account: got %v", err)
+	}
+}

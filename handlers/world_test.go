@@ -1,0 +1,327 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"rowhouse/auth"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+	"rowhouse/testdb"
+)
+
+func TestMain(m *testing.M) { testdb.Main(m) }
+
+// roles are the primary roles, in the order of the grid.
+var roles = []string{"admin", "assistant", "artist", "member"}
+
+// person is an account with a live session.
+type person struct {
+	account ids.AccountID
+	session ids.SessionID
+	name    string
+}
+
+// house is one tenant of the world: a user per role and one row of everything.
+type house struct {
+	id     ids.TenantID
+	canary string // stands in every text of the tenant's rows
+	people map[string]person
+	item   ids.ItemID // has a twin of the same id in the other house
+	own    ids.ItemID // is in this house alone
+}
+
+// world is two tenants on a real database, served by a real server. Everything in it was made at the same moment, and some
+// rows of the two have the same id: a cursor or a join that forgets the tenant shows only then.
+type world struct {
+	t      *testing.T
+	db     *testdb.Database
+	server *Server
+	URL    string
+	A, B   house
+	both   person // a member of A and the admin's assistant in B
+	nobody person // in no tenant
+	logs   *lockedBuffer
+}
+
+// password is everybody's; its hash is a weak one, quickly checked.
+const password = "harbour-lights"
+
+var weakHash = sync.OnceValue(func() string {
+	hash, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	if err != nil {
+		panic(err)
+	}
+	return hash
+})
+
+var testKeys = sync.OnceValue(func() []auth.SigningKey {
+	keys, err := auth.ParseKeys(auth.GenerateKey())
+	if err != nil {
+		panic(err)
+	}
+	return keys
+})
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldAs(t, "rowhouse_server", nil)
+}
+
+// newWorldAs serves with another login, or another configuration.
+func newWorldAs(t *testing.T, login string, configure func(*Config)) *world {
+	t.Helper()
+	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}}
+	w.A = w.makeHouse("A", "canary-of-a")
+	w.B = w.makeHouse("B", "canary-of-b")
+	w.item(w.A, w.A.item)
+	w.item(w.A, w.A.own)
+	w.item(w.B, w.A.item) // the twin
+	w.item(w.B, w.B.own)
+	w.B.item = w.A.item
+	w.both = w.account("both")
+	w.user(w.A, w.both, "member")
+	w.user(w.B, w.both, "assistant")
+	w.nobody = w.account("nobody")
+	w.db.Exec(`DELETE FROM audit_events`)
+
+	config := Config{
+		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: time.Hour,
+		BodyLimit: 1 << 20, ImportLimit: 64 << 20, CORSOrigins: []string{"https://app.example.com"},
+	}
+	if configure != nil {
+		configure(&config)
+	}
+	w.server, w.URL = w.serve(w.db.URL(login), config)
+	return w
+}
+
+// serve starts one more server process, as it were, over the same database.
+func (w *world) serve(url string, config Config) (*Server, string) {
+	w.t.Helper()
+	doors, err := tenancy.Open(context.Background(), url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(doors.Close)
+	log := slog.New(slog.NewJSONHandler(w.logs, nil))
+	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), log)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	listening := httptest.NewServer(server)
+	w.t.Cleanup(listening.Close)
+	w.t.Cleanup(func() {
+		if w.t.Failed() {
+			w.t.Logf("the server's log:\n%s", w.logs.tail())
+		}
+	})
+	return server, listening.URL
+}
+
+const atTheSameTime = "2026-01-01T00:00:00Z"
+
+func (w *world) makeHouse(name, canary string) house {
+	h := house{id: ids.New[ids.TenantID](), canary: canary, people: map[string]person{}, item: ids.New[ids.ItemID](), own: ids.New[ids.ItemID]()}
+	w.db.Exec(`INSERT INTO tenants (id, name, slug, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)`,
+		h.id, canary, strings.ToLower(canary+"-"+name), atTheSameTime)
+	for _, role := range roles {
+		p := w.account(role + "-" + strings.ToLower(name))
+		h.people[role] = p
+		w.user(h, p, role)
+	}
+	return h
+}
+
+func (w *world) account(name string) person {
+	p := person{account: ids.New[ids.AccountID](), session: ids.New[ids.SessionID](), name: name}
+	w.db.Exec(`INSERT INTO accounts (id, username, email, password_hash, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)`,
+		p.account, name, name+"@example.com", weakHash(), atTheSameTime)
+	w.db.Exec(`INSERT INTO sessions (id, account_id, expires_at) VALUES ($1, $2, now() + interval '1 day')`, p.session, p.account)
+	return p
+}
+
+func (w *world) user(h house, p person, role string) {
+	w.db.Exec(`INSERT INTO users (tenant_id, account_id, username, email, name, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
+		h.id, p.account, p.name, h.canary+"@example.com", h.canary, role, atTheSameTime)
+}
+
+func (w *world) item(h house, id ids.ItemID) {
+	w.db.Exec(`INSERT INTO items (tenant_id, id, name, description, price_cents, created_at, updated_at) VALUES ($1, $2, $3, $3, 100, $4, $4)`,
+		h.id, id, h.canary, atTheSameTime)
+}
+
+// token is an access token of the person; with a tenant, bound to it.
+func (w *world) token(p person, tenant ...ids.TenantID) string {
+	w.t.Helper()
+	claims := auth.Claims{Account: p.account, Session: p.session, IssuedAt: time.Now(), Expires: time.Now().Add(10 * time.Minute)}
+	if len(tenant) > 0 {
+		claims.Tenant = tenant[0]
+	}
+	token, err := w.server.tokens.Sign(claims)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return token
+}
+
+// request is an HTTP request in the making.
+type request struct {
+	method, path string
+	header       http.Header
+	body         string
+}
+
+func call(method, path string) request {
+	return request{method: method, path: path, header: http.Header{}}
+}
+
+func (r request) with(name, value string) request {
+	r.header = r.header.Clone()
+	r.header.Add(name, value)
+	return r
+}
+
+func (r request) json(body string) request {
+	r = r.with("Content-Type", "application/json")
+	r.body = body
+	return r
+}
+
+// as adds the person's credential; in a tenant also the header that selects it.
+func (w *world) as(p person, r request, in ...house) request {
+	r = r.with("Authorization", "Bearer "+w.token(p))
+	if len(in) > 0 {
+		r = r.with("X-Tenant-Id", in[0].id.String())
+	}
+	return r
+}
+
+// response is an answer, read.
+type response struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (r response) String() string { return fmt.Sprintf("%d %s", r.status, r.body) }
+
+// code is the error code of a refusal.
+func (r response) code() string {
+	var e struct {
+		Content struct{ Code string }
+	}
+	_ = json.Unmarshal([]byte(r.body), &e)
+	return e.Content.Code
+}
+
+// fields are the names and codes of what was wrong, such as name:max_length.
+func (r response) fields() (fields []string) {
+	var e struct {
+		Content struct{ Fields []FieldError }
+	}
+	_ = json.Unmarshal([]byte(r.body), &e)
+	for _, f := range e.Content.Fields {
+		fields = append(fields, f.Field+":"+f.Code)
+	}
+	return fields
+}
+
+// content reads the content of an answer.
+func content[T any](t testing.TB, r response) (c T) {
+	t.Helper()
+	envelope := struct {
+		Success bool
+		Content *T
+	}{Content: &c}
+	if err := json.Unmarshal([]byte(r.body), &envelope); err != nil || !envelope.Success {
+		t.Fatalf("not a success: %v (%v)", r, err)
+	}
+	return c
+}
+
+// anonymous is the body without what differs between two answers to the same question.
+func (r response) anonymous() string {
+	return strings.ReplaceAll(r.body, r.header.Get("X-Request-Id"), "")
+}
+
+func (w *world) send(r request) response {
+	w.t.Helper()
+	got, err := w.try(r, w.URL)
+	if err != nil {
+		w.t.Fatalf("%s %s: %v", r.method, r.path, err)
+	}
+	return got
+}
+
+// try sends to any server; the error is the client's.
+func (w *world) try(r request, to string) (response, error) {
+	path := r.path
+	if !strings.HasPrefix(path, "//") {
+		path = base + path
+	} else {
+		path = path[1:]
+	}
+	made, err := http.NewRequest(r.method, to+path, strings.NewReader(r.body))
+	if err != nil {
+		return response{}, err
+	}
+	if r.body == "" {
+		made.Body = http.NoBody
+	}
+	for name, values := range r.header {
+		made.Header[name] = values
+	}
+	got, err := client.Do(made)
+	if err != nil {
+		return response{}, err
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	return response{got.StatusCode, got.Header, string(body)}, err
+}
+
+var client = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// want fails unless the answer has the status, and the code where one is given.
+func (w *world) want(r request, status int, code ...string) response {
+	w.t.Helper()
+	got := w.send(r)
+	if got.status != status || len(code) > 0 && got.code() != code[0] {
+		w.t.Errorf("%s %s %s: got %v, want %d %v", r.method, r.path, r.body, got, status, code)
+	}
+	return got
+}
+
+type lockedBuffer struct {
+	sync.Mutex
+	bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.Lock()
+	defer b.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func (b *lockedBuffer) tail() string {
+	b.Lock()
+	defer b.Unlock()
+	text := b.Buffer.String()
+	return text[max(0, len(text)-4000):]
+}
