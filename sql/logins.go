@@ -16,7 +16,7 @@ const (
 )
 
 // CreateDatabase makes a database with its logins where they are missing, as a superuser of a server of one's own. Both log
-// in without a password: on a shared server, an operator makes them instead.
+// in without a password: on a shared server, an operator makes them instead, with logins.sql.
 func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error {
 	for _, statement := range []string{
 		"CREATE ROLE " + Owner + " LOGIN CREATEROLE",
@@ -33,10 +33,18 @@ func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error
 	return nil
 }
 
-// GrantServer lets the server's login in, once the migrations have made the roles, and bounds what it may hold up.
+// Grant lets a login serve, once the migrations have made the roles: as the owner, who made them, or as a superuser.
+func Grant(ctx context.Context, conn *pgx.Conn, login string) error {
+	_, err := conn.Exec(ctx, "GRANT rowhouse_app, rowhouse_gate TO "+pgx.Identifier{login}.Sanitize())
+	return err
+}
+
+// GrantServer lets the login Server serve, and bounds what it may hold up.
 func GrantServer(ctx context.Context, superuser *pgx.Conn) error {
+	if err := Grant(ctx, superuser, Server); err != nil {
+		return err
+	}
 	_, err := superuser.Exec(ctx, `
-		GRANT rowhouse_app, rowhouse_gate TO `+Server+`;
 		ALTER ROLE `+Server+` SET statement_timeout = '3s';
 		ALTER ROLE `+Server+` SET lock_timeout = '1s';
 		ALTER ROLE `+Server+` SET idle_in_transaction_session_timeout = '10s'`)

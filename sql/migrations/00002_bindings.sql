@@ -63,8 +63,10 @@ CREATE FUNCTION touch() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- Before an update: a row that really changes gets the next version and the time. Arguments: generated columns, which are
 -- not computed yet at this point and so cannot be compared.
+DECLARE
+    generated CONSTANT text[] := coalesce(TG_ARGV, '{}');
 BEGIN
-    IF to_jsonb(NEW) - TG_ARGV::text[] IS DISTINCT FROM to_jsonb(OLD) - TG_ARGV::text[] THEN
+    IF to_jsonb(NEW) - generated IS DISTINCT FROM to_jsonb(OLD) - generated THEN
         NEW.version    := OLD.version + 1;
         NEW.updated_at := now();
     END IF;
