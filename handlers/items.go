@@ -31,7 +31,7 @@ func newItem(row db.Item) Item {
 
 // itemFilter says which items, in which order.
 type itemFilter struct {
-	Sort          string  `query:"sort" validate:"omitempty,oneof=name -name price_cents -price_cents" doc:"By name, regardless of case, or price; with - downwards. Newest first when left out."`
+	Sort          string  `query:"sort" validate:"oneof=name -name price_cents -price_cents" doc:"By name, regardless of case, or price; with - downwards. Newest first when left out."`
 	Q             *string `query:"q" validate:"max=100" doc:"Items whose name begins so, regardless of case." example:"oak"`
 	MinPriceCents *int32  `query:"min_price_cents" validate:"min=0" doc:"Items that cost this or more."`
 	MaxPriceCents *int32  `query:"max_price_cents" validate:"min=0" doc:"Items that cost this or less."`

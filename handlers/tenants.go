@@ -41,7 +41,7 @@ func newMembership(row db.AccountTenantListRow) Membership {
 
 type tenantListInput struct {
 	List
-	Sort string `query:"sort" validate:"omitempty,oneof=name -name" doc:"By name; with - downwards. Newest first when left out."`
+	Sort string `query:"sort" validate:"oneof=name -name" doc:"By name; with - downwards. Newest first when left out."`
 }
 
 // membershipList reads a page of the active tenants where the account is an active user.

@@ -274,7 +274,7 @@ func unguarded(cell string) string {
 
 // exportFormat is embedded in the input of an export.
 type exportFormat struct {
-	Format string `query:"format" validate:"omitempty,oneof=csv ndjson" doc:"csv or ndjson; when left out, what Accept asks for, or else ndjson."`
+	Format string `query:"format" validate:"oneof=csv ndjson" doc:"csv or ndjson; when left out, what Accept asks for, or else ndjson."`
 }
 
 func (f exportFormat) format(r *http.Request) string {

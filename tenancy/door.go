@@ -21,8 +21,10 @@ const (
 	bindTenant   = `SELECT set_config('role', 'none', true), set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
 
-	// For lists, whose one statement serves every sort: only with its values known does the planner see the index.
-	planEachTime = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`
+	// For lists, whose one statement serves every sort: only with its values known does the planner see the index. And where
+	// it takes a tenant for smaller than it is, it would collect the rows by a bitmap and sort them; without bitmaps the
+	// index that has the order wins, at the same guess.
+	planEachTime = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_bitmapscan', 'off', true)`
 )
 
 // scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.

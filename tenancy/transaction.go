@@ -35,7 +35,7 @@ func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) err
 	}
 	defer conn.Release()
 	tx := &Tx{database: d, conn: conn, claim: claim}
-	defer tx.end(ctx, "rollback", nil) // of what an error or a panic leaves; nothing after a commit
+	defer func() { _ = tx.end(ctx, "rollback", nil) }() // of what an error or a panic leaves; nothing after a commit
 	if err := fn(tx); err != nil {
 		return err
 	}
