@@ -126,7 +126,7 @@ func TestGateIsBounded(t *testing.T) {
 				for m := busiest.Load(); n > m && !busiest.CompareAndSwap(m, n); m = busiest.Load() {
 				}
 				entered.Add(1)
-				time.Sleep(maxWait / 10)
+				time.Sleep(maxWait / 10) //nolint:forbidigo // synctest's clock: it takes no time
 				inside.Add(-1)
 				leave()
 			}()
@@ -135,7 +135,7 @@ func TestGateIsBounded(t *testing.T) {
 		if inside.Load() != parallel || refused.Load() != 100-parallel-queue {
 			t.Errorf("at once: %d inside and %d refused, want %d and %d", inside.Load(), refused.Load(), parallel, 100-parallel-queue)
 		}
-		time.Sleep(maxWait)
+		time.Sleep(maxWait) //nolint:forbidigo // synctest's clock: it takes no time
 		synctest.Wait()
 		if busiest.Load() != parallel || entered.Load() != parallel+queue {
 			t.Errorf("in all: at most %d inside and %d entered, want %d and %d", busiest.Load(), entered.Load(), parallel, parallel+queue)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"net/http"
 	"strings"
 	"time"
 
@@ -21,8 +20,8 @@ type Account struct {
 	Email         string        `json:"email" doc:"The login e-mail." example:"ada@example.com"`
 	Name          *string       `json:"name" example:"Ada Lovelace"`
 	EmailVerified bool          `json:"email_verified"`
-	IsStaff       bool          `json:"is_staff"`
-	IsSuperuser   bool          `json:"is_superuser"`
+	IsStaff       bool          `json:"is_staff" example:"false"`
+	IsSuperuser   bool          `json:"is_superuser" example:"false"`
 	CreatedAt     time.Time     `json:"created_at"`
 	UpdatedAt     time.Time     `json:"updated_at"`
 
@@ -47,7 +46,7 @@ type accountRegisterInput struct {
 // accountRegister makes an account, and with a tenant name also a tenant that it administers.
 func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegisterInput) (Account, error) {
 	if s.config.RegistrationClosed {
-		return Account{}, &Error{Status: http.StatusForbidden, Code: "registration_closed", Title: "Forbidden", Detail: "Registration is closed; ask for an invitation."}
+		return Account{}, errRegistration
 	}
 	var wrong []FieldError
 	email, ok := auth.NormalizeEmail(in.Email)
@@ -224,7 +223,7 @@ func accountPasswordChange(ctx context.Context, s *Server, who Caller, in accoun
 		AccountID: who.AccountID, PasswordHash: &hash, CheckedHash: &current, KeptSessionID: who.SessionID,
 	})
 	if err == nil && changed == 0 {
-		return done{}, &Error{Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The password was changed by another request; log in again."}
+		return done{}, errPasswordRace
 	}
 	return done{}, err
 }

@@ -73,16 +73,6 @@ func need[In, Out any](p auth.Permission, h work[In, Out]) endpoint {
 	return e
 }
 
-// atomic is a tenant route whose handler makes several accessor calls, in one transaction.
-func atomic[In, Out any](p auth.Permission, h work[In, Out]) endpoint {
-	e := describe[In, Out](tenantScope, h)
-	e.permission = p
-	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
-		return h(ctx, tx.Enter(x.who, p), x.who, in)
-	})
-	return e
-}
-
 // change is a tenant route that changes one row. When its write finds none, the read tells why: not found, found in another
 // version than If-Match, or found and not the caller's to change.
 func change[In, Out, ReadIn, Row any](p auth.Permission, write work[In, Out], read work[ReadIn, Row]) endpoint {

@@ -204,7 +204,7 @@ func readObject(body []byte, fields []field) (map[string]jsontext.Value, error) 
 	malformed := func(detail string) error { return badRequest("malformed_json", detail) }
 	lenient := jsontext.AllowInvalidUTF8(true)
 	for scan := jsontext.NewDecoder(bytes.NewReader(body), lenient); ; {
-		if _, err := scan.ReadToken(); err == io.EOF {
+		if _, err := scan.ReadToken(); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
 			return nil, malformed(syntaxDetail(err))
@@ -237,7 +237,7 @@ func readObject(body []byte, fields []field) (map[string]jsontext.Value, error) 
 	if _, err := decoder.ReadToken(); err != nil {
 		return nil, malformed(syntaxDetail(err))
 	}
-	if _, err := decoder.ReadToken(); err != io.EOF {
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, malformed("Something follows the JSON object.")
 	}
 	for name := range members {

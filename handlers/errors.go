@@ -26,9 +26,9 @@ type Error struct {
 
 // FieldError is what is wrong with one field of the body, the path or the query.
 type FieldError struct {
-	Field  string `json:"field"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
+	Field  string `json:"field" example:"name"`
+	Code   string `json:"code" example:"max_length"`
+	Detail string `json:"detail" example:"At most 100 characters."`
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
@@ -80,6 +80,12 @@ var (
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
 	errInternal      = &Error{Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error", Detail: "Something went wrong on our side. The request id leads to it in the log."}
 	errInFlight      = (&Error{Status: http.StatusConflict, Code: "idempotency_in_flight", Title: "Conflict", Detail: "A request with this Idempotency-Key is still under way."}).with("Retry-After", "1")
+	errInUse         = &Error{Status: http.StatusConflict, Code: "in_use", Title: "Conflict", Detail: "Other rows still refer to this one."}
+	errReference     = &Error{Status: http.StatusUnprocessableEntity, Code: "reference_not_found", Title: "Validation failed", Detail: "A row that this one refers to does not exist."}
+	errLocked        = (&Error{Status: http.StatusConflict, Code: "busy", Title: "Conflict", Detail: "Somebody else is changing this at the moment; nothing was done."}).with("Retry-After", "1")
+	errLostOutcome   = unavailable("outcome_unknown", "The connection to the database broke; whether the change was made is unknown. Look, or send it again with an Idempotency-Key.")
+	errRegistration  = &Error{Status: http.StatusForbidden, Code: "registration_closed", Title: "Forbidden", Detail: "Registration is closed; ask for an invitation."}
+	errPasswordRace  = &Error{Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The password was changed by another request; log in again."}
 	errKeyReused     = invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
 )
 
@@ -130,7 +136,7 @@ func classify(err error, deletes bool) *Error {
 	case errors.Is(err, tenancy.ErrUnavailable):
 		return errUnavailable
 	case errors.Is(err, tenancy.ErrLost):
-		return unavailable("outcome_unknown", "The connection to the database broke; whether the change was made is unknown. Look, or send it again with an Idempotency-Key.")
+		return errLostOutcome
 	case errors.Is(err, auth.ErrBusy):
 		return errBusy
 	case errors.Is(err, context.DeadlineExceeded):
@@ -154,11 +160,11 @@ func classify(err error, deletes bool) *Error {
 		return &Error{Status: http.StatusConflict, Code: "overlap", Title: "Conflict", Detail: "It overlaps with another."}
 	case code == "23503", code == "23001":
 		if deletes {
-			return &Error{Status: http.StatusConflict, Code: "in_use", Title: "Conflict", Detail: "Other rows still refer to this one."}
+			return errInUse
 		}
-		return &Error{Status: http.StatusUnprocessableEntity, Code: "reference_not_found", Title: "Validation failed", Detail: "A row that this one refers to does not exist."}
+		return errReference
 	case code == "55P03":
-		return (&Error{Status: http.StatusConflict, Code: "busy", Title: "Conflict", Detail: "Somebody else is changing this at the moment; nothing was done."}).with("Retry-After", "1")
+		return errLocked
 	case code == "57014", code == "25006", code == "40001", code == "40P01",
 		strings.HasPrefix(code, "53"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "08"):
 		return errUnavailable

@@ -19,7 +19,7 @@ import (
 //
 //	T            required in the body and the path; in the query, the zero value when left out
 //	*T           may be left out, then nil; null is refused
-//	Nullable[T]  may be left out, or null, or a value
+//	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
 // (passwords), long may hold tabs and newlines.
@@ -98,6 +98,7 @@ func fieldsOf(t reflect.Type) []field {
 			made.typ = f.Type.Elem()
 		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[nullable]()):
 			made.nullable = true
+			made.required = f.Tag.Get("required") == "true"
 			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
 			made.required = made.source == "json" || made.source == "path"

@@ -161,10 +161,10 @@ type pageAnswer interface {
 }
 
 type pageInfo struct {
-	Number *int32  `json:"number"`
-	Size   int32   `json:"size"`
-	Next   *string `json:"next"`
-	Total  *int64  `json:"total,omitzero"`
+	Number *int32  `json:"number" doc:"The page, from 1; null with a cursor." example:"1"`
+	Size   int32   `json:"size" doc:"The rows that a page has at most." example:"50"`
+	Next   *string `json:"next" doc:"The cursor of the next page; null after the last." example:"q83vASNFZ4mrze8"`
+	Total  *int64  `json:"total,omitzero" doc:"With count=true: the rows of all pages." example:"1234"`
 }
 
 func (p *Page[T]) page(x *exchange) (any, pageInfo) {

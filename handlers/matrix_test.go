@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net/http"
@@ -31,7 +32,7 @@ func samples(of house) map[string]request {
 		"GET /tenant":            call("GET", "/tenant"),
 		"GET /items":             call("GET", "/items"),
 		"POST /items":            call("POST", "/items").json(`{"name":"New","price_cents":1}`),
-		"POST /items/import":     request{"POST", "/items/import", http.Header{"Content-Type": {mediaNDJSON}}, `{"name":"New","price_cents":1}`},
+		"POST /items/import":     {"POST", "/items/import", http.Header{"Content-Type": {mediaNDJSON}}, `{"name":"New","price_cents":1}`},
 		"GET /items/export":      call("GET", "/items/export"),
 		"GET /items/:item_id":    call("GET", item),
 		"PATCH /items/:item_id":  call("PATCH", item).json(`{"price_cents":7}`),
@@ -495,18 +496,18 @@ func TestDoorsRefuse(t *testing.T) {
 	if _, err := itemGet(ctx, q, who, itemGetInput{w.A.own}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := itemGet(ctx, q, who, itemGetInput{w.A.own}); err != tenancy.ErrSecondCall {
+	if _, err := itemGet(ctx, q, who, itemGetInput{w.A.own}); !errors.Is(err, tenancy.ErrSecondCall) {
 		t.Errorf("a second call: got %v", err)
 	}
 	other := who
 	other.TenantID = w.B.id
-	if _, err := itemGet(ctx, w.server.doors.Enter(who, "items:read"), other, itemGetInput{w.A.own}); err != tenancy.ErrUnbound {
+	if _, err := itemGet(ctx, w.server.doors.Enter(who, "items:read"), other, itemGetInput{w.A.own}); !errors.Is(err, tenancy.ErrUnbound) {
 		t.Errorf("another tenant: got %v", err)
 	}
-	if _, err := w.server.doors.Enter(who, "items:read").MigrationVersion(ctx); err != tenancy.ErrUnbound {
+	if _, err := w.server.doors.Enter(who, "items:read").MigrationVersion(ctx); !errors.Is(err, tenancy.ErrUnbound) {
 		t.Errorf("no tenant: got %v", err)
 	}
-	if _, err := w.server.doors.Account(who).AccountGet(ctx, w.nobody.account); err != tenancy.ErrUnbound {
+	if _, err := w.server.doors.Account(who).AccountGet(ctx, w.nobody.account); !errors.Is(err, tenancy.ErrUnbound) {
 		t.Errorf("another account: got %v", err)
 	}
 }

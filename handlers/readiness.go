@@ -26,7 +26,10 @@ func (s *Server) roots() []root {
 			a.Header.Set("Cache-Control", "public, max-age=300")
 			return a, nil
 		}},
-		{"/openapi.json", func(*exchange) (answer, error) { return jsonAnswer(s.document), nil }},
+		{"/openapi.json", func(*exchange) (answer, error) {
+			document, err := s.document()
+			return jsonAnswer(document), err
+		}},
 	}, docs()...)
 }
 

@@ -11,7 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	syncatomic "sync/atomic" // atomic is an adapter here
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,19 +48,16 @@ type Server struct {
 	cursors   cursors
 	engine    *gin.Engine
 	readiness readiness
-	draining  syncatomic.Bool
-	document  []byte // OpenAPI
+	draining  atomic.Bool
+	document  func() ([]byte, error) // OpenAPI, made when it is first asked for
 }
 
 // New makes a server over the doors.
 func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		config: config, doors: doors, passwords: passwords, tokens: tokens, log: log,
-		cursors: newCursors(tokens.Secret("cursors")),
-	}
-	var err error
-	if s.document, err = OpenAPI(config.PublicURL); err != nil {
-		return nil, err
+		cursors:  newCursors(tokens.Secret("cursors")),
+		document: sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()

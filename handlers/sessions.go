@@ -23,10 +23,10 @@ const (
 
 // tokenPair is what a client holds of a session.
 type tokenPair struct {
-	AccessToken  string `json:"access_token"`
+	AccessToken  string `json:"access_token" example:"eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl"`
 	TokenType    string `json:"token_type" example:"Bearer"`
 	ExpiresIn    int64  `json:"expires_in" doc:"Seconds until the access token expires." example:"600"`
-	RefreshToken string `json:"refresh_token,omitzero" doc:"Spent by its first use at /auth/refresh, which returns the next."`
+	RefreshToken string `json:"refresh_token,omitzero" doc:"Spent by its first use at /auth/refresh, which returns the next." example:"rhr_4zgq5j7uxk2v6ycm3o3wtd6fba"`
 }
 
 // issue signs an access token of the session; with a tenant it is bound to it.
@@ -160,7 +160,7 @@ func truncated(text *string, limit int) *string {
 }
 
 type sessionRefreshInput struct {
-	RefreshToken string `json:"refresh_token" validate:"min=1,max=255"`
+	RefreshToken string `json:"refresh_token" validate:"min=1,max=255" example:"rhr_4zgq5j7uxk2v6ycm3o3wtd6fba"`
 }
 
 // sessionRefresh spends a refresh token for the next pair. A client that lost the answer may send the same token again for
@@ -208,7 +208,7 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 }
 
 type sessionSwitchTenantInput struct {
-	TenantID Nullable[ids.TenantID] `json:"tenant_id" doc:"The tenant to bind the session to, or null to choose by header again."`
+	TenantID Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
 }
 
 type sessionSwitchTenantOutput struct {
@@ -219,9 +219,6 @@ type sessionSwitchTenantOutput struct {
 // sessionSwitchTenant binds the session to a tenant of the account, or unbinds it. Tokens issued before keep their mode
 // until they expire; refreshed ones have the new one.
 func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
-	if !in.TenantID.Set {
-		return out, invalid(FieldError{"tenant_id", "required", "Must be given: a tenant, or null."})
-	}
 	if err := bind(ctx, s.doors.Account(who), who, in.TenantID.Value); err != nil {
 		return out, err
 	}
@@ -250,8 +247,8 @@ func sessionLogoutAll(ctx context.Context, q *db.Queries, who Caller, _ struct{}
 type Session struct {
 	ID             ids.SessionID `json:"id"`
 	ActiveTenantID *ids.TenantID `json:"active_tenant_id" doc:"The tenant that its tokens are bound to; null: chosen by header."`
-	UserAgent      *string       `json:"user_agent"`
-	Address        *string       `json:"address"`
+	UserAgent      *string       `json:"user_agent" example:"curl/8.5.0"`
+	Address        *string       `json:"address" doc:"The network address of the login." example:"203.0.113.7"`
 	Current        bool          `json:"current" doc:"Whether it is the one that asks."`
 	CreatedAt      time.Time     `json:"created_at"`
 	LastUsedAt     time.Time     `json:"last_used_at" doc:"The last login or refresh."`

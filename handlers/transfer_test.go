@@ -129,7 +129,7 @@ func TestHundredThousand(t *testing.T) {
 	}
 	sample()
 	before := peak
-	made, err := http.NewRequest("POST", w.URL+"/api/v1/items/import", reader)
+	made, err := http.NewRequest(http.MethodPost, w.URL+"/api/v1/items/import", reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +139,12 @@ func TestHundredThousand(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = got.Body.Close()
-	if n := testdb.Value[int](w.db, `SELECT count(*) FROM items WHERE name LIKE 'item %'`); got.StatusCode != 200 || n != rows {
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM items WHERE name LIKE 'item %'`); got.StatusCode != http.StatusOK || n != rows {
 		t.Fatalf("got %d, %d rows", got.StatusCode, n)
 	}
 	sample()
 	export := w.as(admin, call("GET", "/items/export"), w.A)
-	made, err = http.NewRequest("GET", w.URL+"/api/v1/items/export", nil)
+	made, err = http.NewRequest(http.MethodGet, w.URL+"/api/v1/items/export", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestExportRevoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.db.Exec(`INSERT INTO items (tenant_id, name, description, price_cents) SELECT $1, repeat('x', 100), repeat('y', 500), 1 FROM generate_series(1, 30000)`, w.A.id)
-	made, err := http.NewRequest("GET", w.URL+"/api/v1/items/export", nil)
+	made, err := http.NewRequest(http.MethodGet, w.URL+"/api/v1/items/export", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func own(dir string) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	defer s.Stop()
+	defer func() { _ = s.Stop() }()
 	fmt.Println(s.URL("postgres", "postgres"))
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
@@ -407,7 +407,7 @@ func runKept(t *testing.T, s *Server) *exec.Cmd {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "ready to accept connections") {
-			go io.Copy(io.Discard, stdout)
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
 			return cmd
 		}
 		t.Log(lines.Text())

@@ -97,6 +97,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON users TO rowhouse_app;
 GRANT SELECT ON tenants, users TO rowhouse_login;
 
 -- +goose Down
+DROP POLICY account_own ON tenants; -- it reads users
 DROP TABLE users;
 DROP FUNCTION keep_an_admin();
 DROP TABLE tenants;

@@ -1,0 +1,75 @@
+package handlers
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// The page at /docs is Swagger UI 5.35.0, files of the npm package swagger-ui-dist as they are published. The page and
+// docs.js are ours.
+//
+//go:embed docs
+var docsFiles embed.FS
+
+// docsPolicy lets the page load from and speak to this server alone.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+var docsPages = []root{
+	asset("/docs", "index.html", "text/html"),
+	asset("/docs/docs.js", "docs.js", "text/javascript"),
+	asset("/docs/swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript"),
+	asset("/docs/swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-bundle.js.LICENSE.txt", "text/plain"),
+	asset("/docs/swagger-ui.css", "swagger-ui.css", "text/css"),
+}
+
+func docs() []root { return docsPages }
+
+// asset serves a file of the page. It is packed at its first use, once for all servers of the process.
+func asset(path, name, media string) root {
+	load := sync.OnceValue(func() (forms struct{ plain, packed answer }) {
+		body, err := docsFiles.ReadFile("docs/" + name)
+		if err != nil {
+			panic(err) // embedded
+		}
+		var packed bytes.Buffer
+		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+		_, _ = w.Write(body) // a bytes.Buffer takes everything
+		_ = w.Close()
+		forms.plain, forms.packed = assetAnswer(body, media), assetAnswer(packed.Bytes(), media)
+		forms.packed.Header.Set("Content-Encoding", "gzip")
+		return forms
+	})
+	return root{path, func(x *exchange) (answer, error) {
+		x.writer.Header().Add("Vary", "Accept-Encoding")
+		if takesGzip(x.request.Header.Get("Accept-Encoding")) {
+			return load().packed, nil
+		}
+		return load().plain, nil
+	}}
+}
+
+func assetAnswer(body []byte, media string) answer {
+	return answer{Status: http.StatusOK, Body: body, Header: http.Header{
+		"Content-Type":            {media + "; charset=utf-8"},
+		"Content-Security-Policy": {docsPolicy},
+		"Referrer-Policy":         {"no-referrer"},
+		"Cache-Control":           {"public, no-cache"},
+		"Etag":                    {etag(1, body)},
+	}}
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 §12.5.3) as far as gzip is named; a weight of 0 refuses it.
+func takesGzip(header string) bool {
+	for part := range strings.SplitSeq(header, ",") {
+		coding, weight, weighted := strings.Cut(strings.TrimSpace(part), ";")
+		if coding == "gzip" {
+			return !weighted || strings.Trim(weight, " q=.0") != ""
+		}
+	}
+	return false
+}

@@ -1,0 +1,251 @@
+package handlers
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/swaggest/jsonschema-go"
+)
+
+func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
+
+// object is a schema with all its properties required.
+func object(properties map[string]any) map[string]any {
+	return map[string]any{"type": "object", "properties": properties, "required": slices.Sorted(maps.Keys(properties))}
+}
+
+// refusalSchema describes what refusal writes.
+func (d *document) refusalSchema() map[string]any {
+	text := map[string]any{"type": "string"}
+	content := object(map[string]any{
+		"code":       map[string]any{"type": "string", "description": "A stable word for programs."},
+		"detail":     map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people."},
+		"request_id": map[string]any{"type": "string", "description": "Leads to the request in the log."},
+	})
+	content["properties"].(map[string]any)["fields"] = map[string]any{
+		"type": "array", "items": d.reflect(reflect.TypeFor[FieldError]()), "description": "With validation_failed: all that is wrong.",
+	}
+	return object(map[string]any{"success": map[string]any{"type": "boolean", "const": false}, "title": text, "content": content})
+}
+
+// reflect is the schema of a type as it is written.
+func (d *document) reflect(t reflect.Type) map[string]any {
+	s, err := d.reflector.Reflect(reflect.Zero(t).Interface())
+	if err != nil {
+		d.fail(err)
+	}
+	return d.plain(s)
+}
+
+func (d *document) plain(s jsonschema.Schema) map[string]any {
+	plain, err := s.ToSchemaOrBool().ToSimpleMap()
+	if err != nil {
+		d.fail(err)
+	}
+	return plain
+}
+
+// input is the schema of the body of an input; nil without one.
+func (d *document) input(t reflect.Type) map[string]any {
+	properties, required := map[string]any{}, []string{}
+	for _, f := range fieldsOf(t) {
+		if f.source == "json" {
+			properties[f.name] = d.field(&f)
+			if f.required {
+				required = append(required, f.name)
+			}
+		}
+	}
+	if len(properties) == 0 {
+		return nil
+	}
+	schema := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	d.schemas[schemaName(t)] = schema
+	return ref(schemaName(t))
+}
+
+// field is the schema of an input's field: of its type, and of the limits and words in its tags.
+func (d *document) field(f *field) map[string]any {
+	s, err := d.reflector.Reflect(reflect.Zero(f.typ).Interface(), jsonschema.InlineRefs)
+	if err == nil {
+		err = limit(&s, f.rules)
+	}
+	if err != nil {
+		d.fail(fmt.Errorf("%s: %w", f.name, err))
+	}
+	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok {
+		s.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_[0-9A-Za-z]{1,22}$`)
+		s.WithDescription("Also read in its short form " + id.Prefix() + "_<base62>, and as the bare UUID.")
+	}
+	if f.doc != "" {
+		s.WithDescription(strings.TrimSpace(f.doc + " " + *cmp.Or(s.Description, new(""))))
+	}
+	if f.example != "" {
+		target := reflect.New(f.typ)
+		problem := f.parse(f.example, target.Interface())
+		if problem == nil {
+			problem = f.check(target.Interface())
+		}
+		if problem != nil {
+			d.fail(fmt.Errorf("the example of %s: %s", f.name, problem.Detail))
+		}
+		s.Examples = []any{target.Elem().Interface()}
+	}
+	if f.nullable {
+		s.AddType(jsonschema.Null)
+		if s.Enum != nil {
+			s.Enum = append(s.Enum, nil)
+		}
+	}
+	return d.plain(s)
+}
+
+// limit says in a schema what a validate tag says.
+func limit(s *jsonschema.Schema, rules string) error {
+	for rule := range strings.SplitSeq(rules, ",") {
+		name, value, _ := strings.Cut(rule, "=")
+		number, err := strconv.ParseInt(value, 10, 64)
+		if name != "min" && name != "max" {
+			err = nil
+		}
+		switch {
+		case err != nil:
+			return err
+		case name == "", name == "omitempty":
+		case name == "oneof":
+			for word := range strings.FieldsSeq(value) {
+				s.Enum = append(s.Enum, word)
+			}
+		case name == "min" && s.HasType(jsonschema.String):
+			s.WithMinLength(number)
+		case name == "max" && s.HasType(jsonschema.String):
+			s.WithMaxLength(number)
+		case name == "min" && s.HasType(jsonschema.Integer):
+			s.WithMinimum(float64(number))
+		case name == "max" && s.HasType(jsonschema.Integer):
+			s.WithMaximum(float64(number))
+		default:
+			return fmt.Errorf("no schema for the rule %s", rule)
+		}
+	}
+	return nil
+}
+
+// schemaName is the type's name with a capital: ItemID, ItemCreateInput, and DeletedItem for deleted[ids.ItemID].
+func schemaName(t reflect.Type) string {
+	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
+		return capital(id.Prefix()) + "ID"
+	}
+	words := strings.FieldsFunc(t.Name(), func(c rune) bool { return strings.ContainsRune("[]./", c) })
+	if len(words) == 1 {
+		return capital(words[0])
+	}
+	return capital(words[0]) + capital(words[len(words)-1])
+}
+
+func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
+
+type identifier interface{ Prefix() string }
+
+const uuidPattern = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
+
+// valueSchema adds what the Go type of a value says and its kind does not.
+func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
+	t := p.Schema.ReflectType
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
+		p.Schema.Type = nil
+		p.Schema.AddType(jsonschema.String)
+		p.Schema.WithPattern(`^` + id.Prefix() + `-` + uuidPattern + `$`)
+		p.Schema.WithExamples(id.Prefix() + "-" + exampleUUID)
+		return true, nil
+	}
+	switch {
+	case t == reflect.TypeFor[time.Time]() && !p.Processed:
+		p.Schema.WithExamples(exampleTime)
+	case t.Kind() == reflect.Int32 || t.Kind() == reflect.Int64:
+		p.Schema.WithFormat(t.Kind().String())
+	}
+	return false, nil
+}
+
+// nullability: a list without members is written as [], and a named schema that may be null says its type itself.
+func nullability(p jsonschema.InterceptNullabilityParams) {
+	if p.Type.Kind() == reflect.Slice {
+		p.Schema.RemoveType(jsonschema.Null)
+	}
+	for _, either := range p.Schema.AnyOf {
+		p.Schema.Type = nil
+		if either.TypeObject.Ref != nil {
+			either.TypeObject.Type = nil
+		}
+	}
+}
+
+// propertySchema adds what the tags of an output's field say. What is always written is required.
+func propertySchema(p jsonschema.InterceptPropParams) error {
+	if !p.Processed {
+		return nil
+	}
+	if doc := p.Field.Tag.Get("doc"); doc != "" {
+		p.PropertySchema.WithDescription(doc)
+	}
+	if strings.Contains(p.Field.Tag.Get("json"), ",omitzero") {
+		p.PropertySchema.RemoveType(jsonschema.Null)
+	} else {
+		p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
+	}
+	return limit(p.PropertySchema, p.Field.Tag.Get("validate"))
+}
+
+// sample makes a value that a schema admits, of the examples in it.
+func (d *document) sample(schema map[string]any) any {
+	if to, ok := schema["$ref"].(string); ok {
+		return d.sample(d.schemas[strings.TrimPrefix(to, "#/components/schemas/")])
+	}
+	if one, ok := schema["const"]; ok {
+		return one
+	}
+	for _, key := range []string{"examples", "enum"} {
+		if some, ok := schema[key].([]any); ok {
+			return some[0]
+		}
+	}
+	if some, ok := schema["anyOf"].([]any); ok {
+		return d.sample(some[len(some)-1].(map[string]any))
+	}
+	kind := schema["type"]
+	if either, ok := kind.([]any); ok { // one of them is null
+		kind = either[0]
+		if kind == "null" {
+			kind = either[1]
+		}
+	}
+	switch kind {
+	case "object":
+		properties, _ := schema["properties"].(map[string]any)
+		value := map[string]any{}
+		for name, property := range properties {
+			value[name] = d.sample(property.(map[string]any))
+		}
+		return value
+	case "array":
+		return []any{d.sample(schema["items"].(map[string]any))}
+	case "boolean":
+		return true
+	case "integer", "number":
+		return 1
+	}
+	return "text"
+}
