@@ -121,7 +121,9 @@ var errEnough = errors.New("enough errors")
 
 // spoolBody writes the body to a temporary file, which the caller removes.
 func spoolBody(x *exchange) (*os.File, error) {
-	_ = http.NewResponseController(x.writer).SetReadDeadline(time.Now().Add(uploadTime))
+	control := http.NewResponseController(x.writer)
+	_ = control.SetReadDeadline(time.Now().Add(uploadTime))
+	_ = control.SetWriteDeadline(time.Now().Add(uploadTime + writeTimeout)) // the answer comes after it
 	spool, err := os.CreateTemp("", "rowhouse-import-")
 	if err != nil {
 		return nil, err
