@@ -429,7 +429,7 @@ func refusals(r *Route) []*Error {
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), errNotFound)
 	add(r.idempotent(), errInFlight)
-	add(!reads, errLocked)
+	add(true, errLocked)
 	add(method == http.MethodDelete && tenant, errInUse)
 	add(conditional, errStale.with("ETag", exampleETag))
 	if !reads {

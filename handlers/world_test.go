@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -290,8 +292,47 @@ func (w *world) try(r request, to string) (response, error) {
 	}
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
-	return response{got.StatusCode, got.Header, string(body)}, err
+	answer := response{got.StatusCode, got.Header, string(body)}
+	w.documented(made, answer)
+	return answer, err
 }
+
+// documented fails for an answer that the description of its operation does not know, by status and code.
+func (w *world) documented(made *http.Request, got response) {
+	for i := range routes {
+		method, path, _ := strings.Cut(routes[i].Pattern, " ")
+		if method != made.Method || !regexp.MustCompile(`^`+regexp.QuoteMeta(base)+colons.ReplaceAllString(path, `[^/]+`)+`$`).MatchString(made.URL.Path) {
+			continue
+		}
+		var operation struct {
+			Responses map[string]struct{ Description string }
+		}
+		if err := json.Unmarshal(documentedPaths()[colons.ReplaceAllString(path, `{$1}`)][strings.ToLower(method)], &operation); err != nil {
+			w.t.Errorf("%s: %v", routes[i].Pattern, err)
+		}
+		answer, known := operation.Responses[strconv.Itoa(got.status)]
+		if !known || got.code() != "" && !strings.Contains(answer.Description, "`"+got.code()+"`") {
+			w.t.Errorf("%s: not in its description: %d %s", routes[i].Pattern, got.status, got.code())
+		}
+		return // static rows stand before those with a parameter
+	}
+}
+
+var colons = regexp.MustCompile(`:(\w+)`)
+
+var documentedPaths = sync.OnceValue(func() map[string]map[string]json.RawMessage {
+	text, err := OpenAPI("")
+	if err != nil {
+		panic(err)
+	}
+	var document struct {
+		Paths map[string]map[string]json.RawMessage
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		panic(err)
+	}
+	return document.Paths
+})
 
 var client = &http.Client{
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
