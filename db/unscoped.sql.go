@@ -94,7 +94,7 @@ type AccountPasswordRehashParams struct {
 	CheckedHash  *string
 }
 
-// AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters.
+// AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters, for login.
 func (q *Queries) AccountPasswordRehash(ctx context.Context, arg AccountPasswordRehashParams) error {
 	_, err := q.db.Exec(ctx, accountPasswordRehash, arg.PasswordHash, arg.AccountID, arg.CheckedHash)
 	return err

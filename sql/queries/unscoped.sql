@@ -13,7 +13,7 @@ INSERT INTO accounts (username, email, name, password_hash)
 VALUES (@username, @email, @name, @password_hash)
 RETURNING *;
 
--- AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters.
+-- AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters, for login.
 -- name: AccountPasswordRehash :exec
 UPDATE accounts
    SET password_hash = @password_hash
