@@ -35,53 +35,59 @@ GRANT SELECT, INSERT ON audit_events TO rowhouse_app;
 
 -- +goose StatementBegin
 CREATE FUNCTION audit() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
--- After a statement: one event a row that it changed, or one for all of them when they are over a hundred. Arguments: the
--- entity type, then the columns that never stand in an event. Its transition tables are old_rows and new_rows.
-DECLARE
-    entity  CONSTANT text   := TG_ARGV[0];
-    hidden  CONSTANT text[] := ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:];
-    action  CONSTANT text   := coalesce(caller_field(5), TG_TABLE_NAME || '.' || lower(TG_OP));
-    changed bigint;
+LANGUAGE plpgsql AS $$
+-- After a statement: one event a row that it changed, or one a tenant for all of them when they are over a hundred.
+-- Arguments: the entity type, then the columns that never stand in an event. Its transition tables are old_rows and new_rows.
+-- One statement a case, without variables: PL/pgSQL prepares each expression anew in each transaction. Names are qualified
+-- because a search_path of its own would cost as much as a case.
 BEGIN
-    IF TG_OP = 'DELETE' THEN
-        SELECT count(*) INTO changed FROM old_rows;
-    ELSE
-        SELECT count(*) INTO changed FROM new_rows;
-    END IF;
-    IF changed > 100 AND TG_OP = 'DELETE' THEN
-        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT o.tenant_id, me(), my_account(), action, entity, count(*), caller_field(6), caller_field(4)
-          FROM old_rows o
-         GROUP BY o.tenant_id;
-    ELSIF changed > 100 THEN
-        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT n.tenant_id, me(), my_account(), action, entity, count(*), caller_field(6), caller_field(4)
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, after, request_id, address)
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.insert'), TG_ARGV[0], n.id,
+               to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]),
+               public.caller_field(6), public.caller_field(4)
           FROM new_rows n
-         GROUP BY n.tenant_id;
-    ELSIF changed = 0 THEN
-        NULL;
-    ELSIF TG_OP = 'INSERT' THEN
-        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, after, request_id, address)
-        SELECT n.tenant_id, me(), my_account(), action, entity, n.id, to_jsonb(n) - hidden, caller_field(6), caller_field(4)
-          FROM new_rows n;
+         WHERE (SELECT count(*) FROM new_rows) <= 100;
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, request_id, address)
-        SELECT o.tenant_id, me(), my_account(), action, entity, o.id, to_jsonb(o) - hidden, caller_field(6), caller_field(4)
-          FROM old_rows o;
+        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, request_id, address)
+        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.delete'), TG_ARGV[0], o.id,
+               to_jsonb(o) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]),
+               public.caller_field(6), public.caller_field(4)
+          FROM old_rows o
+         WHERE (SELECT count(*) FROM old_rows) <= 100;
     ELSE
-        INSERT INTO audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, after, request_id, address)
-        SELECT n.tenant_id, me(), my_account(), action, entity, n.id, c.before, c.after, caller_field(6), caller_field(4)
+        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, after, request_id, address)
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.update'), TG_ARGV[0], n.id,
+               changed.before, changed.after, public.caller_field(6), public.caller_field(4)
           FROM new_rows n
           JOIN old_rows o ON o.tenant_id = n.tenant_id AND o.id = n.id
          CROSS JOIN LATERAL (
-               SELECT jsonb_object_agg(key, b.value) AS before,
-                      jsonb_object_agg(key, a.value) AS after
-                 FROM jsonb_each(to_jsonb(o) - hidden) b
-                 JOIN jsonb_each(to_jsonb(n) - hidden) a USING (key)
-                WHERE a.value <> b.value
-               ) c
-         WHERE c.after IS NOT NULL;
+               SELECT jsonb_object_agg(key, was.fields -> key) AS before,
+                      jsonb_object_agg(key, value)             AS after
+                 FROM (SELECT to_jsonb(o) AS fields OFFSET 0) was, -- OFFSET: made once, not for each key
+                      jsonb_each(to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]))
+                WHERE value <> was.fields -> key
+               ) changed
+         WHERE changed.after IS NOT NULL
+           AND (SELECT count(*) FROM new_rows) <= 100;
+    END IF;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
+        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.delete'), TG_ARGV[0], count(*),
+               public.caller_field(6), public.caller_field(4)
+          FROM old_rows o
+         GROUP BY o.tenant_id
+        HAVING (SELECT count(*) FROM old_rows) > 100;
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.' || lower(TG_OP)), TG_ARGV[0], count(*),
+               public.caller_field(6), public.caller_field(4)
+          FROM new_rows n
+         GROUP BY n.tenant_id
+        HAVING (SELECT count(*) FROM new_rows) > 100;
     END IF;
     RETURN NULL;
 END
