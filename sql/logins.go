@@ -24,8 +24,8 @@ func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error
 		"CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " OWNER " + Owner,
 	} {
 		var said *pgconn.PgError
-		if _, err := superuser.Exec(ctx, statement); errors.As(err, &said) && (said.Code == "42710" || said.Code == "42P04") {
-			continue // it exists
+		if _, err := superuser.Exec(ctx, statement); errors.As(err, &said) && (said.Code == "42710" || said.Code == "42P04" || said.Code == "23505") {
+			continue // it exists: a role, a database, or either since a moment ago
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}

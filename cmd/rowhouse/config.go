@@ -46,10 +46,10 @@ type size int64
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *size) UnmarshalText(text []byte) error {
 	number, unit := string(text), int64(1)
-	for suffix, factor := range map[string]int64{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if rest, ok := strings.CutSuffix(number, suffix); ok {
-			number, unit = rest, factor
-		}
+	if rest, ok := strings.CutSuffix(number, "KiB"); ok {
+		number, unit = rest, 1<<10
+	} else if rest, ok := strings.CutSuffix(number, "MiB"); ok {
+		number, unit = rest, 1<<20
 	}
 	n, err := strconv.ParseInt(strings.TrimSpace(number), 10, 32)
 	if err != nil || n <= 0 {
@@ -59,12 +59,19 @@ func (s *size) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// loadConfig reads the environment and lists everything that is wrong with it at once, values of secrets excepted.
-func loadConfig() (config, error) {
-	c, err := env.ParseAs[config]()
+// loadConfig reads the environment.
+func loadConfig() (config, error) { return parseConfig(env.ToMap(os.Environ())) }
+
+// parseConfig lists everything that is wrong at once, and repeats no secret in it.
+func parseConfig(environment map[string]string) (config, error) {
+	c, err := env.ParseAsWithOptions[config](env.Options{Environment: environment})
 	var errs []error
+	said := map[string]bool{}
 	wrong := func(name, format string, args ...any) {
-		errs = append(errs, fmt.Errorf(name+": "+format, args...))
+		if !said[name] { // what could not be read is not also out of bounds
+			errs = append(errs, fmt.Errorf(name+": "+format, args...))
+		}
+		said[name] = true
 	}
 	var several env.AggregateError
 	if errors.As(err, &several) {
@@ -79,11 +86,13 @@ func loadConfig() (config, error) {
 	} else if err != nil {
 		errs = append(errs, err)
 	}
-	for name, url := range map[string]string{"DATABASE_URL": c.DatabaseURL, "DATABASE_MIGRATION_URL": c.DatabaseMigrationURL} {
+	database := func(name, url string) {
 		if _, err := pgconn.ParseConfig(url); url != "" && err != nil {
 			wrong(name, "not a PostgreSQL URL such as postgres://user:password@host:5432/database")
 		}
 	}
+	database("DATABASE_URL", c.DatabaseURL)
+	database("DATABASE_MIGRATION_URL", c.DatabaseMigrationURL)
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		wrong("HTTP_ADDR", "write host:port or :port")
 	}
@@ -106,7 +115,7 @@ func loadConfig() (config, error) {
 		wrong("REGISTRATION", "open or closed")
 	}
 	for _, origin := range c.CORSOrigins {
-		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		if u, err := url.Parse(origin); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || strings.Contains(u.Host, "*") || u.Scheme+"://"+u.Host != origin {
 			wrong("CORS_ORIGINS", "list exact origins such as https://app.example.com, separated by commas; * is refused")
 			break
 		}

@@ -1,16 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
@@ -23,28 +25,44 @@ import (
 )
 
 func devCommand() *cobra.Command {
-	return &cobra.Command{
+	var dir string
+	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API",
 		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API. Its data survive a restart.\n" +
-			"With DATABASE_URL and DATABASE_MIGRATION_URL set, it uses that server instead of its own.",
+			"With DATABASE_URL and DATABASE_MIGRATION_URL set, it uses that server instead of its own.\n" +
+			"Without HTTP_ADDR it listens on localhost:8080 alone, since everybody knows the demo's passwords.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := loadConfig()
+			c, err := devConfig(env.ToMap(os.Environ()))
 			if err != nil {
 				return err
 			}
-			return dev(cmd.Context(), c, cmd.OutOrStdout())
+			if dir == "" {
+				if dir, err = localpg.DefaultDir(); err != nil {
+					return err
+				}
+			}
+			return dev(cmd.Context(), c, dir, cmd.OutOrStdout())
 		},
 	}
+	usual, _ := localpg.DefaultDir() // without a home there is none
+	command.Flags().StringVar(&dir, "data", "", "`directory` of the data (default "+usual+")")
+	return command
+}
+
+// devConfig has the defaults of a demonstration: it is reachable from its own machine alone, and its log is for people.
+func devConfig(environment map[string]string) (config, error) {
+	environment = maps.Clone(environment)
+	for name, value := range map[string]string{"HTTP_ADDR": "localhost:8080", "LOG_FORMAT": "text"} {
+		environment[name] = cmp.Or(environment[name], value)
+	}
+	return parseConfig(environment)
 }
 
 // dev runs until ctx ends; then everything that it started has ended too.
-func dev(ctx context.Context, c config, out io.Writer) (err error) {
-	dir, err := localpg.DefaultDir()
-	if err != nil {
-		return err
-	}
+func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
+	database := "the one of DATABASE_URL"
 	switch {
 	case c.DatabaseURL == "" && c.DatabaseMigrationURL == "":
 		server, err := localpg.Start(ctx, localpg.Options{Dir: dir, Durable: true, Log: out})
@@ -56,6 +74,7 @@ func dev(ctx context.Context, c config, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
+		database = "psql '" + c.DatabaseURL + "'"
 	case c.DatabaseURL == "" || c.DatabaseMigrationURL == "":
 		return errors.New("set both DATABASE_URL and DATABASE_MIGRATION_URL, or neither")
 	default:
@@ -71,11 +90,7 @@ func dev(ctx context.Context, c config, out io.Writer) (err error) {
 	if err := seed(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("demo data: %w", err)
 	}
-	log := c.logger()
-	if os.Getenv("LOG_FORMAT") == "" {
-		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
-	}
-	return serve(ctx, c, log, func(at net.Addr) { fmt.Fprint(out, welcome(at, c.DatabaseURL)) })
+	return serve(ctx, c, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
 }
 
 const demoDatabase = "rowhouse"
@@ -210,7 +225,7 @@ func welcome(at net.Addr, database string) string {
 		host = fmt.Sprintf("localhost:%d", tcp.Port)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n  API       http://%s/api/v1\n  Docs      http://%[1]s/docs\n  Database  psql '%s'\n\n", host, database)
+	fmt.Fprintf(&b, "\n  API       http://%s/api/v1\n  Docs      http://%[1]s/docs\n  Database  %s\n\n", host, database)
 	for _, tenant := range demoTenants {
 		var users []string
 		for _, u := range tenant.users {

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,12 +19,18 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-ctx.Done()
-		stop() // a second signal ends the process at once
+		cancel(fmt.Errorf("stopped by signal: %v", <-signals))
+		fmt.Fprintln(os.Stderr, "rowhouse:", <-signals, "again: ending at once")
+		os.Exit(1)
 	}()
 	if err := root().ExecuteContext(ctx); err != nil {
+		if stopped := context.Cause(ctx); stopped != nil && (errors.Is(err, stopped) || errors.Is(err, context.Canceled)) {
+			err = stopped // whatever it was in the middle of
+		}
 		fmt.Fprintln(os.Stderr, "rowhouse:", err)
 		os.Exit(1)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pressly/goose/v3"
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,8 @@ func migrateCommand() *cobra.Command {
 		Use:   "migrate",
 		Short: "Change the database's schema, as the owner in DATABASE_MIGRATION_URL",
 	}
-	step := func(use, short string, run func(context.Context, *goose.Provider, io.Writer) error) {
-		migrate.AddCommand(&cobra.Command{
+	step := func(use, short string, run func(ctx context.Context, m *goose.Provider, url string, out io.Writer) error) *cobra.Command {
+		command := &cobra.Command{
 			Use: use, Short: short, Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				c, err := loadConfig()
@@ -36,26 +37,41 @@ func migrateCommand() *cobra.Command {
 					return err
 				}
 				defer db.Close()
-				return run(cmd.Context(), migrator, cmd.OutOrStdout())
+				return run(cmd.Context(), migrator, c.DatabaseMigrationURL, cmd.OutOrStdout())
 			},
-		})
+		}
+		migrate.AddCommand(command)
+		return command
 	}
-	step("up", "Apply all migrations that are missing", func(ctx context.Context, m *goose.Provider, out io.Writer) error {
+	var login string
+	up := step("up", "Apply all migrations that are missing", func(ctx context.Context, m *goose.Provider, url string, out io.Writer) error {
 		done, err := m.Up(ctx)
 		printResults(out, done)
-		if err == nil && len(done) == 0 {
+		if err != nil {
+			return err
+		}
+		if len(done) == 0 {
 			fmt.Fprintln(out, "nothing to do")
 		}
-		return err
+		if login == "" {
+			return nil
+		}
+		owner, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer owner.Close(context.WithoutCancel(ctx))
+		return schema.Grant(ctx, owner, login)
 	})
-	step("down", "Undo the newest migration", func(ctx context.Context, m *goose.Provider, out io.Writer) error {
+	up.Flags().StringVar(&login, "grant", "", "`login` that may then serve: GRANT rowhouse_app, rowhouse_gate TO it")
+	step("down", "Undo the newest migration", func(ctx context.Context, m *goose.Provider, _ string, out io.Writer) error {
 		done, err := m.Down(ctx)
 		if done != nil {
 			printResults(out, []*goose.MigrationResult{done})
 		}
 		return err
 	})
-	step("redo", "Undo the newest migration and apply it again", func(ctx context.Context, m *goose.Provider, out io.Writer) error {
+	step("redo", "Undo the newest migration and apply it again", func(ctx context.Context, m *goose.Provider, _ string, out io.Writer) error {
 		undone, err := m.Down(ctx)
 		if err != nil {
 			return err
@@ -64,7 +80,7 @@ func migrateCommand() *cobra.Command {
 		printResults(out, []*goose.MigrationResult{undone, done})
 		return err
 	})
-	step("status", "List the migrations and when they were applied", func(ctx context.Context, m *goose.Provider, out io.Writer) error {
+	step("status", "List the migrations and when they were applied", func(ctx context.Context, m *goose.Provider, _ string, out io.Writer) error {
 		all, err := m.Status(ctx)
 		for _, s := range all {
 			when := "pending"

@@ -78,8 +78,8 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 		return err
 	case <-ctx.Done():
 	}
-	log.Info("draining")
 	server.Drain()
+	log.Info("draining")
 	time.Sleep(drainTime)
 	// Shutdown drops a request that it has already read from a new connection; so first no more of these, then a while for
 	// those that are there.

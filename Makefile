@@ -1,0 +1,79 @@
+# Tools are pinned: what they write and what they object to must not depend on the day.
+SQLC          := go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# OPENAPI_LINT reads the file that it is given and fails on what OpenAPI 3.1 does not allow. It brings its own Node: Debian's is
+# older than it takes.
+OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@2.77.0 redocly lint --extends=recommended-strict \
+	--skip-rule=info-license --skip-rule=tag-description --skip-rule=operation-4xx-response
+
+# What generate and golden write.
+GENERATED := db handlers/testdata
+
+FUZZTIME := 20s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Serve a demonstration, with a PostgreSQL of its own
+	go run ./cmd/rowhouse dev
+
+.PHONY: build
+build: ## Build ./rowhouse
+	CGO_ENABLED=0 go build -trimpath -o rowhouse ./cmd/rowhouse
+
+.PHONY: test
+test: ## Run all tests but the browser's; they bring their own PostgreSQL
+	go test -race ./...
+
+.PHONY: test-browser
+test-browser: ## Run the tests that need Chromium
+	go test -tags browser -run Browser ./handlers
+
+.PHONY: fuzz
+fuzz: ## Look for input that breaks a parser, FUZZTIME=20s for each
+	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
+			echo "$$file $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
+		done; \
+	done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: generate
+generate: ## Write db/ again from sql/
+	rm -rf db
+	$(SQLC) generate
+
+.PHONY: golden
+golden: ## Write the golden files again; read the diff
+	go test ./handlers -run Golden -update
+
+.PHONY: verify
+verify: generate golden openapi-lint ## Fail if a generated file is not what it would be now, against git's index
+	@git diff --exit-code --stat -- $(GENERATED) || { echo 'verify: these differ from what git has: git add them if they are right' >&2; exit 1; }
+	@new=$$(git ls-files --others -- $(GENERATED)); test -z "$$new" || { echo "verify: git does not have these: $$new" >&2; exit 1; }
+	go mod tidy -diff
+
+.PHONY: openapi-lint
+openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
+	@file=$$(mktemp -d)/openapi.json && trap 'rm -r "$${file%/*}"' EXIT && go run ./cmd/rowhouse openapi >"$$file" && \
+	$(OPENAPI_LINT) "$$file"
+
+.PHONY: lint
+lint: ## Check format, vet and the rules of .golangci.yml
+	@badly=$$(gofmt -l .); test -z "$$badly" || { echo "lint: gofmt -w these: $$badly" >&2; exit 1; }
+	go vet ./...
+	go vet -tags browser,goosecli ./handlers ./sql
+	$(GOLANGCI_LINT) run
+
+.PHONY: goose-cli-check
+goose-cli-check: ## Check that the plain goose CLI runs the migrations too
+	go test -tags goosecli -run GooseCLI ./sql

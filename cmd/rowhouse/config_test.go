@@ -1,0 +1,249 @@
+package main
+
+import (
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/google/go-cmp/cmp"
+
+	"rowhouse/auth"
+)
+
+// variables are the names of config's fields in the environment.
+func variables(t *testing.T) []string {
+	t.Helper()
+	params, err := env.GetFieldParams(&config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range params {
+		names = append(names, p.Key)
+	}
+	return names
+}
+
+// read is the text of a file of the project.
+func read(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../../" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// sample is what .env.sample sets.
+func sample(t *testing.T) (names []string, values vars) {
+	t.Helper()
+	values = vars{}
+	for line := range strings.Lines(read(t, ".env.sample")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, _ := strings.Cut(line, "=")
+		names, values[name] = append(names, name), value
+	}
+	return names, values
+}
+
+// unique sorts names and drops repetitions.
+func unique(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// composed are the variables that docker-compose.yml takes from .env.
+func composed(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, match := range regexp.MustCompile(`\$\{(\w+)`).FindAllStringSubmatch(read(t, "docker-compose.yml"), -1) {
+		names = append(names, match[1])
+	}
+	return names
+}
+
+// .env.sample lists what is read, by the program, by docker-compose.yml and by localpg, and nothing else, each once and
+// under a comment.
+func TestSampleNames(t *testing.T) {
+	t.Parallel()
+	got, _ := sample(t)
+	slices.Sort(got)
+	want := unique(slices.Concat(variables(t), composed(t), []string{"PG_BIN", "ROWHOUSE_PG_MIRROR"}))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-read +in .env.sample):\n%s", diff)
+	}
+	for block := range strings.SplitSeq(read(t, ".env.sample"), "\n\n") {
+		if !strings.HasPrefix(block, "# ") {
+			t.Errorf("no comment explains %q", block)
+		}
+	}
+}
+
+// The values of .env.sample are the defaults: copying it changes nothing.
+func TestSampleValues(t *testing.T) {
+	t.Parallel()
+	_, values := sample(t)
+	got, err := parseConfig(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := parseConfig(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(config{}), cmp.Comparer(func(a, b []string) bool { return len(a) == 0 && len(b) == 0 || slices.Equal(a, b) })); diff != "" {
+		t.Errorf("(-default +sample):\n%s", diff)
+	}
+}
+
+// The api service of docker-compose.yml hands on every variable but the owner's, which the server must not hold.
+func TestComposeNames(t *testing.T) {
+	t.Parallel()
+	_, rest, _ := strings.Cut(read(t, "docker-compose.yml"), "\n  api:\n")
+	api, _, _ := strings.Cut(rest, "\n    depends_on:")
+	_, api, _ = strings.Cut(api, "\n    environment:")
+	var got []string
+	for _, match := range regexp.MustCompile(`(?m)^ {6}(\w+):`).FindAllStringSubmatch(api, -1) {
+		got = append(got, match[1])
+	}
+	want := slices.DeleteFunc(variables(t), func(name string) bool { return name == "DATABASE_MIGRATION_URL" })
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if strings.Contains(api, "OWNER") || strings.Contains(api, "POSTGRES_PASSWORD") {
+		t.Errorf("it holds the password of the owner or the superuser:%s", api)
+	}
+}
+
+// A demonstration, whose passwords are public, listens on its own machine alone unless it is told otherwise.
+func TestDevConfig(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		env                  vars
+		wantAddr, wantFormat string
+	}{
+		{vars{}, "localhost:8080", "text"},
+		{vars{"HTTP_ADDR": "", "LOG_FORMAT": ""}, "localhost:8080", "text"},
+		{vars{"HTTP_ADDR": ":80", "LOG_FORMAT": "json"}, ":80", "json"},
+	} {
+		got, err := devConfig(c.env)
+		if err != nil || got.HTTPAddr != c.wantAddr || got.LogFormat != c.wantFormat {
+			t.Errorf("%v: got %s, %s, %v", c.env, got.HTTPAddr, got.LogFormat, err)
+		}
+	}
+}
+
+// canary is a secret that must not be repeated.
+const canary = "Hunter2Hunter2"
+
+// A configuration that is wrong everywhere is refused with a line for each variable, and no secret is in any.
+func TestConfigListsAll(t *testing.T) {
+	t.Parallel()
+	wrong := vars{
+		"DATABASE_URL":           "postgres://rowhouse_server:" + canary + "@db:port/rowhouse",
+		"DATABASE_MIGRATION_URL": "user=rowhouse_owner password=" + canary + " port=many",
+		"HTTP_ADDR":              "8080",
+		"PUBLIC_URL":             "api.example.com",
+		"TOKEN_SIGNING_KEYS":     auth.GenerateKey() + "," + canary + ":" + canary,
+		"ACCESS_TOKEN_TTL":       "ten minutes",
+		"REFRESH_TOKEN_TTL":      "-1h",
+		"REGISTRATION":           "yes",
+		"CORS_ORIGINS":           "*",
+		"TRUSTED_PROXIES":        "proxy.example.com",
+		"BODY_LIMIT":             "1MB",
+		"IMPORT_LIMIT":           "much",
+		"LOG_LEVEL":              "loud",
+		"LOG_FORMAT":             "xml",
+	}
+	_, err := parseConfig(wrong)
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	var got []string
+	for line := range strings.Lines(err.Error()) {
+		name, explanation, _ := strings.Cut(line, ": ")
+		if strings.TrimSpace(explanation) == "" {
+			t.Errorf("%q explains nothing", line)
+		}
+		got = append(got, name)
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(unique(variables(t)), got); diff != "" {
+		t.Errorf("lines (-want +got):\n%s\nof\n%v", diff, err)
+	}
+	key, _, _ := strings.Cut(wrong["TOKEN_SIGNING_KEYS"], ",")
+	for _, secret := range []string{canary, key} {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("it repeats a secret:\n%v", err)
+		}
+	}
+}
+
+// Each variable takes what it should and refuses what it should not.
+func TestConfigValues(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name    string
+		take    []string
+		refuses []string
+	}{
+		{"DATABASE_URL", []string{"postgres://a:b@h:5432/d?pool_max_conns=9", "postgresql://a@/d?host=/run/pg", "host=h user=a"}, []string{"mysql://h/d", "postgres://h:x/d"}},
+		{"HTTP_ADDR", []string{":0", "127.0.0.1:80", "[::1]:80"}, []string{"80", "127.0.0.1", "::1:80"}},
+		{"PUBLIC_URL", []string{"https://a.example", "http://a.example:8/b/"}, []string{"//a.example", "ftp://a.example", "https://a.example?x", "https://a.example#x", "https://"}},
+		{"TOKEN_SIGNING_KEYS", []string{auth.GenerateKey(), auth.GenerateKey() + "," + auth.GenerateKey()}, []string{"x", "kid:", auth.GenerateKey() + ","}},
+		{"ACCESS_TOKEN_TTL", []string{"1s", "1h"}, []string{"999ms", "61m", "10", "-1m"}},
+		{"REFRESH_TOKEN_TTL", []string{"10m", "8760h"}, []string{"9m59s", "1d"}},
+		{"REGISTRATION", []string{"open", "closed"}, []string{"Open", "true"}},
+		{"CORS_ORIGINS", []string{"https://a.example,http://localhost:3000"}, []string{"*", "https://*.example", "https://a.example/", "a.example", "https://a.example,", "null"}},
+		{"TRUSTED_PROXIES", []string{"10.0.0.0/8,::1", "127.0.0.1"}, []string{"10.0.0.0/33", "proxy", "10.0.0.1,"}},
+		{"LOG_LEVEL", []string{"debug", "INFO", "warn", "error"}, []string{"trace"}},
+		{"LOG_FORMAT", []string{"json", "text"}, []string{"JSON"}},
+	} {
+		for _, value := range c.take {
+			if _, err := parseConfig(vars{c.name: value}); err != nil {
+				t.Errorf("%s=%s is refused: %v", c.name, value, err)
+			}
+		}
+		for _, value := range c.refuses {
+			if _, err := parseConfig(vars{c.name: value}); err == nil || !strings.HasPrefix(err.Error(), c.name+": ") {
+				t.Errorf("%s=%s: got %v", c.name, value, err)
+			}
+		}
+	}
+}
+
+// A size is a whole number of bytes, KiB or MiB.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]size{"1": 1, "1048576": 1 << 20, "2KiB": 2 << 10, "64MiB": 64 << 20, "3 MiB": 3 << 20, "2147483647MiB": 2147483647 << 20} {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "0", "-1", "MiB", "1MB", "1kib", "1.5MiB", "1MiBKiB", "1KiBMiB", "1GiB", "1e6", "0x10", "9999999999"} {
+		var got size
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for %d", text, got)
+		}
+	}
+}
+
+// Every field of config is read from the environment, so that the tests above know of it.
+func TestConfigFields(t *testing.T) {
+	t.Parallel()
+	for i := range reflect.TypeFor[config]().NumField() {
+		if f := reflect.TypeFor[config]().Field(i); f.IsExported() && f.Tag.Get("env") == "" {
+			t.Errorf("%s has no variable", f.Name)
+		} else if f.IsExported() && environmentName(f.Name) != f.Tag.Get("env") {
+			t.Errorf("a problem of %s would be told as one of %s", f.Tag.Get("env"), environmentName(f.Name))
+		}
+	}
+}

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"rowhouse/auth"
+	schema "rowhouse/sql"
+	"rowhouse/testdb"
+)
+
+// serving is an environment in which serve starts.
+func serving(url string) vars {
+	return vars{"DATABASE_URL": url, "TOKEN_SIGNING_KEYS": auth.GenerateKey(), "HTTP_ADDR": "127.0.0.1:0"}
+}
+
+// address awaits that it serves, and is where.
+func (p *process) address() string {
+	p.t.Helper()
+	return p.await(`"msg":"serving","address":"([^"]+)"`)[1]
+}
+
+// serve refuses to start without what it cannot do without, and with what it cannot read; all of it is said at once.
+func TestServeRefusesConfig(t *testing.T) {
+	t.Parallel()
+	got := refuses(t, vars{"HTTP_ADDR": "8080", "LOG_FORMAT": "xml"}, "serve")
+	for _, name := range []string{"HTTP_ADDR: ", "LOG_FORMAT: ", "DATABASE_URL: ", "TOKEN_SIGNING_KEYS: "} {
+		if !strings.Contains(got, name) {
+			t.Errorf("nothing of %sin\n%s", name, got)
+		}
+	}
+}
+
+// serve refuses a login that could bypass a wall or lacks what it needs, and says what is wrong with it.
+func TestServeRefusesLogins(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	for _, c := range []struct{ url, want string }{
+		{d.Superuser(), "the login postgres, through postgres: is a superuser"},
+		{d.URL(testdb.Unbound), "the login rowhouse_unbound, through rowhouse_unbound: bypasses row-level security"},
+		{d.Owner(), "GRANT rowhouse_app, rowhouse_gate TO"},
+	} {
+		got := refuses(t, serving(c.url), "serve")
+		if !strings.HasPrefix(got, "rowhouse: not serving: ") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: got\n%s\nwant %s", c.url, got, c.want)
+		}
+	}
+}
+
+// serve refuses a database that is not migrated, or not far enough, or whose walls have been opened.
+func TestServeRefusesSchema(t *testing.T) {
+	t.Parallel()
+	latest, err := schema.Latest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ change, want string }{
+		{`DROP FUNCTION migration_version()`, "the database is not migrated"},
+		{`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`,
+			fmt.Sprintf("the database is at migration %d and this program needs %d: run rowhouse migrate up", latest-1, latest)},
+		{`ALTER TABLE items NO FORCE ROW LEVEL SECURITY`, "table items: row-level security is not forced on its owner"},
+		{`DELETE FROM permissions WHERE name = 'items:read'`, "permission items:read is not in the table permissions"},
+	} {
+		d := testdb.New(t)
+		d.Exec(c.change)
+		got := refuses(t, serving(d.Server()), "serve")
+		if !strings.HasPrefix(got, "rowhouse: not serving: "+c.want) || strings.Contains(got, "\n") {
+			t.Errorf("%s: got\n%s\nwant %s", c.change, got, c.want)
+		}
+	}
+}
+
+// serve refuses an address that somebody else has.
+func TestServeRefusesAddress(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	got := refuses(t, serving(testdb.New(t).Server()).with("HTTP_ADDR", taken.Addr().String()), "serve")
+	if !strings.Contains(got, "rowhouse: HTTP_ADDR: ") || !strings.Contains(got, "address already in use") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Neither the password of DATABASE_URL nor a signing key is in anything that serve prints, whether it starts or not.
+func TestServeKeepsSecrets(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	secret := func(url string) vars {
+		return serving(strings.Replace(url, "@", ":"+canary+"@", 1)).with("LOG_LEVEL", "debug")
+	}
+	good := secret(d.Server())
+	p := start(t, good, "serve")
+	p.address()
+	p.signal(syscall.SIGTERM)
+	if state := p.wait(); !state.Success() {
+		t.Errorf("%v", state)
+	}
+	nobody := secret(d.URL("nobody"))
+	away := secret("postgres://rowhouse_server@127.0.0.1:1/rowhouse")
+	pool := secret(d.Server() + "&pool_max_conns=many")
+	for text, env := range map[string]vars{
+		p.said():                      good,
+		refuses(t, nobody, "serve"):   nobody,
+		refuses(t, away, "serve"):     away,
+		refuses(t, pool, "serve"):     pool,
+		refuses(t, nobody, "routes2"): nobody,
+	} {
+		_, key, _ := strings.Cut(env["TOKEN_SIGNING_KEYS"], ":")
+		if strings.Contains(text, canary) || strings.Contains(text, key) {
+			t.Errorf("a secret is in\n%s", text)
+		}
+	}
+}
+
+// pending is a request that the server has begun to read and that is not whole yet.
+type pending struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+	rest string
+}
+
+// login begins to log somebody in. It returns once the handler waits for the body.
+func login(t *testing.T, address, username, password string) *pending {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	body := fmt.Sprintf(`{"login":%q,"password":%q}`, username, password)
+	fmt.Fprintf(conn, "POST /api/v1/auth/login HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", address, len(body))
+	p := &pending{t, conn, bufio.NewReader(conn), body}
+	line, err := p.in.ReadString('\n')
+	if err != nil || line != "HTTP/1.1 100 Continue\r\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	if line, err = p.in.ReadString('\n'); err != nil || line != "\r\n" {
+		t.Fatalf("got %q, %v", line, err)
+	}
+	return p
+}
+
+// finish sends what is left of the request and is the answer's status.
+func (p *pending) finish() int {
+	p.t.Helper()
+	if _, err := io.WriteString(p.conn, p.rest); err != nil {
+		p.t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(p.in, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.ReadAll(answer.Body); err != nil {
+		p.t.Fatal(err)
+	}
+	return answer.StatusCode
+}
+
+// demo is a database with the demo's accounts.
+func demo(t *testing.T) *testdb.Database {
+	t.Helper()
+	d := testdb.New(t)
+	if err := seed(t.Context(), d.Server()); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// A request under way when SIGTERM comes is answered, even after the listener is closed; then the server ends well.
+func TestDrainFinishesRequests(t *testing.T) {
+	t.Parallel()
+	p := start(t, serving(demo(t).Server()), "serve")
+	address := p.address()
+	request := login(t, address, "ada", demoPassword)
+	idle, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer idle.Close()
+	fmt.Fprintf(idle, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+	p.await(`"route":"GET /healthz"`)
+	p.signal(syscall.SIGTERM)
+	if _, err := io.ReadAll(idle); err != nil { // ends when the server closes what is idle, its last step
+		t.Fatal(err)
+	}
+	if conn, err := net.Dial("tcp", address); err == nil {
+		_ = conn.Close()
+		t.Error("somebody still listens")
+	}
+	if got := request.finish(); got != http.StatusOK {
+		t.Errorf("got %d, want 200", got)
+	}
+	if state := p.wait(); !state.Success() {
+		t.Errorf("it ended with %v", state)
+	}
+	p.await(`"msg":"stopped"`)
+}
+
+// While it drains, the server still answers, says that it is not ready, and ends the connection.
+func TestDrainSaysNotReady(t *testing.T) {
+	t.Parallel()
+	p := start(t, serving(testdb.New(t).Server()), "serve")
+	conn, err := net.Dial("tcp", p.address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "GET /readyz HTTP/1.1\r\nHost: rowhouse\r\n")
+	p.signal(syscall.SIGTERM)
+	p.await(`"msg":"draining"`)
+	fmt.Fprint(conn, "\r\n") // only now is it a request
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusServiceUnavailable || !answer.Close {
+		t.Errorf("got %d and close %v, want 503 and true", answer.StatusCode, answer.Close)
+	}
+}
+
+// A second signal ends the server at once, whatever is under way.
+func TestSecondSignal(t *testing.T) {
+	t.Parallel()
+	p := start(t, serving(testdb.New(t).Server()), "serve")
+	address := p.address()
+	login(t, address, "ada", demoPassword) // would hold it up until a timeout
+	p.signal(syscall.SIGTERM)
+	p.await(`"msg":"draining"`)
+	sent := time.Now()
+	p.signal(syscall.SIGTERM)
+	if state := p.wait(); state.ExitCode() != 1 {
+		t.Errorf("it ended with %v, want exit status 1", state)
+	}
+	if took := time.Since(sent); took > shutdownTime/4 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// Under load, clients who keep their connections alive until the server ends them lose no request to a shutdown.
+func TestDrainUnderLoad(t *testing.T) {
+	t.Parallel()
+	const clients, enough = 8, 400 // requests before the signal
+	p := start(t, serving(testdb.New(t).Server()), "serve")
+	url := "http://" + p.address() + "/api/v1/auth/login"
+	var answered atomic.Int64
+	var running sync.WaitGroup
+	loaded := make(chan struct{})
+	for range clients {
+		running.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			client := &http.Client{Transport: transport}
+			for {
+				// A POST, which the transport does not repeat by itself, and which no busy database refuses.
+				answer, err := client.Post(url, "application/json", strings.NewReader(`{}`))
+				if err != nil {
+					t.Errorf("after %d answers: %v", answered.Load(), err)
+					return
+				}
+				_, err = io.Copy(io.Discard, answer.Body)
+				_ = answer.Body.Close()
+				if err != nil || answer.StatusCode != http.StatusUnprocessableEntity {
+					t.Errorf("after %d answers: got %d, %v", answered.Load(), answer.StatusCode, err)
+				}
+				if answered.Add(1) == enough {
+					close(loaded)
+				}
+				if answer.Close {
+					return // to another server
+				}
+			}
+		})
+	}
+	<-loaded
+	p.signal(syscall.SIGTERM)
+	running.Wait()
+	if state := p.wait(); !state.Success() {
+		t.Errorf("it ended with %v", state)
+	}
+}
