@@ -121,6 +121,7 @@ func TestDatabaseGone(t *testing.T) {
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	w, _ := behind(t)
+	w.server.doors.AcquireTimeout = 250 * time.Millisecond
 	lock := w.db.Connect(w.db.Superuser())
 	ctx := context.Background()
 	if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {

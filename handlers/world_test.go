@@ -118,6 +118,7 @@ func (w *world) serve(url string, config Config) (*Server, string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(doors.Close)
+	doors.AcquireTimeout = 20 * time.Second // on a machine that is busy with all the other tests
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), log)
 	if err != nil {

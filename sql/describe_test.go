@@ -64,7 +64,9 @@ WITH relations AS (
       UNION ALL
      SELECT 'column', c.relname || '.' || a.attname,
             concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attcollation::regcollation,
-                      pg_get_expr(d.adbin, d.adrelid), a.attacl::text, a.attoptions::text,
+                      pg_get_expr(d.adbin, d.adrelid), a.attacl::text,
+                      -- among the options, minor releases of late 2026 keep a number of their own, which pg_dump leaves out as well
+                      ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\_attver=%' ORDER BY 1)::text,
                       -- the order of the columns, without the numbers of dropped ones
                       (SELECT count(*) FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attnum > 0 AND b.attnum <= a.attnum AND NOT b.attisdropped))
        FROM relations c

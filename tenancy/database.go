@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// acquireTimeout bounds the wait for a connection, so that a request is refused while its client still listens.
+	// acquireTimeout is that of a Database unless it is changed.
 	acquireTimeout = 250 * time.Millisecond
 	// tripTimeout is the backstop behind the login's statement_timeout, for a server that no longer answers at all.
 	tripTimeout = 5 * time.Second
@@ -35,6 +35,10 @@ const (
 
 // Database is a PostgreSQL database behind the doors.
 type Database struct {
+	// AcquireTimeout bounds the wait for a connection, so that a request is refused while its client still listens. It is
+	// 250 ms unless it is changed before the first use.
+	AcquireTimeout time.Duration
+
 	pool *pgxpool.Pool
 
 	// What has been run so far, so that a new connection prepares it before it serves.
@@ -55,7 +59,7 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
 	}
-	d := &Database{}
+	d := &Database{AcquireTimeout: acquireTimeout}
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
 	config.ConnConfig.ConnectTimeout = 2 * time.Second
 	config.AfterConnect = d.prepare
@@ -97,7 +101,7 @@ func (d *Database) remember(sql string) {
 
 // acquire takes a connection from the pool, or ErrUnavailable.
 func (d *Database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, acquireTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.AcquireTimeout)
 	defer cancel()
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {

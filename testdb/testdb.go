@@ -47,7 +47,12 @@ var (
 		if err := schema.GrantServer(ctx, superuser); err != nil {
 			return err
 		}
-		_, err = superuser.Exec(ctx, `CREATE ROLE `+Unbound+` LOGIN BYPASSRLS; GRANT rowhouse_app, rowhouse_gate TO `+Unbound)
+		// The machine may be busy with all the other tests: no statement is cut short for that.
+		_, err = superuser.Exec(ctx, `
+			ALTER ROLE `+schema.Server+` SET statement_timeout = '60s';
+			ALTER ROLE `+schema.Server+` SET lock_timeout = '30s';
+			CREATE ROLE `+Unbound+` LOGIN BYPASSRLS;
+			GRANT rowhouse_app, rowhouse_gate TO `+Unbound)
 		return err
 	})
 )
