@@ -19,8 +19,8 @@ help: ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
-run: ## Serve a demonstration, with a PostgreSQL of its own
-	go run ./cmd/rowhouse dev
+run: build ## Serve a demonstration, with a PostgreSQL of its own
+	./rowhouse dev
 
 .PHONY: build
 build: ## Build ./rowhouse
@@ -57,10 +57,14 @@ golden: ## Write the golden files again; read the diff
 	go test ./handlers -run Golden -update
 
 .PHONY: verify
-verify: generate golden openapi-lint ## Fail if a generated file is not what it would be now, against git's index
+verify: generate golden prove openapi-lint ## Fail if a generated file is not what it would be now, against git's index
 	@git diff --exit-code --stat -- $(GENERATED) || { echo 'verify: these differ from what git has: git add them if they are right' >&2; exit 1; }
 	@new=$$(git ls-files --others -- $(GENERATED)); test -z "$$new" || { echo "verify: git does not have these: $$new" >&2; exit 1; }
 	go mod tidy -diff
+
+.PHONY: prove
+prove: ## Prove from sql/ alone that every query and every table is tenant-safe
+	go run ./cmd/prove
 
 .PHONY: openapi-lint
 openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
