@@ -88,10 +88,10 @@ func newWorldAs(t *testing.T, login string, configure func(*Config)) *world {
 	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}}
 	w.A = w.makeHouse("A", "canary-of-a")
 	w.B = w.makeHouse("B", "canary-of-b")
-	w.item(w.A, w.A.item)
-	w.item(w.A, w.A.own)
-	w.item(w.B, w.A.item) // the twin
-	w.item(w.B, w.B.own)
+	w.rows(w.A, w.A.item)
+	w.rows(w.A, w.A.own)
+	w.rows(w.B, w.A.item) // the twin
+	w.rows(w.B, w.B.own)
 	w.B.item = w.A.item
 	w.both = w.account("both")
 	w.user(w.A, w.both, "member")
@@ -161,7 +161,8 @@ func (w *world) user(h house, p person, role string) {
 		h.id, p.account, p.name, h.canary+"@example.com", h.canary, role, atTheSameTime)
 }
 
-func (w *world) item(h house, id ids.ItemID) {
+// rows makes one row of everything, all with the same id.
+func (w *world) rows(h house, id ids.ItemID) {
 	w.db.Exec(`INSERT INTO items (tenant_id, id, name, description, price_cents, created_at, updated_at) VALUES ($1, $2, $3, $3, 100, $4, $4)`,
 		h.id, id, h.canary, atTheSameTime)
 }
