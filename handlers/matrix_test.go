@@ -511,3 +511,23 @@ func TestDoorsRefuse(t *testing.T) {
 		t.Errorf("another account: got %v", err)
 	}
 }
+
+// Every id that comes out of the database has its own type; only a cursor's, which is of many kinds, goes in without.
+func TestTypedIDs(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../db/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "pgtype.") && !strings.HasPrefix(strings.TrimSpace(line), "AfterID ") {
+				t.Errorf("%s: %s: give the column its type in sqlc.yaml", file, strings.TrimSpace(line))
+			}
+		}
+	}
+}

@@ -346,3 +346,38 @@ func TestListsReadAPage(t *testing.T) {
 		}
 	}
 }
+
+// Every operation of a tenant or an account that is one accessor call is one round trip.
+func TestOneTripEach(t *testing.T) {
+	t.Parallel()
+	w, proxy := behind(t)
+	several := map[string]bool{ // those that go through several doors, or read a file
+		"POST /items/import": true, "POST /tenants": true, "DELETE /me": true, "POST /auth/password": true,
+	}
+	bodies := map[string]string{"PATCH /me": `{"name":"x"}`, "POST /auth/switch-tenant": `{"tenant_id":null}`}
+	for _, h := range []house{w.B, w.A} { // B's are for warming up
+		ofTenant := samples(h)
+		for i := range routes {
+			r := &routes[i]
+			if r.scope == publicScope || several[r.Pattern] {
+				continue
+			}
+			method, path, _ := strings.Cut(r.Pattern, " ")
+			made := w.as(h.people["admin"], call(method, strings.ReplaceAll(path, ":session_id", ids.New[ids.SessionID]().String())))
+			if body, ok := bodies[r.Pattern]; ok {
+				made = made.json(body)
+			}
+			if r.scope == tenantScope {
+				made = w.as(h.people["admin"], ofTenant[r.Pattern], h)
+			}
+			if strings.HasPrefix(path, "/auth/logout") { // of somebody else: it would end what follows
+				made = bearer(w.token(w.account(strings.ToLower(h.canary+r.name))), call(method, path))
+			}
+			before := proxy.Trips()
+			got := w.send(made)
+			if trips := proxy.Trips() - before; h.id == w.A.id && trips != 1 || got.status >= 500 {
+				t.Errorf("%s: got %d round trips, want 1: %v", r.Pattern, trips, got)
+			}
+		}
+	}
+}
