@@ -28,6 +28,7 @@ build: ## Build ./rowhouse
 
 .PHONY: test
 test: ## Run all tests but the browser's; they bring their own PostgreSQL
+	@go build -race ./... # on all cores, which -p 1 would not
 	go test -race -p 1 ./... # one package at a time: each uses all cores, and some hold the server to its deadlines
 
 .PHONY: test-browser
