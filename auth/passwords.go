@@ -67,7 +67,10 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 // than today's, so that the caller hashes again. It returns ErrBusy as Hash does.
 //
 // The empty hash stands for an account that does not exist or has no password: as much work, always false.
-func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, stale bool, err error) {
+//
+// Admit, if not nil, is called when the caller's turn has come, right before the work; its error is then the answer. It is for
+// counting attempts: of many at once, none is let through that the count no longer allows.
+func (p *Passwords) Verify(ctx context.Context, password, hash string, admit func() error) (ok, stale bool, err error) {
 	exists := hash != ""
 	if !exists {
 		hash = p.dummy
@@ -84,6 +87,11 @@ func (p *Passwords) Verify(ctx context.Context, password, hash string) (ok, stal
 		return false, false, err
 	}
 	defer leave()
+	if admit != nil {
+		if err := admit(); err != nil {
+			return false, false, err
+		}
+	}
 	ok, err = argon2id.ComparePasswordAndHash(password, hash)
 	ok = ok && exists
 	return ok, ok && *params != current, err

@@ -45,7 +45,7 @@ func TestHashVerify(t *testing.T) {
 		{"", older, answer{}},
 		{password, "", answer{}},
 	} {
-		ok, stale, err := p.Verify(t.Context(), c.password, c.hash)
+		ok, stale, err := p.Verify(t.Context(), c.password, c.hash, nil)
 		if diff := cmp.Diff(c.want, answer{ok, stale}); diff != "" || err != nil {
 			t.Errorf("%q with %q: error %v; want, got: %s", c.password, c.hash, err, diff)
 		}
@@ -71,7 +71,7 @@ func TestDummy(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.dummy = known
-	if ok, _, err := one.Verify(t.Context(), "known", ""); ok || err != nil {
+	if ok, _, err := one.Verify(t.Context(), "known", "", nil); ok || err != nil {
 		t.Errorf("the dummy's own password: got %v and %v, want false", ok, err)
 	}
 }
@@ -95,7 +95,7 @@ func TestCorruptHash(t *testing.T) {
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$",
 		"$argon2id$v=19$m=64,t=1,p=1$" + salt + "$" + strings.Repeat(key[:40], 100),
 	} {
-		ok, _, err := p.Verify(t.Context(), "password", hash)
+		ok, _, err := p.Verify(t.Context(), "password", hash, nil)
 		if ok || err == nil {
 			t.Errorf("%s: got %v and %v, want an error", hash, ok, err)
 		} else if strings.Contains(err.Error(), salt) || strings.Contains(err.Error(), key) {
@@ -186,8 +186,8 @@ func TestHashingIsGated(t *testing.T) {
 	}
 	defer leave()
 	_, hashErr := p.Hash(t.Context(), "password")
-	_, _, knownErr := p.Verify(t.Context(), "password", p.dummy)
-	_, _, unknownErr := p.Verify(t.Context(), "password", "")
+	_, _, knownErr := p.Verify(t.Context(), "password", p.dummy, nil)
+	_, _, unknownErr := p.Verify(t.Context(), "password", "", nil)
 	for name, err := range map[string]error{"Hash": hashErr, "Verify": knownErr, "Verify, unknown": unknownErr} {
 		if !errors.Is(err, ErrBusy) {
 			t.Errorf("%s: got %v, want ErrBusy", name, err)

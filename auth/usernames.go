@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/rand"
 	"regexp"
 	"strings"
 	"unicode"
@@ -36,6 +37,37 @@ func NormalizeUsername(text string) (string, bool) {
 	}
 	return text, true
 }
+
+// UsernameFrom makes a username of an e-mail's local part.
+func UsernameFrom(email string) string {
+	local, _, _ := strings.Cut(email, "@")
+	kept := strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune("._-", c) {
+			return c
+		}
+		return -1
+	}, local)
+	if len(kept) < 3 {
+		kept = "user-" + randomSuffix(6)
+	}
+	return kept[:min(len(kept), 50)]
+}
+
+// SpareUsername is what an account is called when the username that was made for it is taken.
+func SpareUsername(username string) string { return username + "-" + randomSuffix(6) }
+
+// Slug makes the public name of a tenant: of its name, and of random characters, so that it tells nothing of others.
+func Slug(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool { return !('a' <= c && c <= 'z' || '0' <= c && c <= '9') })
+	text := strings.Join(words, "-")
+	text = strings.Trim(text[:min(len(text), 48)], "-")
+	if text == "" {
+		text = "tenant"
+	}
+	return text + "-" + randomSuffix(8)
+}
+
+func randomSuffix(length int) string { return strings.ToLower(rand.Text()[:length]) }
 
 // domains maps as browsers do, and refuses what the DNS does not carry.
 var domains = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.VerifyDNSLength(true))

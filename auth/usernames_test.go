@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -140,4 +141,49 @@ func idempotent(t *testing.T, normalize func(string) (string, bool), text string
 		t.Errorf("%q gives %q, which gives %q and %v", text, once, twice, ok)
 	}
 	return once
+}
+
+// A username that is made of an e-mail is one that could be stored, and tells nothing but what the address does.
+func TestUsernameFrom(t *testing.T) {
+	t.Parallel()
+	for email, want := range map[string]string{
+		"ann@example.com":                        `ann`,
+		"ann.b_c-9@example.com":                  `ann.b_c-9`,
+		"änn+tag@example.com":                    `nntag`,
+		"an@example.com":                         `user-[a-z2-7]{6}`,
+		"日本@example.com":                         `user-[a-z2-7]{6}`,
+		"":                                       `user-[a-z2-7]{6}`,
+		strings.Repeat("a", 64) + "@example.com": `a{50}`,
+	} {
+		got := UsernameFrom(email)
+		spare := SpareUsername(got)
+		if !regexp.MustCompile(`^`+want+`$`).MatchString(got) || !regexp.MustCompile(`^`+want+`-[a-z2-7]{6}$`).MatchString(spare) {
+			t.Errorf("%s: got %q and then %q, want %s", email, got, spare, want)
+		}
+		for _, name := range []string{got, spare} {
+			if stored, ok := NormalizeUsername(name); !ok || stored != name {
+				t.Errorf("%s: %q is no username", email, name)
+			}
+		}
+	}
+}
+
+// A slug is words of the name and random characters, within what the database takes.
+func TestSlug(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"Analytical Engines":                  `analytical-engines`,
+		" -- Ünder & Söhne!":                  `nder-s-hne`,
+		"日本":                                  `tenant`,
+		"":                                    `tenant`,
+		strings.Repeat("a", 100):              `a{48}`,
+		strings.Repeat("a", 47) + " " + "bcd": `a{47}`,
+	} {
+		if got := Slug(name); !regexp.MustCompile(`^`+want+`-[a-z2-7]{8}$`).MatchString(got) || len(got) > 63 {
+			t.Errorf("%q: got %q, want %s", name, got, want)
+		}
+	}
+	if Slug("one") == Slug("one") {
+		t.Error("two slugs of one name are the same")
+	}
 }

@@ -17,6 +17,9 @@ const accountClose = `-- name: AccountClose :exec
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = $3
+), void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = $3
 )
 UPDATE accounts
    SET username          = $1,
@@ -44,7 +47,7 @@ func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) erro
 
 const accountGet = `-- name: AccountGet :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
   FROM accounts
  WHERE id = $1
 `
@@ -67,6 +70,7 @@ func (q *Queries) AccountGet(ctx context.Context, accountID ids.AccountID) (Acco
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MadeIn,
 	)
 	return i, err
 }
@@ -111,8 +115,64 @@ func (q *Queries) AccountPasswordSet(ctx context.Context, arg AccountPasswordSet
 	return count, err
 }
 
+const accountProve = `-- name: AccountProve :one
+WITH void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = $4
+), ended AS (
+     UPDATE sessions
+        SET revoked_at = now()
+      WHERE sessions.account_id = $4
+        AND sessions.revoked_at IS NULL
+        AND $2::bool
+)
+UPDATE accounts
+   SET email             = $1,
+       email_verified_at = now(),
+       password_hash     = CASE WHEN $2::bool THEN $3 ELSE password_hash END
+ WHERE accounts.id = $4
+   AND accounts.is_active
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+`
+
+type AccountProveParams struct {
+	Email        string
+	Wipe         bool
+	PasswordHash *string
+	AccountID    ids.AccountID
+}
+
+// AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there. Wipe: nothing shows
+// that it is also who knows the password, so password and sessions go, and a given hash is the new password's. Other tokens go too.
+// pgx.ErrNoRows: the account is closed.
+func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Account, error) {
+	row := q.db.QueryRow(ctx, accountProve,
+		arg.Email,
+		arg.Wipe,
+		arg.PasswordHash,
+		arg.AccountID,
+	)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.IsActive,
+		&i.IsStaff,
+		&i.IsSuperuser,
+		&i.EmailVerifiedAt,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.MadeIn,
+	)
+	return i, err
+}
+
 const accountTenantList = `-- name: AccountTenantList :many
-SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at,
+SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by,
        users.id AS user_id,
        users.role,
        coalesce(CASE WHEN $1::bool THEN (
@@ -188,6 +248,8 @@ func (q *Queries) AccountTenantList(ctx context.Context, arg AccountTenantListPa
 			&i.Tenant.Version,
 			&i.Tenant.CreatedAt,
 			&i.Tenant.UpdatedAt,
+			&i.Tenant.TenantID,
+			&i.Tenant.CreatedBy,
 			&i.UserID,
 			&i.Role,
 			&i.Total,
@@ -207,7 +269,7 @@ UPDATE accounts
    SET name = CASE WHEN $1::bool THEN $2 ELSE name END
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
 `
 
 type AccountUpdateParams struct {
@@ -239,6 +301,7 @@ func (q *Queries) AccountUpdate(ctx context.Context, arg AccountUpdateParams) (A
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MadeIn,
 	)
 	return i, err
 }

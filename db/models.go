@@ -26,6 +26,79 @@ type Account struct {
 	Version         int64
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	// The tenant whose user it was made to be; NULL: its owner, or the operator, made it. No reference: the tenant may be erased.
+	MadeIn *ids.TenantID
+}
+
+type ApiKey struct {
+	TenantID    ids.TenantID
+	ID          ids.APIKeyID
+	UserID      ids.UserID
+	Name        string
+	Description *string
+	// The beginning of the key: how it is found, and recognised by people.
+	KeyPrefix string
+	// SHA-256 of the whole key, which is shown once and never stored.
+	Hash []byte
+	// Permissions as in roles.permissions, of which the key has those that its owner holds; NULL: all of the owner's.
+	Scopes    []string
+	ExpiresAt *time.Time
+	RevokedAt *time.Time
+	// Exact to a minute.
+	LastUsedAt *time.Time
+	Version    int64
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+type Artist struct {
+	TenantID  ids.TenantID
+	ID        ids.ArtistID
+	Name      string
+	IsActive  bool
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// One event for each row of an audited table that a request changes, written by the statement that changes it.
+type AuditEvent struct {
+	TenantID  ids.TenantID
+	ID        ids.AuditID
+	CreatedAt time.Time
+	// NULL: system work. No reference: an event outlives its actor.
+	ActorUserID    *ids.UserID
+	ActorAccountID *ids.AccountID
+	// The operation of the route, such as item.update; for system work, its reason.
+	Action     string
+	EntityType string
+	EntityID   *ids.EntityID
+	// Rows changed; over 100 by one statement stand in one event, without entity, before and after.
+	RowCount int64
+	// The changed fields as they were; NULL for a row that is new.
+	Before []byte
+	// The changed fields as they became; NULL for a row that is gone.
+	After     []byte
+	RequestID *string
+	Address   *string
+}
+
+type Invitation struct {
+	TenantID ids.TenantID
+	ID       ids.InviteID
+	// Whom it was sent to, in canonical form: only an account with this login e-mail can accept it.
+	Email    string
+	Role     string
+	TeamID   *ids.TeamID
+	ArtistID *ids.ArtistID
+	// The user who gives the role, and must still be able to when it is accepted.
+	InvitedBy ids.UserID
+	// SHA-256 of the token that was mailed.
+	TokenHash []byte
+	ExpiresAt time.Time
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
 }
 
 type Item struct {
@@ -42,6 +115,20 @@ type Item struct {
 	UpdatedAt  time.Time
 }
 
+type Role struct {
+	TenantID ids.TenantID
+	ID       ids.RoleID
+	Name     string
+	// The name as it is compared, sorted and searched by.
+	NameKey     string
+	Description *string
+	// Names of the table permissions: alone with reach any, followed by :own with reach own.
+	Permissions []string
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
 type Session struct {
 	ID        ids.SessionID
 	AccountID ids.AccountID
@@ -55,6 +142,20 @@ type Session struct {
 	// Moves on with each refresh.
 	ExpiresAt time.Time
 	RevokedAt *time.Time
+	// Why a superuser or staff entered the active tenant without being its user; NULL: an ordinary session.
+	VisitReason *string
+}
+
+type Team struct {
+	TenantID ids.TenantID
+	ID       ids.TeamID
+	Name     string
+	// The name as it is sorted and searched by.
+	NameKey     string
+	Description *string
+	Version     int64
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
 }
 
 type Tenant struct {
@@ -68,6 +169,10 @@ type Tenant struct {
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// The id again, under the name that it has everywhere else.
+	TenantID ids.TenantID
+	// The account that made it; NULL: the operator. No reference: an account may be closed.
+	CreatedBy *ids.AccountID
 }
 
 type User struct {
@@ -76,7 +181,7 @@ type User struct {
 	AccountID ids.AccountID
 	// The account's username, copied when the user is made; read-only.
 	Username string
-	// The contact e-mail in this tenant; it logs nobody in.
+	// The contact e-mail in this tenant, in its canonical form; it logs nobody in.
 	Email *string
 	Name  *string
 	// The primary role: a column of the table permissions.
@@ -85,4 +190,24 @@ type User struct {
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// The name, or without one the username, as it is sorted and searched by.
+	NameKey string
+	TeamID  *ids.TeamID
+	// Which artist the user is: set exactly when the role is artist.
+	ArtistID  *ids.ArtistID
+	FirstName *string
+	LastName  *string
+	Birthdate *time.Time
+	Phone     *string
+	// Without its @.
+	Instagram *string
+	// HTML, sanitised when it was written.
+	Bio *string
+	// private: found by nobody in the directory.
+	SearchVisibility string
+	// Who sees the contact e-mail: everybody, users of the tenant (private), or the user and admins alone (never).
+	EmailPrivacy  string
+	PublicProfile bool
+	// When the newest login began with which the user entered this tenant.
+	LastLogin *time.Time
 }

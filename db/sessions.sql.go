@@ -18,6 +18,7 @@ UPDATE sessions
    SET active_tenant_id = $1
  WHERE sessions.account_id = $2
    AND sessions.id = $3
+   AND sessions.visit_reason IS NULL
    AND (EXISTS (
         SELECT 1
           FROM users
@@ -37,7 +38,7 @@ type SessionBindParams struct {
 }
 
 // SessionBind binds a session to a tenant in which the account is an active user, or unbinds it (NULL); pgx.ErrNoRows when
-// it is not such a user.
+// it is not such a user, or the session is a visit.
 func (q *Queries) SessionBind(ctx context.Context, arg SessionBindParams) (ids.SessionID, error) {
 	row := q.db.QueryRow(ctx, sessionBind, arg.ActiveTenantID, arg.AccountID, arg.ID)
 	var id ids.SessionID
@@ -47,7 +48,7 @@ func (q *Queries) SessionBind(ctx context.Context, arg SessionBindParams) (ids.S
 
 const sessionList = `-- name: SessionList :many
 
-SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at,
+SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at, sessions.visit_reason,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM sessions counted
@@ -109,6 +110,7 @@ func (q *Queries) SessionList(ctx context.Context, arg SessionListParams) ([]Ses
 			&i.Session.LastUsedAt,
 			&i.Session.ExpiresAt,
 			&i.Session.RevokedAt,
+			&i.Session.VisitReason,
 			&i.Total,
 		); err != nil {
 			return nil, err
@@ -158,4 +160,41 @@ func (q *Queries) SessionRevokeAll(ctx context.Context, accountID ids.AccountID)
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const sessionVisit = `-- name: SessionVisit :one
+INSERT INTO sessions (account_id, id, active_tenant_id, visit_reason, user_agent, address, expires_at)
+SELECT $1, $2, $3, $4, $5, $6, $7
+  FROM accounts
+ WHERE accounts.id = $1
+   AND accounts.is_active
+   AND (accounts.is_superuser OR accounts.is_staff)
+RETURNING id
+`
+
+type SessionVisitParams struct {
+	AccountID      ids.AccountID
+	ID             ids.SessionID
+	ActiveTenantID *ids.TenantID
+	VisitReason    *string
+	UserAgent      *string
+	Address        *string
+	ExpiresAt      time.Time
+}
+
+// SessionVisit starts a session of an active superuser or staff that is bound to a tenant whose user it is not; pgx.ErrNoRows for any
+// other account. It has no refresh token.
+func (q *Queries) SessionVisit(ctx context.Context, arg SessionVisitParams) (ids.SessionID, error) {
+	row := q.db.QueryRow(ctx, sessionVisit,
+		arg.AccountID,
+		arg.ID,
+		arg.ActiveTenantID,
+		arg.VisitReason,
+		arg.UserAgent,
+		arg.Address,
+		arg.ExpiresAt,
+	)
+	var id ids.SessionID
+	err := row.Scan(&id)
+	return id, err
 }

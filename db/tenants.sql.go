@@ -13,21 +13,27 @@ import (
 
 const tenantCreate = `-- name: TenantCreate :one
 
-INSERT INTO tenants (id, name, slug)
-VALUES ($1, $2, $3)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at
+INSERT INTO tenants (id, name, slug, created_by)
+VALUES ($1, $2, $3, $4)
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
 `
 
 type TenantCreateParams struct {
-	TenantID ids.TenantID
-	Name     string
-	Slug     string
+	TenantID  ids.TenantID
+	Name      string
+	Slug      string
+	CreatedBy *ids.AccountID
 }
 
 // Scope: tenant.
 // TenantCreate makes the tenant that the transaction is bound to.
 func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Tenant, error) {
-	row := q.db.QueryRow(ctx, tenantCreate, arg.TenantID, arg.Name, arg.Slug)
+	row := q.db.QueryRow(ctx, tenantCreate,
+		arg.TenantID,
+		arg.Name,
+		arg.Slug,
+		arg.CreatedBy,
+	)
 	var i Tenant
 	err := row.Scan(
 		&i.ID,
@@ -38,12 +44,35 @@ func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Ten
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
 	)
 	return i, err
 }
 
+const tenantDelete = `-- name: TenantDelete :one
+UPDATE tenants
+   SET status = 'deleting'
+ WHERE id = $1
+   AND name = $2
+RETURNING id
+`
+
+type TenantDeleteParams struct {
+	TenantID ids.TenantID
+	Confirm  string
+}
+
+// TenantDelete gives the tenant up: nobody enters it any more. confirm is its name; pgx.ErrNoRows when it is another.
+func (q *Queries) TenantDelete(ctx context.Context, arg TenantDeleteParams) (ids.TenantID, error) {
+	row := q.db.QueryRow(ctx, tenantDelete, arg.TenantID, arg.Confirm)
+	var id ids.TenantID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, slug, status, is_public, version, created_at, updated_at
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
   FROM tenants
  WHERE id = $1
 `
@@ -61,6 +90,48 @@ func (q *Queries) TenantGet(ctx context.Context, tenantID ids.TenantID) (Tenant,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
+	)
+	return i, err
+}
+
+const tenantUpdate = `-- name: TenantUpdate :one
+UPDATE tenants
+   SET name      = coalesce($1, name),
+       is_public = coalesce($2, is_public)
+ WHERE id = $3
+   AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
+`
+
+type TenantUpdateParams struct {
+	Name     *string
+	IsPublic *bool
+	TenantID ids.TenantID
+	IfMatch  []int64
+}
+
+// TenantUpdate changes the tenant: NULL keeps a field. pgx.ErrNoRows when if_match is given and holds not its version.
+func (q *Queries) TenantUpdate(ctx context.Context, arg TenantUpdateParams) (Tenant, error) {
+	row := q.db.QueryRow(ctx, tenantUpdate,
+		arg.Name,
+		arg.IsPublic,
+		arg.TenantID,
+		arg.IfMatch,
+	)
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Slug,
+		&i.Status,
+		&i.IsPublic,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
 	)
 	return i, err
 }

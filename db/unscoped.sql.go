@@ -12,9 +12,43 @@ import (
 	"rowhouse/ids"
 )
 
+const accountByKey = `-- name: AccountByKey :one
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+  FROM accounts
+ WHERE id = (SELECT key_account(cast($1::text AS uuid), $2::text, $3::bytea))
+`
+
+type AccountByKeyParams struct {
+	Tenant    string
+	KeyPrefix string
+	Hash      []byte
+}
+
+// AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key.
+func (q *Queries) AccountByKey(ctx context.Context, arg AccountByKeyParams) (Account, error) {
+	row := q.db.QueryRow(ctx, accountByKey, arg.Tenant, arg.KeyPrefix, arg.Hash)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.IsActive,
+		&i.IsStaff,
+		&i.IsSuperuser,
+		&i.EmailVerifiedAt,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.MadeIn,
+	)
+	return i, err
+}
+
 const accountByLogin = `-- name: AccountByLogin :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
   FROM accounts
  WHERE username = $1
     OR email = $1
@@ -38,30 +72,46 @@ func (q *Queries) AccountByLogin(ctx context.Context, login string) (Account, er
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MadeIn,
 	)
 	return i, err
 }
 
 const accountCreate = `-- name: AccountCreate :one
-INSERT INTO accounts (username, email, name, password_hash)
-VALUES ($1, $2, $3, $4)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at
+INSERT INTO accounts (username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
+VALUES (CASE WHEN $1::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = $2)
+             THEN $1::text
+             ELSE $2
+        END,
+        $3, $4, $5, $6, $7, $8, $9)
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
 `
 
 type AccountCreateParams struct {
-	Username     string
-	Email        string
-	Name         *string
-	PasswordHash *string
+	Spare           *string
+	Username        string
+	Email           string
+	Name            *string
+	PasswordHash    *string
+	MadeIn          *ids.TenantID
+	EmailVerifiedAt *time.Time
+	IsStaff         bool
+	IsSuperuser     bool
 }
 
-// AccountCreate makes an account, for registration.
+// AccountCreate makes an account, for registration, for an invitation, and for a tenant's or the operator's new user. It is called
+// by the spare username, if one is given, where the username is taken.
 func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (Account, error) {
 	row := q.db.QueryRow(ctx, accountCreate,
+		arg.Spare,
 		arg.Username,
 		arg.Email,
 		arg.Name,
 		arg.PasswordHash,
+		arg.MadeIn,
+		arg.EmailVerifiedAt,
+		arg.IsStaff,
+		arg.IsSuperuser,
 	)
 	var i Account
 	err := row.Scan(
@@ -77,8 +127,36 @@ func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (A
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.MadeIn,
 	)
 	return i, err
+}
+
+const accountEventCreate = `-- name: AccountEventCreate :exec
+INSERT INTO account_events (account_id, action, about_tenant, reason, request_id, address)
+VALUES ($1, $2, $3, $4, $5, $6)
+`
+
+type AccountEventCreateParams struct {
+	AccountID   ids.AccountID
+	Action      string
+	AboutTenant *ids.TenantID
+	Reason      *string
+	RequestID   *string
+	Address     *string
+}
+
+// AccountEventCreate notes what no change of an account shows: a refusal that is worth keeping.
+func (q *Queries) AccountEventCreate(ctx context.Context, arg AccountEventCreateParams) error {
+	_, err := q.db.Exec(ctx, accountEventCreate,
+		arg.AccountID,
+		arg.Action,
+		arg.AboutTenant,
+		arg.Reason,
+		arg.RequestID,
+		arg.Address,
+	)
+	return err
 }
 
 const accountPasswordRehash = `-- name: AccountPasswordRehash :exec
@@ -142,30 +220,64 @@ func (q *Queries) MigrationVersion(ctx context.Context) (int64, error) {
 }
 
 const permissionList = `-- name: PermissionList :many
-SELECT name
+SELECT name,
+       ownable
   FROM permissions
  ORDER BY name
 `
 
-// PermissionList names every permission of the table, to compare them with the program's at start.
-func (q *Queries) PermissionList(ctx context.Context) ([]string, error) {
+type PermissionListRow struct {
+	Name    string
+	Ownable bool
+}
+
+// PermissionList names every permission of the table, and whether its rows have owners, to compare them with the program's at start.
+func (q *Queries) PermissionList(ctx context.Context) ([]PermissionListRow, error) {
 	rows, err := q.db.Query(ctx, permissionList)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []string
+	var items []PermissionListRow
 	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
+		var i PermissionListRow
+		if err := rows.Scan(&i.Name, &i.Ownable); err != nil {
 			return nil, err
 		}
-		items = append(items, name)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	return items, nil
+}
+
+const rateLimitGive = `-- name: RateLimitGive :exec
+UPDATE rate_limits
+   SET taken = greatest(taken - 1, 0)
+ WHERE key = ANY($1::bytea[])
+`
+
+// RateLimitGive takes an attempt back that succeeded, for login: only failures count in the end.
+func (q *Queries) RateLimitGive(ctx context.Context, keys [][]byte) error {
+	_, err := q.db.Exec(ctx, rateLimitGive, keys)
+	return err
+}
+
+const rateLimitTake = `-- name: RateLimitTake :exec
+SELECT rate_limit_take($1::bytea[], $2::integer[], $3::integer[])
+`
+
+type RateLimitTakeParams struct {
+	Keys    [][]byte
+	Most    []int32
+	Seconds []int32
+}
+
+// RateLimitTake counts an attempt against each key, for what runs before anyone is known; RHLIM: one of them is used up.
+func (q *Queries) RateLimitTake(ctx context.Context, arg RateLimitTakeParams) error {
+	_, err := q.db.Exec(ctx, rateLimitTake, arg.Keys, arg.Most, arg.Seconds)
+	return err
 }
 
 const refreshTokenReplay = `-- name: RefreshTokenReplay :one
@@ -320,4 +432,94 @@ UPDATE sessions
 func (q *Queries) SessionRevokeReused(ctx context.Context, sessionID ids.SessionID) error {
 	_, err := q.db.Exec(ctx, sessionRevokeReused, sessionID)
 	return err
+}
+
+const tokenCreate = `-- name: TokenCreate :exec
+WITH void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = $2
+        AND one_time_tokens.purpose = $3
+)
+INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at)
+VALUES ($1, $2, $3, $4, $5)
+`
+
+type TokenCreateParams struct {
+	Hash      []byte
+	AccountID ids.AccountID
+	Purpose   string
+	Email     string
+	ExpiresAt time.Time
+}
+
+// TokenCreate stores the hash of a token that is mailed to an address, in place of those of the same purpose, for whoever will come
+// with it.
+func (q *Queries) TokenCreate(ctx context.Context, arg TokenCreateParams) error {
+	_, err := q.db.Exec(ctx, tokenCreate,
+		arg.Hash,
+		arg.AccountID,
+		arg.Purpose,
+		arg.Email,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
+const tokenGet = `-- name: TokenGet :one
+SELECT one_time_tokens.email AS proven,
+       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in
+  FROM one_time_tokens
+  JOIN accounts ON accounts.id = one_time_tokens.account_id
+ WHERE one_time_tokens.hash = $1
+   AND one_time_tokens.purpose = $2
+   AND one_time_tokens.expires_at > now()
+   AND accounts.is_active
+`
+
+type TokenGetParams struct {
+	Hash    []byte
+	Purpose string
+}
+
+type TokenGetRow struct {
+	Proven  string
+	Account Account
+}
+
+// TokenGet reads a live token and its active account, for whoever comes with it. pgx.ErrNoRows: there is none.
+func (q *Queries) TokenGet(ctx context.Context, arg TokenGetParams) (TokenGetRow, error) {
+	row := q.db.QueryRow(ctx, tokenGet, arg.Hash, arg.Purpose)
+	var i TokenGetRow
+	err := row.Scan(
+		&i.Proven,
+		&i.Account.ID,
+		&i.Account.Username,
+		&i.Account.Email,
+		&i.Account.Name,
+		&i.Account.PasswordHash,
+		&i.Account.IsActive,
+		&i.Account.IsStaff,
+		&i.Account.IsSuperuser,
+		&i.Account.EmailVerifiedAt,
+		&i.Account.Version,
+		&i.Account.CreatedAt,
+		&i.Account.UpdatedAt,
+		&i.Account.MadeIn,
+	)
+	return i, err
+}
+
+const tokenSpend = `-- name: TokenSpend :one
+DELETE FROM one_time_tokens
+ WHERE hash = $1
+   AND expires_at > now()
+RETURNING account_id
+`
+
+// TokenSpend takes a live token away, for the one who came with it first; pgx.ErrNoRows for everybody else.
+func (q *Queries) TokenSpend(ctx context.Context, hash []byte) (ids.AccountID, error) {
+	row := q.db.QueryRow(ctx, tokenSpend, hash)
+	var account_id ids.AccountID
+	err := row.Scan(&account_id)
+	return account_id, err
 }

@@ -7,29 +7,129 @@ package db
 
 import (
 	"context"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"rowhouse/ids"
 )
 
-const userCreate = `-- name: UserCreate :one
+const userActivate = `-- name: UserActivate :one
+UPDATE users
+   SET is_active = $1
+ WHERE users.tenant_id = $2
+   AND users.id = $3
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+       coalesce((
+            SELECT teams.name
+              FROM teams
+             WHERE teams.tenant_id = $2
+               AND teams.id = users.team_id), '')::text AS team_name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
+              FROM user_roles
+              JOIN roles ON roles.tenant_id = $2 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $2
+               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list
+`
 
-INSERT INTO users (tenant_id, account_id, username, email, name, role)
-VALUES ($1, $2, $3, $4, $5, $6)
-RETURNING tenant_id, id, account_id, username, email, name, role, is_active, version, created_at, updated_at
+type UserActivateParams struct {
+	IsActive bool
+	TenantID ids.TenantID
+	ID       ids.UserID
+}
+
+type UserActivateRow struct {
+	User     User
+	TeamName string
+	RoleList []byte
+}
+
+// UserActivate lets a user in again, or shuts one out; RHADM: the last admin stays. RHGRT: as in UserCreate. pgx.ErrNoRows when
+// the tenant has none of that id.
+func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (UserActivateRow, error) {
+	row := q.db.QueryRow(ctx, userActivate, arg.IsActive, arg.TenantID, arg.ID)
+	var i UserActivateRow
+	err := row.Scan(
+		&i.User.TenantID,
+		&i.User.ID,
+		&i.User.AccountID,
+		&i.User.Username,
+		&i.User.Email,
+		&i.User.Name,
+		&i.User.Role,
+		&i.User.IsActive,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.NameKey,
+		&i.User.TeamID,
+		&i.User.ArtistID,
+		&i.User.FirstName,
+		&i.User.LastName,
+		&i.User.Birthdate,
+		&i.User.Phone,
+		&i.User.Instagram,
+		&i.User.Bio,
+		&i.User.SearchVisibility,
+		&i.User.EmailPrivacy,
+		&i.User.PublicProfile,
+		&i.User.LastLogin,
+		&i.TeamName,
+		&i.RoleList,
+	)
+	return i, err
+}
+
+const userCreate = `-- name: UserCreate :one
+INSERT INTO users (tenant_id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
+                   phone, instagram, bio, search_visibility, email_privacy, public_profile)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+        $12, $13, $14,
+        coalesce($15::text, 'public'),
+        coalesce($16::text, 'private'),
+        coalesce($17::bool, true))
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+       coalesce((
+            SELECT teams.name
+              FROM teams
+             WHERE teams.tenant_id = $1
+               AND teams.id = users.team_id), '')::text AS team_name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
+              FROM user_roles
+              JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $1
+               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list
 `
 
 type UserCreateParams struct {
-	TenantID  ids.TenantID
-	AccountID ids.AccountID
-	Username  string
-	Email     *string
-	Name      *string
-	Role      string
+	TenantID         ids.TenantID
+	AccountID        ids.AccountID
+	Username         string
+	Email            *string
+	Name             *string
+	Role             string
+	TeamID           *ids.TeamID
+	ArtistID         *ids.ArtistID
+	FirstName        *string
+	LastName         *string
+	Birthdate        *time.Time
+	Phone            *string
+	Instagram        *string
+	Bio              *string
+	SearchVisibility *string
+	EmailPrivacy     *string
+	PublicProfile    *bool
 }
 
-// Scope: tenant.
-// UserCreate makes an account a user of a tenant.
-func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (User, error) {
+type UserCreateRow struct {
+	User     User
+	TeamName string
+	RoleList []byte
+}
+
+// UserCreate makes an account a user of a tenant; RHGRT when the role holds what the caller does not.
+func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (UserCreateRow, error) {
 	row := q.db.QueryRow(ctx, userCreate,
 		arg.TenantID,
 		arg.AccountID,
@@ -37,32 +137,69 @@ func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (User, e
 		arg.Email,
 		arg.Name,
 		arg.Role,
+		arg.TeamID,
+		arg.ArtistID,
+		arg.FirstName,
+		arg.LastName,
+		arg.Birthdate,
+		arg.Phone,
+		arg.Instagram,
+		arg.Bio,
+		arg.SearchVisibility,
+		arg.EmailPrivacy,
+		arg.PublicProfile,
 	)
-	var i User
+	var i UserCreateRow
 	err := row.Scan(
-		&i.TenantID,
-		&i.ID,
-		&i.AccountID,
-		&i.Username,
-		&i.Email,
-		&i.Name,
-		&i.Role,
-		&i.IsActive,
-		&i.Version,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.User.TenantID,
+		&i.User.ID,
+		&i.User.AccountID,
+		&i.User.Username,
+		&i.User.Email,
+		&i.User.Name,
+		&i.User.Role,
+		&i.User.IsActive,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.NameKey,
+		&i.User.TeamID,
+		&i.User.ArtistID,
+		&i.User.FirstName,
+		&i.User.LastName,
+		&i.User.Birthdate,
+		&i.User.Phone,
+		&i.User.Instagram,
+		&i.User.Bio,
+		&i.User.SearchVisibility,
+		&i.User.EmailPrivacy,
+		&i.User.PublicProfile,
+		&i.User.LastLogin,
+		&i.TeamName,
+		&i.RoleList,
 	)
 	return i, err
 }
 
 const userDeactivateOwn = `-- name: UserDeactivateOwn :execrows
+WITH ended AS (
+     DELETE FROM api_keys
+      WHERE api_keys.tenant_id = $2
+        AND api_keys.user_id IN (SELECT u.id FROM users u WHERE u.tenant_id = $2 AND u.account_id = $3)
+)
 UPDATE users
-   SET is_active = false,
-       name      = NULL,
-       email     = NULL,
-       username  = $1
- WHERE tenant_id = $2
-   AND account_id = $3
+   SET is_active  = false,
+       name       = NULL,
+       email      = NULL,
+       username   = $1,
+       first_name = NULL,
+       last_name  = NULL,
+       birthdate  = NULL,
+       phone      = NULL,
+       instagram  = NULL,
+       bio        = NULL
+ WHERE users.tenant_id = $2
+   AND users.account_id = $3
 `
 
 type UserDeactivateOwnParams struct {
@@ -71,11 +208,455 @@ type UserDeactivateOwnParams struct {
 	AccountID ids.AccountID
 }
 
-// UserDeactivateOwn takes an account's user out of a tenant; RHADM when it is the last active admin.
+// UserDeactivateOwn takes an account's user out of a tenant, and what is personal and its keys out of the row; RHADM when it is
+// the last active admin.
 func (q *Queries) UserDeactivateOwn(ctx context.Context, arg UserDeactivateOwnParams) (int64, error) {
 	result, err := q.db.Exec(ctx, userDeactivateOwn, arg.Username, arg.TenantID, arg.AccountID)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const userDelete = `-- name: UserDelete :one
+DELETE FROM users
+ WHERE users.tenant_id = $1
+   AND users.id = $2
+   AND users.id IS DISTINCT FROM (SELECT me())
+   AND (version = ANY($3::bigint[]) OR $3::bigint[] IS NULL)
+RETURNING id
+`
+
+type UserDeleteParams struct {
+	TenantID ids.TenantID
+	ID       ids.UserID
+	IfMatch  []int64
+}
+
+// UserDelete takes a user and its keys out of the tenant, never the one who asks; RHADM: the last admin stays. pgx.ErrNoRows when
+// the caller may delete none of that id, or when if_match is given and holds not its version.
+func (q *Queries) UserDelete(ctx context.Context, arg UserDeleteParams) (ids.UserID, error) {
+	row := q.db.QueryRow(ctx, userDelete, arg.TenantID, arg.ID, arg.IfMatch)
+	var id ids.UserID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const userGet = `-- name: UserGet :one
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+       coalesce((
+            SELECT teams.name
+              FROM teams
+             WHERE teams.tenant_id = $1
+               AND teams.id = users.team_id), '')::text AS team_name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
+              FROM user_roles
+              JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $1
+               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
+       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown
+  FROM users
+ WHERE users.tenant_id = $1
+   AND users.id = $2
+   AND ((SELECT reaches_all()) OR users.id = (SELECT me()))
+`
+
+type UserGetParams struct {
+	TenantID ids.TenantID
+	ID       ids.UserID
+}
+
+type UserGetRow struct {
+	User       User
+	TeamName   string
+	RoleList   []byte
+	EmailShown bool
+}
+
+// UserGet reads one user; pgx.ErrNoRows when the caller sees none of that id.
+func (q *Queries) UserGet(ctx context.Context, arg UserGetParams) (UserGetRow, error) {
+	row := q.db.QueryRow(ctx, userGet, arg.TenantID, arg.ID)
+	var i UserGetRow
+	err := row.Scan(
+		&i.User.TenantID,
+		&i.User.ID,
+		&i.User.AccountID,
+		&i.User.Username,
+		&i.User.Email,
+		&i.User.Name,
+		&i.User.Role,
+		&i.User.IsActive,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.NameKey,
+		&i.User.TeamID,
+		&i.User.ArtistID,
+		&i.User.FirstName,
+		&i.User.LastName,
+		&i.User.Birthdate,
+		&i.User.Phone,
+		&i.User.Instagram,
+		&i.User.Bio,
+		&i.User.SearchVisibility,
+		&i.User.EmailPrivacy,
+		&i.User.PublicProfile,
+		&i.User.LastLogin,
+		&i.TeamName,
+		&i.RoleList,
+		&i.EmailShown,
+	)
+	return i, err
+}
+
+const userLeave = `-- name: UserLeave :one
+DELETE FROM users
+ WHERE users.tenant_id = $1
+   AND users.id = (SELECT my_user())
+RETURNING id
+`
+
+// UserLeave takes the user who asks, and its keys, out of the tenant; RHADM: the last admin stays.
+func (q *Queries) UserLeave(ctx context.Context, tenantID ids.TenantID) (ids.UserID, error) {
+	row := q.db.QueryRow(ctx, userLeave, tenantID)
+	var id ids.UserID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const userList = `-- name: UserList :many
+
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+       coalesce((
+            SELECT teams.name
+              FROM teams
+             WHERE teams.tenant_id = $1
+               AND teams.id = users.team_id), '')::text AS team_name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
+              FROM user_roles
+              JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $1
+               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
+       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown,
+       coalesce(CASE WHEN $2::bool THEN (
+            SELECT count(*)
+              FROM users counted
+             WHERE counted.tenant_id = $1
+               AND ((SELECT reaches_all()) OR counted.id = (SELECT me()))
+               AND (counted.team_id = $3 OR $3 IS NULL)
+               AND (counted.role = $4 OR $4 IS NULL)
+               AND (counted.is_active = $5 OR $5 IS NULL)
+               AND (counted.username = $6 OR $6 IS NULL)
+               AND (counted.email = $7 AND (counted.email_privacy <> 'never' OR counted.id = (SELECT me()) OR (SELECT holds('users:write'))) OR $7 IS NULL)
+               AND (counted.name_key >= lower($8) AND counted.name_key < lower($8) || chr(1114111)
+                    OR counted.username >= lower($8) AND counted.username < lower($8) || chr(1114111)
+                    OR $8 IS NULL)
+            ) END, -1)::bigint AS total
+  FROM users
+ WHERE users.tenant_id = $1
+   AND ((SELECT reaches_all()) OR users.id = (SELECT me()))
+   AND (users.team_id = $3 OR $3 IS NULL)
+   AND (users.role = $4 OR $4 IS NULL)
+   AND (users.is_active = $5 OR $5 IS NULL)
+   AND (users.username = $6 OR $6 IS NULL)
+   AND (users.email = $7 AND (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write'))) OR $7 IS NULL)
+   AND (users.name_key >= lower($8) AND users.name_key < lower($8) || chr(1114111)
+        OR users.username >= lower($8) AND users.username < lower($8) || chr(1114111)
+        OR $8 IS NULL)
+   AND CASE WHEN $9::uuid IS NULL THEN true
+            WHEN $10::text = 'name'      THEN (users.name_key, users.id)   > ($11::text, $9::uuid)
+            WHEN $10::text = '-name'     THEN (users.name_key, users.id)   < ($11::text, $9::uuid)
+            WHEN $10::text = 'username'  THEN (users.username, users.id)   > ($12::text, $9::uuid)
+            WHEN $10::text = '-username' THEN (users.username, users.id)   < ($12::text, $9::uuid)
+            ELSE                                (users.created_at, users.id) < ($13::timestamptz, $9::uuid)
+       END
+ ORDER BY CASE WHEN $10::text = 'name'      THEN users.name_key   END,
+          CASE WHEN $10::text = '-name'     THEN users.name_key   END DESC,
+          CASE WHEN $10::text = 'username'  THEN users.username   END,
+          CASE WHEN $10::text = '-username' THEN users.username   END DESC,
+          CASE WHEN $10::text = ''          THEN users.created_at END DESC,
+          CASE WHEN $10::text IN ('name', 'username') THEN users.id END,
+          CASE WHEN $10::text NOT IN ('name', 'username') THEN users.id END DESC
+ LIMIT $15::integer
+OFFSET $14::integer
+`
+
+type UserListParams struct {
+	TenantID       ids.TenantID
+	WithTotal      bool
+	TeamID         *ids.TeamID
+	Role           *string
+	IsActive       *bool
+	Username       *string
+	Email          *string
+	Q              *string
+	AfterID        pgtype.UUID
+	Sort           string
+	AfterNameKey   *string
+	AfterUsername  *string
+	AfterCreatedAt *time.Time
+	Skip           int32
+	Size           int32
+}
+
+type UserListRow struct {
+	User       User
+	TeamName   string
+	RoleList   []byte
+	EmailShown bool
+	Total      int64
+}
+
+// Scope: tenant.
+// UserList reads one page of a tenant's users with their teams and roles: all, or oneself, as the permission reaches. Sort is
+// ”, name, -name, username or -username; the rest is as in ItemList. email_shown is false where a user's e-mail is not the
+// caller's to see, and then no filter finds it either.
+func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListRow, error) {
+	rows, err := q.db.Query(ctx, userList,
+		arg.TenantID,
+		arg.WithTotal,
+		arg.TeamID,
+		arg.Role,
+		arg.IsActive,
+		arg.Username,
+		arg.Email,
+		arg.Q,
+		arg.AfterID,
+		arg.Sort,
+		arg.AfterNameKey,
+		arg.AfterUsername,
+		arg.AfterCreatedAt,
+		arg.Skip,
+		arg.Size,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UserListRow
+	for rows.Next() {
+		var i UserListRow
+		if err := rows.Scan(
+			&i.User.TenantID,
+			&i.User.ID,
+			&i.User.AccountID,
+			&i.User.Username,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.Role,
+			&i.User.IsActive,
+			&i.User.Version,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.User.NameKey,
+			&i.User.TeamID,
+			&i.User.ArtistID,
+			&i.User.FirstName,
+			&i.User.LastName,
+			&i.User.Birthdate,
+			&i.User.Phone,
+			&i.User.Instagram,
+			&i.User.Bio,
+			&i.User.SearchVisibility,
+			&i.User.EmailPrivacy,
+			&i.User.PublicProfile,
+			&i.User.LastLogin,
+			&i.TeamName,
+			&i.RoleList,
+			&i.EmailShown,
+			&i.Total,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const userRoleAssign = `-- name: UserRoleAssign :exec
+INSERT INTO user_roles (tenant_id, user_id, role_id)
+VALUES ($1, $2, $3)
+ON CONFLICT (tenant_id, user_id, role_id) DO NOTHING
+`
+
+type UserRoleAssignParams struct {
+	TenantID ids.TenantID
+	UserID   ids.UserID
+	RoleID   ids.RoleID
+}
+
+// UserRoleAssign gives a user a role, or does nothing when it has it; RHGRT when the role holds what the caller does not.
+func (q *Queries) UserRoleAssign(ctx context.Context, arg UserRoleAssignParams) error {
+	_, err := q.db.Exec(ctx, userRoleAssign, arg.TenantID, arg.UserID, arg.RoleID)
+	return err
+}
+
+const userRoleUnassign = `-- name: UserRoleUnassign :one
+WITH taken AS (
+     DELETE FROM user_roles
+      WHERE user_roles.tenant_id = $1
+        AND user_roles.user_id = $2
+        AND user_roles.role_id = $3
+)
+SELECT users.id
+  FROM users
+ WHERE users.tenant_id = $1
+   AND users.id = $2
+`
+
+type UserRoleUnassignParams struct {
+	TenantID ids.TenantID
+	UserID   ids.UserID
+	RoleID   ids.RoleID
+}
+
+// UserRoleUnassign takes a role from a user who may have it; pgx.ErrNoRows when the tenant has no such user.
+func (q *Queries) UserRoleUnassign(ctx context.Context, arg UserRoleUnassignParams) (ids.UserID, error) {
+	row := q.db.QueryRow(ctx, userRoleUnassign, arg.TenantID, arg.UserID, arg.RoleID)
+	var id ids.UserID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const userUpdate = `-- name: UserUpdate :one
+UPDATE users
+   SET email             = CASE WHEN $1::bool      THEN $2      ELSE email      END,
+       name              = CASE WHEN $3::bool       THEN $4       ELSE name       END,
+       role              = coalesce($5, role),
+       team_id           = CASE WHEN $6::bool    THEN $7    ELSE team_id    END,
+       artist_id         = CASE WHEN $8::bool  THEN $9  ELSE artist_id  END,
+       first_name        = CASE WHEN $10::bool THEN $11 ELSE first_name END,
+       last_name         = CASE WHEN $12::bool  THEN $13  ELSE last_name  END,
+       birthdate         = CASE WHEN $14::bool  THEN $15  ELSE birthdate  END,
+       phone             = CASE WHEN $16::bool      THEN $17      ELSE phone      END,
+       instagram         = CASE WHEN $18::bool  THEN $19  ELSE instagram  END,
+       bio               = CASE WHEN $20::bool        THEN $21        ELSE bio        END,
+       search_visibility = coalesce($22, search_visibility),
+       email_privacy     = coalesce($23, email_privacy),
+       public_profile    = coalesce($24, public_profile)
+ WHERE users.tenant_id = $25
+   AND users.id = $26
+   AND ((SELECT reaches_all()) OR users.id = (SELECT me()))
+   AND own_fields(users.id, $27::text[])
+   AND (version = ANY($28::bigint[]) OR $28::bigint[] IS NULL)
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+       coalesce((
+            SELECT teams.name
+              FROM teams
+             WHERE teams.tenant_id = $25
+               AND teams.id = users.team_id), '')::text AS team_name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
+              FROM user_roles
+              JOIN roles ON roles.tenant_id = $25 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $25
+               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list
+`
+
+type UserUpdateParams struct {
+	EmailSet         bool
+	Email            *string
+	NameSet          bool
+	Name             *string
+	Role             *string
+	TeamIDSet        bool
+	TeamID           *ids.TeamID
+	ArtistIDSet      bool
+	ArtistID         *ids.ArtistID
+	FirstNameSet     bool
+	FirstName        *string
+	LastNameSet      bool
+	LastName         *string
+	BirthdateSet     bool
+	Birthdate        *time.Time
+	PhoneSet         bool
+	Phone            *string
+	InstagramSet     bool
+	Instagram        *string
+	BioSet           bool
+	Bio              *string
+	SearchVisibility *string
+	EmailPrivacy     *string
+	PublicProfile    *bool
+	TenantID         ids.TenantID
+	ID               ids.UserID
+	NotOwn           []string
+	IfMatch          []int64
+}
+
+type UserUpdateRow struct {
+	User     User
+	TeamName string
+	RoleList []byte
+}
+
+// UserUpdate changes a user: NULL keeps what has no …_set beside it. not_own are those of the given fields that nobody changes
+// of himself: RHOWN for a caller who reaches no more. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
+// when the caller may change none of that id, or when if_match is given and holds not its version.
+func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpdateRow, error) {
+	row := q.db.QueryRow(ctx, userUpdate,
+		arg.EmailSet,
+		arg.Email,
+		arg.NameSet,
+		arg.Name,
+		arg.Role,
+		arg.TeamIDSet,
+		arg.TeamID,
+		arg.ArtistIDSet,
+		arg.ArtistID,
+		arg.FirstNameSet,
+		arg.FirstName,
+		arg.LastNameSet,
+		arg.LastName,
+		arg.BirthdateSet,
+		arg.Birthdate,
+		arg.PhoneSet,
+		arg.Phone,
+		arg.InstagramSet,
+		arg.Instagram,
+		arg.BioSet,
+		arg.Bio,
+		arg.SearchVisibility,
+		arg.EmailPrivacy,
+		arg.PublicProfile,
+		arg.TenantID,
+		arg.ID,
+		arg.NotOwn,
+		arg.IfMatch,
+	)
+	var i UserUpdateRow
+	err := row.Scan(
+		&i.User.TenantID,
+		&i.User.ID,
+		&i.User.AccountID,
+		&i.User.Username,
+		&i.User.Email,
+		&i.User.Name,
+		&i.User.Role,
+		&i.User.IsActive,
+		&i.User.Version,
+		&i.User.CreatedAt,
+		&i.User.UpdatedAt,
+		&i.User.NameKey,
+		&i.User.TeamID,
+		&i.User.ArtistID,
+		&i.User.FirstName,
+		&i.User.LastName,
+		&i.User.Birthdate,
+		&i.User.Phone,
+		&i.User.Instagram,
+		&i.User.Bio,
+		&i.User.SearchVisibility,
+		&i.User.EmailPrivacy,
+		&i.User.PublicProfile,
+		&i.User.LastLogin,
+		&i.TeamName,
+		&i.RoleList,
+	)
+	return i, err
 }

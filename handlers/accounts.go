@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"strings"
 	"time"
@@ -48,61 +47,85 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 	if s.config.RegistrationClosed {
 		return Account{}, errRegistration
 	}
-	var wrong []FieldError
-	email, ok := auth.NormalizeEmail(in.Email)
-	if !ok {
-		wrong = append(wrong, FieldError{"email", "format", "Must be an e-mail address such as ada@example.com."})
-	}
-	username := usernameFrom(email)
-	if in.Username != nil {
-		if username, ok = auth.NormalizeUsername(*in.Username); !ok {
-			wrong = append(wrong, FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."})
-		}
-	}
+	email, username, wrong := names(in.Email, in.Username)
 	if problem := passwordProblem("password", in.Password, username, email); problem != nil {
 		wrong = append(wrong, *problem)
 	}
 	if wrong != nil {
 		return Account{}, invalid(wrong...)
 	}
+	if err := s.take(ctx, who, attempt{"register from", who.Address, s.config.Limits.Register}); err != nil {
+		return Account{}, err
+	}
 	hash, err := s.passwords.Hash(ctx, in.Password)
 	if err != nil {
 		return Account{}, err
 	}
-	for attempt := 1; ; attempt++ {
-		var made db.Account
-		err := s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
-			made, err = tx.Unscoped(who).AccountCreate(ctx, db.AccountCreateParams{
-				Username: username, Email: email, Name: in.Name, PasswordHash: &hash,
-			})
-			if err != nil || in.TenantName == nil {
-				return err
-			}
-			founder := who
-			founder.AccountID = made.ID
-			_, err = found(ctx, tx, founder, made, *in.TenantName)
-			return err
-		})
-		if in.Username == nil && attempt < 5 && isCode(err, "username_taken") {
-			username = usernameFrom(email) + "-" + randomSuffix(4)
-			continue
-		}
-		return newAccount(made), err
+	account := db.AccountCreateParams{Username: username, Email: email, Name: in.Name, PasswordHash: &hash}
+	if in.Username == nil {
+		account.Spare = spare(username)
 	}
+	var made db.Account
+	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+		made, err = createAccount(ctx, tx.Unscoped(who), account)
+		if err != nil || in.TenantName == nil {
+			return err
+		}
+		founder := who
+		founder.AccountID = made.ID
+		_, _, err = Found(ctx, tx, founder, made, *in.TenantName, auth.Slug(*in.TenantName))
+		return err
+	})
+	if err != nil {
+		return Account{}, err
+	}
+	if err := s.mailProof(who, made.ID, made.Email); err != nil {
+		s.log.Warn("no mail to a new account", "error", err.Error()) // it can ask for another
+	}
+	return newAccount(made), nil
 }
 
-// found makes a tenant whose first admin is the account's user.
-func found(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, name string) (db.Tenant, error) {
+var badEmail = FieldError{"email", "format", "Must be an e-mail address such as ada@example.com."}
+
+// names are the canonical e-mail and username of a new account, and what is wrong with them.
+func names(givenEmail string, givenUsername *string) (email, username string, wrong []FieldError) {
+	email, ok := auth.NormalizeEmail(givenEmail)
+	if !ok {
+		wrong = append(wrong, badEmail)
+	}
+	if givenUsername == nil {
+		return email, auth.UsernameFrom(email), wrong
+	}
+	if username, ok = auth.NormalizeUsername(*givenUsername); !ok {
+		wrong = append(wrong, FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."})
+	}
+	return email, username, wrong
+}
+
+// createAccount makes an account. A username that was made for it and was taken in the very moment is made anew.
+func createAccount(ctx context.Context, q *db.Queries, account db.AccountCreateParams) (db.Account, error) {
+	made, err := q.AccountCreate(ctx, account)
+	if err != nil && account.Spare != nil && classify(err, false) == broken["accounts_username_key"] {
+		err = tenancy.Again(err)
+	}
+	return made, err
+}
+
+// spare is what an account is called when the username that was made for it is taken.
+func spare(username string) *string { return new(auth.SpareUsername(username)) }
+
+// Found makes a tenant whose first admin is the account's user.
+func Found(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, name, slug string) (db.Tenant, ids.UserID, error) {
 	id := ids.New[ids.TenantID]()
 	q := tx.Provision(id, who)
-	tenant, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: id, Name: name, Slug: slug(name)})
+	tenant, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: id, Name: name, Slug: slug, CreatedBy: &account.ID})
 	if err != nil {
-		return db.Tenant{}, err
+		return db.Tenant{}, ids.UserID{}, err
 	}
-	_, err = q.UserCreate(ctx, db.UserCreateParams{
+	admin, err := q.UserCreate(ctx, db.UserCreateParams{
 		TenantID: id, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: "admin",
 	})
-	return tenant, err
+	return tenant, admin.User.ID, err
 }
 
 // passwordProblem is what is wrong with a new password, or nil.
@@ -114,36 +137,35 @@ func passwordProblem(field, password, username, email string) *FieldError {
 	return nil
 }
 
-// isCode says that an error would be told to the client under the code.
-func isCode(err error, code string) bool { return err != nil && classify(err, false).Code == code }
+// proves says whether a password is the account's; wrong ones are counted as at a login.
+func (s *Server) proves(ctx context.Context, who Caller, account db.Account, password string) (bool, error) {
+	hash := ""
+	if account.PasswordHash != nil {
+		hash = *account.PasswordHash
+	}
+	attempts := s.logins(who, account.ID.String())
+	ok, _, err := s.passwords.Verify(ctx, password, hash, func() error { return s.take(ctx, who, attempts...) })
+	if err != nil || !ok {
+		return false, err
+	}
+	return true, s.give(ctx, s.doors.Unscoped(who), attempts...)
+}
 
-// usernameFrom makes a username of an e-mail's local part.
-func usernameFrom(email string) string {
-	local, _, _ := strings.Cut(email, "@")
-	kept := strings.Map(func(c rune) rune {
-		if 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || strings.ContainsRune("._-", c) {
-			return c
+// accountSee reads the account that asks, with a token or an API key.
+func accountSee(ctx context.Context, s *Server, who Caller, _ struct{}) (out Account, err error) {
+	err = tenancy.Retry(ctx, true, func() error {
+		if !who.ByKey() {
+			out, err = accountGet(ctx, s.doors.Account(who), who, struct{}{})
+			return err
 		}
-		return -1
-	}, local)
-	if len(kept) < 3 {
-		kept = "user-" + randomSuffix(6)
-	}
-	return kept[:min(len(kept), 50)]
+		row, err := s.doors.Unscoped(who).AccountByKey(ctx, db.AccountByKeyParams{
+			Tenant: who.Key.Tenant.UUID(), KeyPrefix: who.Key.Prefix, Hash: who.Key.Hash,
+		})
+		out = newAccount(row)
+		return err
+	})
+	return out, err
 }
-
-// slug makes the public name of a tenant: of its name, and of random characters, so that it tells nothing of others.
-func slug(name string) string {
-	words := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool { return !('a' <= c && c <= 'z' || '0' <= c && c <= '9') })
-	text := strings.Join(words, "-")
-	text = strings.Trim(text[:min(len(text), 48)], "-")
-	if text == "" {
-		text = "tenant"
-	}
-	return text + "-" + randomSuffix(8)
-}
-
-func randomSuffix(length int) string { return strings.ToLower(rand.Text()[:length]) }
 
 // accountGet reads the account that asks.
 func accountGet(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Account, error) {
@@ -201,7 +223,7 @@ func accountPasswordChange(ctx context.Context, s *Server, who Caller, in accoun
 	if account.PasswordHash != nil {
 		current = *account.PasswordHash
 	}
-	proven, _, err := s.passwords.Verify(ctx, in.CurrentPassword, current)
+	proven, err := s.proves(ctx, who, account, in.CurrentPassword)
 	if err != nil {
 		return done{}, err
 	}

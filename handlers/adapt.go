@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"net/http"
@@ -41,6 +42,8 @@ type endpoint struct {
 	line       reflect.Type // of an upload: what each line is
 	accepts    []string     // media types of a streamed body; otherwise JSON
 	produces   []string     // media types of a streamed answer; otherwise JSON
+	byKey      bool         // an account route that an API key may use too
+	welcomes   bool         // a public route that heeds an access token, if there is one
 	run        func(*exchange) (answer, error)
 }
 
@@ -105,10 +108,35 @@ func provision[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Ou
 	return e
 }
 
+// atomic is a tenant route whose handler makes several accessor calls in one transaction.
+func atomic[In, Out any](p auth.Permission, h func(context.Context, *Server, *tenancy.Tx, Caller, In) (Out, error)) endpoint {
+	e := describe[In, Out](tenantScope, h)
+	e.permission = p
+	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
+		return h(ctx, x.server, tx, x.who, in)
+	})
+	return e
+}
+
 // open is a public route: login and what else must run before anyone is known.
 func open[In, Out any](h func(context.Context, *Server, Caller, In) (Out, error)) endpoint {
 	e := describe[In, Out](publicScope, h)
 	e.run = served(h)
+	return e
+}
+
+// welcoming is open to everybody, and its caller has an account if the request has an access token: that the session lives is
+// for the handler to find out, by going through the door of the account.
+func welcoming[In, Out any](h func(context.Context, *Server, Caller, In) (Out, error)) endpoint {
+	e := open(h)
+	e.welcomes = true
+	return e
+}
+
+// whoever is session for an API key too.
+func whoever[In, Out any](h func(context.Context, *Server, Caller, In) (Out, error)) endpoint {
+	e := session(h)
+	e.byKey = true
 	return e
 }
 
@@ -125,21 +153,25 @@ func describe[In, Out any](s scope, handler any) endpoint {
 	return endpoint{scope: s, name: name[strings.LastIndexByte(name, '.')+1:], input: reflect.TypeFor[In](), output: reflect.TypeFor[Out]()}
 }
 
-// operation is the name in audit events, item.update for itemUpdate: the noun up to the first capital, then the rest.
+// nouns of more than one word, which the name of a handler does not show the end of.
+var nouns = []string{"apiKey", "auditEvent"}
+
+// operation is the name in audit events: item.update for itemUpdate, the noun and the rest, their words apart by underscores.
 func (e *endpoint) operation() string {
-	var b strings.Builder
-	first := true
-	for _, c := range e.name {
-		if !unicode.IsUpper(c) {
-			b.WriteRune(c)
-			continue
+	noun := strings.IndexFunc(e.name, unicode.IsUpper)
+	for _, n := range nouns {
+		if strings.HasPrefix(e.name, n) {
+			noun = len(n)
 		}
-		if first {
+	}
+	var b strings.Builder
+	for i, c := range e.name {
+		switch {
+		case i == noun:
 			b.WriteByte('.')
-		} else {
+		case unicode.IsUpper(c):
 			b.WriteByte('_')
 		}
-		first = false
 		b.WriteRune(unicode.ToLower(c))
 	}
 	return b.String()
@@ -161,6 +193,7 @@ func single[In, Out any](at entry, h work[In, Out]) func(*exchange) (answer, err
 		if err != nil {
 			return answer{}, err
 		}
+		x.committed(&out)
 		if list, ok := any(&in).(interface{ list() *List }); ok {
 			if page, ok := any(&out).(pageAnswer); ok && list.list().Count && !page.counted() {
 				// A page beyond the end has no row to bring the total; the first page has.
@@ -207,6 +240,7 @@ func several[In, Out any](h func(context.Context, *exchange, *tenancy.Tx, In) (O
 		if err != nil {
 			return answer{}, err
 		}
+		x.committed(&out)
 		return x.render(&out)
 	}
 }
@@ -254,31 +288,48 @@ func served[In, Out any](h func(context.Context, *Server, Caller, In) (Out, erro
 		if err != nil {
 			return answer{}, err
 		}
+		x.committed(&out)
 		return x.render(&out)
+	}
+}
+
+// committed lets an output do what must not be done before its transaction is committed, such as sending mail.
+func (x *exchange) committed(out any) {
+	if c, ok := out.(interface{ committed(*Server, Caller) }); ok {
+		c.committed(x.server, x.who)
 	}
 }
 
 // once runs a POST under its Idempotency-Key: the effect and its answer are committed together, and the same request again
 // gets the same answer. A refusal is not kept.
 func (x *exchange) once(work func(context.Context, *tenancy.Tx) (any, error)) (answer, error) {
-	sum := sha256.New()
+	sum := hmac.New(sha256.New, x.server.fingerprints) // keyed, for a password may stand in the body
 	for _, part := range []string{x.request.URL.Path, "\x00", x.request.URL.RawQuery, "\x00", string(x.body)} {
 		sum.Write([]byte(part))
 	}
-	claim := tenancy.Claim{Key: x.key, Fingerprint: sum.Sum(nil)}
+	claim := tenancy.Claim{Permission: x.route.permission, Key: x.key, Fingerprint: sum.Sum(nil)}
 	var given answer
+	var out any
 	err := tenancy.Retry(x.ctx, false, func() error {
-		return x.server.doors.Idempotent(x.ctx, x.who, claim, func(tx *tenancy.Tx) ([]byte, error) {
-			out, err := work(x.ctx, tx)
-			if err != nil {
+		return x.server.doors.Idempotent(x.ctx, x.who, claim, func(tx *tenancy.Tx) (stored []byte, err error) {
+			if out, err = work(x.ctx, tx); err != nil {
 				return nil, err
 			}
 			if given, err = x.render(out); err != nil {
 				return nil, err
 			}
-			return json.Marshal(given)
+			kept := given
+			if s, ok := out.(interface{ withoutSecrets() any }); ok {
+				if kept, err = x.render(s.withoutSecrets()); err != nil {
+					return nil, err
+				}
+			}
+			return json.Marshal(kept)
 		})
 	})
+	if err == nil {
+		x.committed(out)
+	}
 	if !private(err, answered) {
 		return given, err
 	}

@@ -76,6 +76,10 @@ func (x *exchange) render(out any) (answer, error) {
 		if body, err = appendJSON(body, out); err != nil {
 			return a, err
 		}
+		if of, ok := out.(interface{ made() resource }); ok {
+			_, path, _ := of.made().resource()
+			a.Header.Set("Location", base+path)
+		}
 	}
 	a.Body = append(body, '}')
 	return a, nil

@@ -140,6 +140,8 @@ func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
 		return f.problem("type", "Must be a string.")
 	case reflect.Bool:
 		return f.problem("type", "Must be true or false.")
+	case reflect.Slice:
+		return f.problem("type", "Must be a list of strings.")
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		if raw.Kind() == '0' && !bytes.ContainsAny(raw, ".eE") {
 			return f.problem("range", "Too large a number.")
@@ -155,9 +157,10 @@ func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
 // readBody reads the members of a JSON object; none when the operation has no body.
 func readBody(x *exchange, fields []field) (map[string]jsontext.Value, error) {
 	method := x.request.Method
-	expected := false
+	expected, required := false, method != http.MethodPost
 	for _, f := range fields {
 		expected = expected || f.source == "json"
+		required = required || f.source == "json" && f.required
 	}
 	if method == http.MethodGet || method == http.MethodHead || x.route.accepts != nil || !expected && x.request.ContentLength == 0 {
 		return nil, nil
@@ -167,8 +170,8 @@ func readBody(x *exchange, fields []field) (map[string]jsontext.Value, error) {
 		return nil, bodyError(err)
 	}
 	x.body = body
-	if !expected && len(body) == 0 {
-		return nil, nil
+	if len(body) == 0 && !(expected && required) {
+		return nil, nil // a POST of which nothing is required is as one of {}
 	}
 	if err := checkContentType(x.request, "application/json"); err != nil {
 		return nil, err

@@ -17,7 +17,7 @@ import (
 // bare is a server without a database: enough for what asks none.
 func bare(t *testing.T) *Server {
 	t.Helper()
-	s, err := New(Config{BodyLimit: 1}, nil, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
+	s, err := New(Config{BodyLimit: 1}, nil, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

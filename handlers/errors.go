@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowhouse/auth"
+	"rowhouse/mail"
 	"rowhouse/tenancy"
 )
 
@@ -75,6 +76,9 @@ var (
 	errNoCredential  = unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>, from POST /api/v1/auth/login.")
 	errCredential    = unauthorized("invalid_token", "The credential is malformed, expired or revoked.")
 	errLogin         = unauthorized("invalid_login", "No active account has this login and password.")
+	errTokenRequired = &Error{Status: http.StatusForbidden, Code: "token_required", Title: "Forbidden", Detail: "An API key belongs to one user of one tenant; this asks for an access token of the account, from POST /api/v1/auth/login."}
+	errUnproven      = &Error{Status: http.StatusForbidden, Code: "email_unproven", Title: "Forbidden", Detail: "Nobody has confirmed this account's e-mail yet: POST /api/v1/auth/email/verify/request sends a mail."}
+	errWrongAccount  = &Error{Status: http.StatusForbidden, Code: "wrong_account", Title: "Forbidden", Detail: "The invitation was sent to another e-mail than this account's."}
 	errTenant        = &Error{Status: http.StatusForbidden, Code: "tenant_forbidden", Title: "Forbidden", Detail: "You are not an active user of this tenant."}
 	errBusy          = unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
@@ -85,31 +89,85 @@ var (
 	errLocked        = (&Error{Status: http.StatusConflict, Code: "busy", Title: "Conflict", Detail: "Somebody else is changing this at the moment; nothing was done."}).with("Retry-After", "1")
 	errLostOutcome   = unavailable("outcome_unknown", "The connection to the database broke; whether the change was made is unknown. Look, or send it again with an Idempotency-Key.")
 	errRegistration  = &Error{Status: http.StatusForbidden, Code: "registration_closed", Title: "Forbidden", Detail: "Registration is closed; ask for an invitation."}
+	errMailFull      = unavailable("busy", "Too much mail is waiting to be sent; nothing was done.")
+	errInvitation    = invalid(FieldError{"token", "invalid", "Not an invitation that can be accepted: it was used or taken back, it has expired, or whoever sent it could not send it now."})
+	errOneTimeToken  = invalid(FieldError{"token", "invalid", "Not a token that is good: it was used, it has expired, or a newer one was sent."})
 	errPasswordRace  = &Error{Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The password was changed by another request; log in again."}
 	errKeyReused     = invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
 )
 
 // broken says what a violated constraint means to the client. A constraint that is missing here is found by a test.
 var broken = map[string]*Error{
-	"accounts_username_key": {Status: http.StatusConflict, Code: "username_taken", Title: "Conflict", Detail: "This username is taken; choose another."},
-	"accounts_email_key":    {Status: http.StatusConflict, Code: "account_exists", Title: "Conflict", Detail: "There is an account with this e-mail; log in instead."},
-	"tenants_slug_key":      {Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The slug that was drawn is taken; send the request again."},
-	"users_account_id_key":  {Status: http.StatusConflict, Code: "already_exists", Title: "Conflict", Detail: "This account is a user of this tenant already."},
+	"accounts_username_key":      {Status: http.StatusConflict, Code: "username_taken", Title: "Conflict", Detail: "This username is taken; choose another."},
+	"accounts_email_key":         {Status: http.StatusConflict, Code: "account_exists", Title: "Conflict", Detail: "There is an account with this e-mail. Log in, or invite it to the tenant: POST /api/v1/invitations."},
+	"tenants_slug_key":           {Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The slug that was drawn is taken; send the request again."},
+	"users_email_key":            {Status: http.StatusConflict, Code: "email_taken", Title: "Conflict", Detail: "Another user of this tenant has this e-mail."},
+	"users_artist_id_key":        {Status: http.StatusConflict, Code: "artist_taken", Title: "Conflict", Detail: "Another user of this tenant is this artist."},
+	"roles_name_key":             {Status: http.StatusConflict, Code: "already_exists", Title: "Conflict", Detail: "There is a role of this name."},
+	"roles_primary_check":        {Status: http.StatusConflict, Code: "already_exists", Title: "Conflict", Detail: "admin, assistant, artist and member are the roles that every tenant has."},
+	"api_keys_key_prefix_key":    {Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The key that was drawn is taken; send the request again."},
+	"invitations_token_hash_key": {Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The token that was drawn is taken; send the request again."},
+	"users_account_id_key":       {Status: http.StatusConflict, Code: "already_exists", Title: "Conflict", Detail: "This account is a user of this tenant already."},
 
-	"accounts_username_check":    invalid(FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."}),
-	"accounts_email_check":       invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
-	"accounts_name_check":        invalid(FieldError{"name", "length", "1 to 120 characters."}),
-	"sessions_user_agent_check":  invalid(FieldError{"User-Agent", "max_length", "At most 200 characters."}),
-	"tenants_name_check":         invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"tenants_slug_check":         invalid(FieldError{"slug", "format", "a–z, 0–9 and single hyphens, up to 63 characters."}),
-	"tenants_status_check":       invalid(FieldError{"status", "one_of", "One of active, suspended, deleting."}),
-	"users_email_check":          invalid(FieldError{"email", "max_length", "At most 254 characters."}),
-	"users_name_check":           invalid(FieldError{"name", "length", "1 to 120 characters."}),
-	"users_role_check":           invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
-	"items_name_check":           invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"items_description_check":    invalid(FieldError{"description", "max_length", "At most 500 characters."}),
-	"items_price_cents_check":    invalid(FieldError{"price_cents", "range", "From 1 to 10000000."}),
-	"idempotency_keys_key_check": badRequest("invalid_idempotency_key", "Idempotency-Key is 1 to 255 printable ASCII characters."),
+	"accounts_username_check":       invalid(FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."}),
+	"accounts_email_check":          invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"accounts_name_check":           invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"sessions_user_agent_check":     invalid(FieldError{"User-Agent", "max_length", "At most 200 characters."}),
+	"tenants_name_check":            invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"tenants_slug_check":            invalid(FieldError{"slug", "format", "a–z, 0–9 and single hyphens, up to 63 characters."}),
+	"tenants_status_check":          invalid(FieldError{"status", "one_of", "One of active, suspended, deleting."}),
+	"users_email_check":             invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"users_artist_check":            invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
+	"users_first_name_check":        invalid(FieldError{"first_name", "max_length", "At most 150 characters."}),
+	"users_last_name_check":         invalid(FieldError{"last_name", "max_length", "At most 150 characters."}),
+	"users_phone_check":             invalid(FieldError{"phone", "max_length", "At most 32 characters."}),
+	"users_instagram_check":         invalid(FieldError{"instagram", "max_length", "At most 64 characters, without the @."}),
+	"users_bio_check":               invalid(FieldError{"bio", "max_length", "At most 10000 characters."}),
+	"users_search_visibility_check": invalid(FieldError{"search_visibility", "one_of", "One of public, private."}),
+	"users_email_privacy_check":     invalid(FieldError{"email_privacy", "one_of", "One of public, private, never."}),
+	"artists_name_check":            invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"teams_name_check":              invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"teams_description_check":       invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"roles_name_check":              invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"roles_description_check":       invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"roles_permissions_check":       invalid(FieldError{"permissions", "max_items", "At most 100 permissions."}),
+	"api_keys_name_check":           invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"api_keys_description_check":    invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"api_keys_scopes_check":         invalid(FieldError{"scopes", "max_items", "At most 100 permissions."}),
+	"invitations_email_check":       invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"invitations_role_check":        invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
+	"invitations_artist_check":      invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
+	"sessions_visit_check":          invalid(FieldError{"reason", "length", "1 to 500 characters."}),
+	"users_name_check":              invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"users_role_check":              invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
+	"items_name_check":              invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"items_description_check":       invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"items_price_cents_check":       invalid(FieldError{"price_cents", "range", "From 1 to 10000000."}),
+	"idempotency_keys_key_check":    badRequest("invalid_idempotency_key", "Idempotency-Key is 1 to 255 printable ASCII characters."),
+}
+
+// referring says which field of a request a broken foreign key comes from; "path" is the address.
+var referring = map[string]string{
+	"users_team_id_fkey":         "team_id",
+	"users_artist_id_fkey":       "artist_id",
+	"invitations_team_id_fkey":   "team_id",
+	"invitations_artist_id_fkey": "artist_id",
+	"user_roles_role_id_fkey":    "role_id",
+	"user_roles_user_id_fkey":    "path",
+}
+
+// reference is the refusal of a broken foreign key.
+func reference(constraint string) *Error {
+	switch field := referring[constraint]; field {
+	case "":
+		return errReference
+	case "path":
+		return errNotFound
+	default:
+		e := *errReference
+		e.Fields = []FieldError{{field, "reference_not_found", "There is no such row that you can see."}}
+		return &e
+	}
 }
 
 // refused are the private codes that the doors and the rules in the database raise.
@@ -119,6 +177,48 @@ var refused = map[string]*Error{
 	"RHPER": {Status: http.StatusForbidden, Code: "permission_denied", Title: "Forbidden", Detail: "Your role in this tenant does not allow this."},
 	"RHADM": {Status: http.StatusConflict, Code: "last_admin", Title: "Conflict", Detail: "A tenant keeps at least one active admin; make somebody else one first."},
 	"RHBUS": errInFlight,
+	"RHEML": errUnproven,
+	"RHUSR": {Status: http.StatusForbidden, Code: "no_user_here", Title: "Forbidden", Detail: "You visit this tenant without being one of its users; this is for users alone."},
+	"RHGRT": {Status: http.StatusForbidden, Code: "cannot_grant", Title: "Forbidden", Detail: "Nobody gives what he does not hold; what you lack is listed under fields."},
+	"RHOWN": {Status: http.StatusForbidden, Code: "forbidden_field", Title: "Forbidden", Detail: "Of yourself you may change other fields, but not those listed."},
+	"RHLIM": {Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests", Detail: "Too many attempts; Retry-After says in how many seconds the next may be made."},
+}
+
+// listed are the private codes whose DETAIL names what was refused, and what each name then is.
+var listed = map[string]FieldError{
+	"RHGRT": {"permissions", "not_held", "You do not hold %s."},
+	"RHOWN": {"", "forbidden_field", "This is for others to change."},
+}
+
+// refusedBy tells a private code, with what its DETAIL adds.
+func refusedBy(said *pgconn.PgError) (*Error, bool) {
+	known, ok := refused[said.Code]
+	if !ok {
+		return nil, false
+	}
+	if said.Code == "RHLIM" {
+		most, seconds, _ := strings.Cut(said.Detail, " ")
+		return tooMany(most, seconds), true
+	}
+	if form, ok := listed[said.Code]; ok {
+		e := *known
+		for name := range strings.SplitSeq(said.Detail, ", ") {
+			field := form
+			if field.Field == "" {
+				field.Field = name
+			}
+			field.Detail = strings.Replace(field.Detail, "%s", name, 1)
+			e.Fields = append(e.Fields, field)
+		}
+		return &e, true
+	}
+	return known, true
+}
+
+// tooMany is the refusal of a limit of so many in a window that ends in so many seconds.
+func tooMany(most, seconds string) *Error {
+	return refused["RHLIM"].with("Retry-After", seconds).
+		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
 }
 
 // answered is the code for an Idempotency-Key that has its answer.
@@ -139,13 +239,15 @@ func classify(err error, deletes bool) *Error {
 		return errLostOutcome
 	case errors.Is(err, auth.ErrBusy):
 		return errBusy
+	case errors.Is(err, mail.ErrFull), errors.Is(err, mail.ErrClosed):
+		return errMailFull
 	case errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable
 	case !errors.As(err, &said):
 		return errInternal
 	}
 	code := said.Code
-	if private, ok := refused[code]; ok {
+	if private, ok := refusedBy(said); ok {
 		return private
 	}
 	switch {
@@ -162,7 +264,7 @@ func classify(err error, deletes bool) *Error {
 		if deletes {
 			return errInUse
 		}
-		return errReference
+		return reference(said.ConstraintName)
 	case code == "55P03":
 		return errLocked
 	case code == "57014", code == "25006", code == "40001", code == "40P01",

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-playground/validator/v10"
 )
 
@@ -22,7 +24,7 @@ import (
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
-// (passwords), long may hold tabs and newlines.
+// (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept.
 
 // Nullable is a field in three states: left out (Set is false), null (Value is nil), or a value.
 type Nullable[T any] struct {
@@ -65,14 +67,15 @@ type field struct {
 	required bool
 	nullable bool
 	rules    string // validator tag
-	text     string // raw, long or empty
+	text     string // raw, long, rich or empty
 	doc      string
 	example  string
 }
 
 var inputs sync.Map // reflect.Type → []field
 
-// fieldsOf lists the fields of an input struct. A field without a source panics: the route table is read at start.
+// fieldsOf lists the fields of an input struct. A field without a source, or with a text tag that nothing heeds, panics:
+// the route table is read at start.
 func fieldsOf(t reflect.Type) []field {
 	if known, ok := inputs.Load(t); ok {
 		return known.([]field)
@@ -102,6 +105,9 @@ func fieldsOf(t reflect.Type) []field {
 			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
 			made.required = made.source == "json" || made.source == "path"
+		}
+		if tag, ok := f.Tag.Lookup("text"); ok && (!slices.Contains([]string{"raw", "long", "rich"}, tag) || made.typ != reflect.TypeFor[string]()) {
+			panic(fmt.Sprintf("%v.%s: a text tag is raw, long or rich, of a string", t, f.Name))
 		}
 		fields = append(fields, made)
 	}
@@ -162,6 +168,10 @@ func (f *field) parse(text string, target any) *FieldError {
 			return f.problem("type", "Must be true or false.")
 		}
 		v.SetBool(text == "true")
+	case reflect.Slice:
+		if err := json.Unmarshal([]byte(text), target); err != nil {
+			return f.problem("type", "Must be a list of strings.")
+		}
 	default:
 		panic(fmt.Sprintf("%s: no way to read a %v from text", f.name, v.Type()))
 	}
@@ -187,6 +197,7 @@ func (f *field) check(target any) *FieldError {
 	}
 	tag, limit := broken[0].Tag(), broken[0].Param()
 	characters := broken[0].Kind() == reflect.String
+	items := broken[0].Kind() == reflect.Slice
 	switch {
 	case tag == "min" && characters && limit == "1":
 		return f.problem("min_length", "Must not be empty.")
@@ -194,6 +205,8 @@ func (f *field) check(target any) *FieldError {
 		return f.problem("min_length", "At least %s characters.", limit)
 	case tag == "max" && characters:
 		return f.problem("max_length", "At most %s characters.", limit)
+	case tag == "max" && items:
+		return f.problem("max_items", "At most %s.", limit)
 	case tag == "min":
 		return f.problem("min", "At least %s.", limit)
 	case tag == "max":
@@ -212,9 +225,21 @@ func (f *field) checkText(text *string) *FieldError {
 	if f.text != "raw" {
 		*text = strings.TrimFunc(*text, unicode.IsSpace)
 	}
-	for _, c := range *text {
-		if c < 0x20 && !(f.text == "long" && (c == '\t' || c == '\n')) {
-			if f.text == "long" {
+	if wrong := f.checkControls(*text); wrong != nil || f.text != "rich" {
+		return wrong
+	}
+	if len(*text) > maxRichText {
+		return f.problem("max_length", "At most %s of HTML.", formatBytes(maxRichText))
+	}
+	*text = strings.TrimFunc(sanitize(*text), unicode.IsSpace)
+	return f.checkControls(*text) // those that were written as &#1;
+}
+
+func (f *field) checkControls(text string) *FieldError {
+	long := f.text == "long" || f.text == "rich"
+	for _, c := range text {
+		if c < 0x20 && !(long && (c == '\t' || c == '\n')) {
+			if long {
 				return f.problem("control_character", "Of the control characters only tab and newline.")
 			}
 			return f.problem("control_character", "No control characters.")

@@ -131,7 +131,8 @@ var (
 			APIKey:      &openapi31.SecuritySchemeAPIKey{Name: "X-Tenant-Id", In: openapi31.SecuritySchemeAPIKeyInHeader},
 		}},
 	}
-	security = map[scope][]map[string][]string{
+	securityByKey = []map[string][]string{{"accessToken": {}}, {"apiKey": {}}}
+	security      = map[scope][]map[string][]string{
 		accountScope: {{"accessToken": {}}},
 		tenantScope:  {{"accessToken": {}, "tenant": {}}, {"accessToken": {}}, {"apiKey": {}}},
 	}
@@ -153,6 +154,9 @@ var (
 		"Idempotent-Replayed": answerHeader("The answer is that of an earlier request with the same Idempotency-Key.", "true"),
 		"Content-Disposition": answerHeader("The name to save the file under.", `attachment; filename="items.csv"`),
 		"WWW-Authenticate":    answerHeader("How to be known.", errNoCredential.header.Get("WWW-Authenticate")),
+		"RateLimit-Limit":     answerHeader("How many are allowed in a window of time.", "10"),
+		"RateLimit-Remaining": answerHeader("How many are left in this one.", "0"),
+		"RateLimit-Reset":     answerHeader("Seconds until the window ends.", "60"),
 		"Retry-After":         answerHeader("Seconds to wait before the next attempt.", "1"),
 	}
 )
@@ -192,7 +196,12 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 		tenantScope:  "Asks for the permission `" + string(r.permission) + "`.",
 	}
 	op := &openapi31.Operation{ID: &r.name, Summary: &r.Title, Description: new(access[r.scope]), Security: security[r.scope]}
-	if r.scope == publicScope {
+	switch {
+	case r.byKey:
+		op.Security = securityByKey
+	case r.welcomes:
+		op.Security = []map[string][]string{{}, {"accessToken": {}}}
+	case r.scope == publicScope:
 		op.MapOfAnything = noSecurity
 	}
 	shared := func(when bool, name string) {
@@ -425,7 +434,9 @@ func refusals(r *Route) []*Error {
 	}
 	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.input).Interface()))
 	add(known, errNoCredential, errCredential)
-	add(tenant, errTenant, refused["RHPER"])
+	add(tenant, errTenant, errUnproven, refused["RHPER"])
+	add(r.welcomes || r.scope == accountScope && !r.byKey, errTokenRequired)
+	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), errNotFound)
 	add(r.idempotent(), errInFlight)
@@ -462,7 +473,26 @@ var particular = map[string][]error{
 	"sessionSwitchTenant":   {errTenant},
 	"accountPasswordChange": {errPasswordRace, errBusy},
 	"accountClose":          {refused["RHADM"]},
+	"passwordForgot":        {errMailFull},
+	"passwordReset":         {errOneTimeToken, errBusy},
+	"emailVerify":           {errOneTimeToken, errCredential, broken["accounts_email_key"], errBusy},
+	"emailVerifyRequest":    {errMailFull},
+	"emailChange":           {errBusy},
 	"tenantCreate":          {broken["tenants_slug_key"]},
+	"tenantDelete":          {errConfirm},
+	"userCreate":            {broken["accounts_email_key"], broken["accounts_username_key"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"], refused["RHGRT"], errBusy},
+	"userUpdate":            {refused["RHOWN"], refused["RHGRT"], refused["RHADM"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"]},
+	"userDelete":            {refused["RHADM"]},
+	"userDeactivate":        {refused["RHADM"]},
+	"userReactivate":        {refused["RHGRT"]},
+	"userLeave":             {refused["RHADM"], refused["RHUSR"]},
+	"userRoleAssign":        {refused["RHGRT"], reference("user_roles_role_id_fkey")},
+	"invitationCreate":      {refused["RHGRT"], refused["RHUSR"], broken["invitations_artist_check"]},
+	"invitationAccept":      {errInvitation, errCredential, errUnproven, errWrongAccount, broken["accounts_email_key"], broken["accounts_username_key"], broken["users_account_id_key"], broken["users_email_key"], broken["users_artist_id_key"], errBusy},
+	"roleCreate":            {broken["roles_name_key"], refused["RHGRT"]},
+	"roleUpdate":            {broken["roles_name_key"], refused["RHGRT"]},
+	"apiKeyCreate":          {refused["RHGRT"], refused["RHUSR"]},
+	"apiKeyRevokeAll":       {refused["RHUSR"]},
 }
 
 func wrongParam(string) string { return "!" }

@@ -10,7 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/swaggest/jsonschema-go"
+
+	"rowhouse/ids"
 )
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
@@ -82,9 +85,13 @@ func (d *document) field(f *field) map[string]any {
 	if err != nil {
 		d.fail(fmt.Errorf("%s: %w", f.name, err))
 	}
-	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok {
+	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok && id.Prefix() != "" {
 		s.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_[0-9A-Za-z]{1,22}$`)
 		s.WithDescription("Also read in its short form " + id.Prefix() + "_<base62>, and as the bare UUID.")
+	}
+	if f.text == "rich" {
+		s.WithContentMediaType("text/html")
+		s.WithDescription(richDoc)
 	}
 	if f.doc != "" {
 		s.WithDescription(strings.TrimSpace(f.doc + " " + *cmp.Or(s.Description, new(""))))
@@ -129,6 +136,8 @@ func limit(s *jsonschema.Schema, rules string) error {
 			s.WithMinLength(number)
 		case name == "max" && s.HasType(jsonschema.String):
 			s.WithMaxLength(number)
+		case name == "max" && s.HasType(jsonschema.Array):
+			s.WithMaxItems(number)
 		case name == "min" && s.HasType(jsonschema.Integer):
 			s.WithMinimum(float64(number))
 		case name == "max" && s.HasType(jsonschema.Integer):
@@ -142,6 +151,9 @@ func limit(s *jsonschema.Schema, rules string) error {
 
 // schemaName is the type's name with a capital: ItemID, ItemCreateInput, and DeletedItem for deleted[ids.ItemID].
 func schemaName(t reflect.Type) string {
+	if t == reflect.TypeFor[ids.EntityID]() {
+		return t.Name()
+	}
 	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
 		return capital(id.Prefix()) + "ID"
 	}
@@ -163,6 +175,23 @@ func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	t := p.Schema.ReflectType
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	switch t {
+	case reflect.TypeFor[ids.EntityID]():
+		*p.Schema = jsonschema.Schema{Examples: []any{"item-" + exampleUUID}}
+		p.Schema.AddType(jsonschema.String)
+		p.Schema.WithPattern(`^([a-z]+-)?` + uuidPattern + `$|^[a-z]+_[0-9A-Za-z]{1,22}$`)
+		return true, nil
+	case reflect.TypeFor[Date]():
+		*p.Schema = jsonschema.Schema{Examples: []any{exampleTime[:len(time.DateOnly)]}}
+		p.Schema.AddType(jsonschema.String)
+		p.Schema.WithFormat("date")
+		return true, nil
+	case reflect.TypeFor[jsontext.Value]():
+		*p.Schema = jsonschema.Schema{Examples: []any{map[string]any{"price_cents": 24900}}}
+		p.Schema.AddType(jsonschema.Object)
+		p.Schema.AddType(jsonschema.Null)
+		return true, nil
 	}
 	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
 		p.Schema.Type = nil
@@ -198,7 +227,12 @@ func propertySchema(p jsonschema.InterceptPropParams) error {
 	if !p.Processed {
 		return nil
 	}
-	if doc := p.Field.Tag.Get("doc"); doc != "" {
+	doc := p.Field.Tag.Get("doc")
+	if p.Field.Tag.Get("text") == "rich" {
+		p.PropertySchema.WithContentMediaType("text/html")
+		doc = strings.TrimSpace(doc + " " + richDoc)
+	}
+	if doc != "" {
 		p.PropertySchema.WithDescription(doc)
 	}
 	if strings.Contains(p.Field.Tag.Get("json"), ",omitzero") {

@@ -74,7 +74,10 @@ func (s *Server) Check(ctx context.Context) error {
 	})
 	switch {
 	case classify(err, false) == errInternal && err != nil:
-		return fmt.Errorf("the database is not migrated, or DATABASE_URL's login may not use it (GRANT rowhouse_app, rowhouse_gate TO it): %w", err)
+		if faults, failed := s.doors.LoginFaults(ctx); failed == nil && len(faults) > 0 {
+			return join(faults)
+		}
+		return fmt.Errorf("the database is not migrated: run rowhouse migrate up: %w", err)
 	case err != nil:
 		return err
 	case version < s.config.Migration:
@@ -84,13 +87,18 @@ func (s *Server) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, fault := range faults {
-		errs = append(errs, errors.New(fault))
-	}
 	names, err := q.PermissionList(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(append(errs, checkPermissions(names))...)
+	return errors.Join(join(faults), checkPermissions(names))
+}
+
+// join makes one error of sentences; nil of none.
+func join(faults []string) error {
+	var errs []error
+	for _, fault := range faults {
+		errs = append(errs, errors.New(fault))
+	}
+	return errors.Join(errs...)
 }

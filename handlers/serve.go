@@ -12,13 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
+	syncatomic "sync/atomic" // the name belongs to the adapter
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"rowhouse/auth"
+	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/mail"
 	"rowhouse/tenancy"
 )
 
@@ -28,6 +30,7 @@ const base = "/api/v1"
 // Config is what the server needs to know of its surroundings.
 type Config struct {
 	PublicURL          string // of the API, without a slash at the end
+	AppURL             string // of the application that mails lead to, without a slash at the end; empty: they show bare tokens
 	AccessTokenTTL     time.Duration
 	RefreshTokenTTL    time.Duration
 	RegistrationClosed bool
@@ -36,6 +39,7 @@ type Config struct {
 	BodyLimit          int64    // bytes
 	ImportLimit        int64    // bytes
 	Migration          int64    // the newest migration that this binary knows
+	Limits             Limits
 }
 
 // Server answers HTTP requests.
@@ -44,20 +48,29 @@ type Server struct {
 	doors     *tenancy.Database
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
+	mail      *mail.Outbox
 	log       *slog.Logger
 	cursors   cursors
-	engine    *gin.Engine
-	readiness readiness
-	draining  atomic.Bool
-	document  func() ([]byte, error) // OpenAPI, made when it is first asked for
+	limiter   *limiter
+
+	fingerprints []byte // the key of those of idempotent requests
+	refusals     refusalLog
+	engine       *gin.Engine
+	readiness    readiness
+	draining     syncatomic.Bool
+	document     func() ([]byte, error) // OpenAPI, made when it is first asked for
 }
 
 // New makes a server over the doors.
-func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*Server, error) {
+func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, outbox *mail.Outbox, log *slog.Logger) (*Server, error) {
 	s := &Server{
-		config: config, doors: doors, passwords: passwords, tokens: tokens, log: log,
+		config: config, doors: doors, passwords: passwords, tokens: tokens, mail: outbox, log: log,
 		cursors:  newCursors(tokens.Secret("cursors")),
-		document: sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
+		limiter:  newLimiter(config.Limits.Requests, tokens.Secret("limits")),
+		refusals: newRefusalLog(),
+
+		fingerprints: tokens.Secret("fingerprints"),
+		document:     sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
@@ -142,7 +155,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		given, err := s.run(x, run)
 		var refused *Error
 		if err != nil {
-			refused = classify(err, c.Request.Method == http.MethodDelete)
+			refused = s.countGuess(x, classify(err, c.Request.Method == http.MethodDelete))
 			given = refusal(refused, x.who.RequestID)
 		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(c.GetHeader("If-None-Match"), tag) {
 			given.Status, given.Body = http.StatusNotModified, nil
@@ -151,6 +164,9 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			err = writeErr
 		}
 		s.record(x, c.Writer.Status(), time.Since(began), err)
+		if refused != nil && refused.Code == errTenant.Code {
+			s.refuse(x.who, "tenant.refused")
+		}
 		if given.stream != nil && err != nil {
 			panic(http.ErrAbortHandler) // the body is not whole, and breaking off is the only way left to say so
 		}
@@ -241,35 +257,65 @@ func (s *Server) cors(r *http.Request, header http.Header) (preflight bool) {
 
 // identify fills in the caller as far as the route asks, offline.
 func (x *exchange) identify() error {
+	if err := x.takeCredential(); err != nil {
+		return err
+	}
+	if err := x.server.limiter.allow(&x.who); err != nil {
+		return err
+	}
+	return x.readKey()
+}
+
+func (x *exchange) takeCredential() error {
 	r := x.request
-	if x.route.scope == publicScope {
-		return x.noIdempotency()
+	public := x.route.scope == publicScope
+	if public && !x.route.welcomes {
+		return nil
 	}
 	authorization, keys := r.Header.Values("Authorization"), r.Header.Values("X-API-Key")
-	if len(authorization)+len(keys) > 1 {
+	switch {
+	case len(authorization)+len(keys) > 1:
 		return badRequest("two_credentials", "Send one credential: Authorization or X-API-Key, once.")
-	}
-	if len(authorization)+len(keys) == 0 {
+	case len(authorization)+len(keys) == 0 && public:
+		return nil
+	case len(authorization)+len(keys) == 0:
 		return errNoCredential
-	}
-	if len(keys) > 0 {
-		return errCredential // no key has been issued
+	case len(keys) > 0:
+		return x.takeKey(keys[0])
 	}
 	scheme, token, _ := strings.Cut(authorization[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return errNoCredential
 	}
-	claims, err := x.server.tokens.Verify(strings.TrimSpace(token))
+	token = strings.TrimSpace(token)
+	if auth.LooksLikeAPIKey(token) {
+		return x.takeKey(token)
+	}
+	claims, err := x.server.tokens.Verify(token)
 	if err != nil {
 		return errCredential
 	}
 	x.who.AccountID, x.who.SessionID = claims.Account, claims.Session
 	if x.route.scope == tenantScope {
-		if err := x.chooseTenant(claims.Tenant); err != nil {
-			return err
-		}
+		return x.chooseTenant(claims.Tenant)
 	}
-	return x.readKey()
+	return nil
+}
+
+// takeKey takes an API key, which is good for its tenant alone.
+func (x *exchange) takeKey(text string) error {
+	key, ok := auth.ParseAPIKey(text)
+	if !ok {
+		return errCredential
+	}
+	if x.route.scope != tenantScope && !x.route.byKey {
+		return errTokenRequired
+	}
+	x.who.Key = key
+	if x.route.scope == tenantScope {
+		return x.chooseTenant(key.Tenant)
+	}
+	return nil
 }
 
 // chooseTenant takes the tenant of the token, or without one that of the header: never both, never another source.
@@ -344,16 +390,19 @@ func (s *Server) HTTP() *http.Server {
 }
 
 // checkPermissions compares the constants of Go with the table of the database, both ways.
-func checkPermissions(inDatabase []string) error {
+func checkPermissions(inDatabase []db.PermissionListRow) error {
 	var errs []error
 	for _, p := range auth.Permissions {
-		if !slices.Contains(inDatabase, string(p)) {
+		if !slices.ContainsFunc(inDatabase, func(row db.PermissionListRow) bool { return row.Name == string(p) }) {
 			errs = append(errs, fmt.Errorf("permission %s is not in the table permissions", p))
 		}
 	}
-	for _, name := range inDatabase {
-		if !slices.Contains(auth.Permissions, auth.Permission(name)) {
-			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", name))
+	for _, row := range inDatabase {
+		switch p := auth.Permission(row.Name); {
+		case !slices.Contains(auth.Permissions, p):
+			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", p))
+		case row.Ownable != p.Ownable():
+			errs = append(errs, fmt.Errorf("permission %s: whether its rows have owners is one thing in the table permissions and another in this program", p))
 		}
 	}
 	return errors.Join(errs...)

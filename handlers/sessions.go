@@ -75,7 +75,12 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 	if err == nil && found.PasswordHash != nil {
 		hash = *found.PasswordHash
 	}
-	proven, stale, err := s.passwords.Verify(ctx, in.Password, hash)
+	whom := login
+	if !found.ID.IsZero() {
+		whom = found.ID.String() // by whichever of its names
+	}
+	attempts := s.logins(who, whom)
+	proven, stale, err := s.passwords.Verify(ctx, in.Password, hash, func() error { return s.take(ctx, who, attempts...) })
 	if err != nil {
 		return out, err
 	}
@@ -87,7 +92,9 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		if err != nil {
 			return out, err
 		}
-		if err := s.doors.Unscoped(who).AccountPasswordRehash(ctx, db.AccountPasswordRehashParams{
+		rehash := who
+		rehash.Operation = "session.rehash" // in the log it is not taken for a new password
+		if err := s.doors.Unscoped(rehash).AccountPasswordRehash(ctx, db.AccountPasswordRehashParams{
 			AccountID: found.ID, PasswordHash: &fresh, CheckedHash: &hash,
 		}); err != nil {
 			return out, err
@@ -111,6 +118,9 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 			return errLogin // closed, or its password changed, since it was checked
 		}
 		if err != nil {
+			return err
+		}
+		if err := s.give(ctx, tx.Unscoped(who), attempts...); err != nil {
 			return err
 		}
 		q := tx.Account(who)
@@ -189,7 +199,7 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 	}
 	spent, err := q.RefreshTokenReplay(ctx, presented)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return tokenPair{}, errCredential
+		return tokenPair{}, s.guess(ctx, who, errCredential)
 	}
 	if err != nil {
 		return tokenPair{}, err
@@ -198,7 +208,9 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 		if err := q.SessionRevokeReused(ctx, spent.ID); err != nil {
 			return tokenPair{}, err
 		}
-		return tokenPair{}, errCredential
+		who.AccountID = spent.AccountID
+		s.refuse(who, "refresh.reused")
+		return tokenPair{}, s.guess(ctx, who, errCredential)
 	}
 	next, err = auth.Open(in.RefreshToken, spent.Successor)
 	if err != nil {
@@ -208,7 +220,9 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 }
 
 type sessionSwitchTenantInput struct {
-	TenantID Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
+	TenantID  Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
+	Reason    *string                `json:"reason" validate:"min=1,max=500" doc:"For superusers and staff, who enter a tenant that they are no user of: why. It stands in the tenant's audit log." example:"Ticket 4711"`
+	UserAgent *string                `header:"User-Agent"`
 }
 
 type sessionSwitchTenantOutput struct {
@@ -217,13 +231,53 @@ type sessionSwitchTenantOutput struct {
 }
 
 // sessionSwitchTenant binds the session to a tenant of the account, or unbinds it. Tokens issued before keep their mode
-// until they expire; refreshed ones have the new one.
+// until they expire; refreshed ones have the new one. With a reason, a superuser or staff enters any active tenant instead.
 func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
-	if err := bind(ctx, s.doors.Account(who), who, in.TenantID.Value); err != nil {
+	err = bind(ctx, s.doors.Account(who), who, in.TenantID.Value)
+	if err == errTenant && in.Reason != nil { //nolint:errorlint // bind returns it as it is
+		return s.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
+	}
+	if err != nil {
 		return out, err
 	}
 	out.ActiveTenantID = in.TenantID.Value
 	out.tokenPair, err = s.issue(who.AccountID, who.SessionID, in.TenantID.Value, "")
+	return out, err
+}
+
+// visitTime is how long a superuser or staff stays in a tenant that they are no user of.
+const visitTime = 15 * time.Minute
+
+// visit starts a session of its own that is bound to the tenant and ends by itself; the tenant's log and the account's say why.
+func (s *Server) visit(ctx context.Context, who Caller, tenant ids.TenantID, reason string, userAgent *string) (out sessionSwitchTenantOutput, err error) {
+	visit, expires := ids.New[ids.SessionID](), time.Now().Add(visitTime)
+	err = s.atomic(ctx, func(tx *tenancy.Tx) error {
+		_, err := tx.Account(who).SessionVisit(ctx, db.SessionVisitParams{
+			AccountID:      who.AccountID,
+			ID:             visit,
+			ActiveTenantID: &tenant,
+			VisitReason:    &reason,
+			UserAgent:      truncated(userAgent, maxUserAgent),
+			Address:        &who.Address,
+			ExpiresAt:      expires,
+		})
+		if err == nil {
+			_, err = tx.Provision(tenant, who).AuditEventVisit(ctx, db.AuditEventVisitParams{
+				TenantID: tenant, AccountID: &who.AccountID, Reason: reason, RequestID: &who.RequestID, Address: &who.Address,
+			})
+		}
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return out, errTenant
+	}
+	if err != nil {
+		return out, err
+	}
+	out.ActiveTenantID = &tenant
+	now := time.Now()
+	out.AccessToken, err = s.tokens.Sign(auth.Claims{Account: who.AccountID, Session: visit, Tenant: tenant, IssuedAt: now, Expires: expires})
+	out.TokenType, out.ExpiresIn = "Bearer", int64(visitTime.Seconds())
 	return out, err
 }
 

@@ -2,8 +2,12 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
 	"rowhouse/tenancy"
@@ -84,7 +88,7 @@ func tenantCreate(ctx context.Context, tx *tenancy.Tx, who Caller, in tenantCrea
 	if err != nil {
 		return Tenant{}, err
 	}
-	row, err := found(ctx, tx, who, account, in.Name)
+	row, _, err := Found(ctx, tx, who, account, in.Name, auth.Slug(in.Name))
 	return newTenant(row), err
 }
 
@@ -93,3 +97,30 @@ func tenantGet(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Tena
 	row, err := q.TenantGet(ctx, who.TenantID)
 	return newTenant(row), err
 }
+
+type tenantUpdateInput struct {
+	Conditional
+	Name     *string `json:"name" validate:"min=1,max=100" example:"Analytical Engines"`
+	IsPublic *bool   `json:"is_public" doc:"Whether its public pages are shown to everybody."`
+}
+
+// tenantUpdate changes the tenant in scope; its slug stays.
+func tenantUpdate(ctx context.Context, q *db.Queries, who Caller, in tenantUpdateInput) (Tenant, error) {
+	row, err := q.TenantUpdate(ctx, db.TenantUpdateParams{TenantID: who.TenantID, IfMatch: in.IfMatch, Name: in.Name, IsPublic: in.IsPublic})
+	return newTenant(row), err
+}
+
+type tenantDeleteInput struct {
+	Confirm string `query:"confirm" required:"true" validate:"max=100" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
+}
+
+// tenantDelete gives the tenant in scope up: nobody enters it from the next request on.
+func tenantDelete(ctx context.Context, q *db.Queries, who Caller, in tenantDeleteInput) (deleted[ids.TenantID], error) {
+	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{TenantID: who.TenantID, Confirm: in.Confirm})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = errConfirm
+	}
+	return deleted[ids.TenantID]{id}, err
+}
+
+var errConfirm = invalid(FieldError{"confirm", "mismatch", "Write the tenant's name exactly as it is."})

@@ -20,6 +20,8 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/mail"
+	"rowhouse/mail/mailtest"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
@@ -41,8 +43,8 @@ type house struct {
 	id     ids.TenantID
 	canary string // stands in every text of the tenant's rows
 	people map[string]person
-	item   ids.ItemID // has a twin of the same id in the other house
-	own    ids.ItemID // is in this house alone
+	item   ids.ItemID // has a twin of the same id in the other house, and so has one of everything
+	own    ids.ItemID // is in this house alone, and so is one of everything
 }
 
 // world is two tenants on a real database, served by a real server. Everything in it was made at the same moment, and some
@@ -56,6 +58,7 @@ type world struct {
 	both   person // a member of A and the admin's assistant in B
 	nobody person // in no tenant
 	logs   *lockedBuffer
+	post   *mailtest.Server
 }
 
 // password is everybody's; its hash is a weak one, quickly checked.
@@ -85,7 +88,7 @@ func newWorld(t *testing.T) *world {
 // newWorldAs serves with another login, or another configuration.
 func newWorldAs(t *testing.T, login string, configure func(*Config)) *world {
 	t.Helper()
-	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}}
+	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}, post: mailtest.New(t)}
 	w.A = w.makeHouse("A", "canary-of-a")
 	w.B = w.makeHouse("B", "canary-of-b")
 	w.rows(w.A, w.A.item)
@@ -120,7 +123,17 @@ func (w *world) serve(url string, config Config) (*Server, string) {
 	w.t.Cleanup(doors.Close)
 	doors.AcquireTimeout = 20 * time.Second // on a machine that is busy with all the other tests
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
-	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), log)
+	sender, err := mail.SMTP(w.post.URL())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	outbox := mail.NewOutbox(sender, log)
+	w.t.Cleanup(func() {
+		if err := outbox.Close(context.Background()); err != nil {
+			w.t.Error(err)
+		}
+	})
+	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), outbox, log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -156,15 +169,49 @@ func (w *world) account(name string) person {
 	return p
 }
 
+// user makes the person a user of the house; as an artist, under the artist's id.
 func (w *world) user(h house, p person, role string) {
-	w.db.Exec(`INSERT INTO users (tenant_id, account_id, username, email, name, role, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $7)`,
-		h.id, p.account, p.name, h.canary+"@example.com", h.canary, role, atTheSameTime)
+	w.db.Exec(`INSERT INTO artists (tenant_id, id, name) SELECT $1, $2, 'artist' WHERE $3 = 'artist'`, h.id, p.account.UUID(), role)
+	w.db.Exec(`INSERT INTO users (tenant_id, account_id, username, email, name, role, artist_id, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $6 = 'artist' THEN $7::uuid END, $8, $8)`,
+		h.id, p.account, p.name, p.name+"@"+h.canary+".example", h.canary, role, p.account.UUID(), atTheSameTime)
 }
 
-// rows makes one row of everything, all with the same id.
+// deputy is one more admin of the house.
+func (w *world) deputy(h house) person {
+	p := w.account("deputy-" + h.canary)
+	w.user(h, p, "admin")
+	return p
+}
+
+// second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has.
+func second(id ids.ItemID) ids.ItemID {
+	id[15] ^= 1
+	return id
+}
+
+// rows makes one row of everything, all with the same id; a twin's account is the same in both houses.
 func (w *world) rows(h house, id ids.ItemID) {
 	w.db.Exec(`INSERT INTO items (tenant_id, id, name, description, price_cents, created_at, updated_at) VALUES ($1, $2, $3, $3, 100, $4, $4)`,
 		h.id, id, h.canary, atTheSameTime)
+	w.db.Exec(`INSERT INTO teams (tenant_id, id, name, description, created_at, updated_at) VALUES ($1, $2, $3, $3, $4, $4)`,
+		h.id, id, h.canary, atTheSameTime)
+	for _, role := range []ids.ItemID{id, second(id)} {
+		w.db.Exec(`INSERT INTO roles (tenant_id, id, name, description, permissions, created_at, updated_at) VALUES ($1, $2, $5, $3, '{items:read}', $4, $4)`,
+			h.id, role.UUID(), h.canary, atTheSameTime, h.canary+role.UUID())
+	}
+	w.db.Exec(`INSERT INTO accounts (id, username, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id.UUID(), "row-"+id.UUID(), "row-"+id.UUID()+"@example.com")
+	w.db.Exec(`INSERT INTO users (tenant_id, id, account_id, username, email, name, first_name, phone, created_at, updated_at)
+		VALUES ($1, $2, $2, $3, $7, $4, $4, $5, $6, $6)`,
+		h.id, id.UUID(), "row-"+id.UUID(), h.canary, h.canary[:9], atTheSameTime, "row-"+id.UUID()+"@example.com")
+	w.db.Exec(`INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ($1, $2, $3)`, h.id, id.UUID(), second(id).UUID())
+	w.db.Exec(`INSERT INTO api_keys (tenant_id, id, user_id, name, key_prefix, hash, created_at, updated_at)
+		SELECT $1, $2, u.id, $3, 'rh_' || left(md5($5), 9), sha256(convert_to($5, 'UTF8')), $4, $4 FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1`,
+		h.id, id.UUID(), h.canary, atTheSameTime, id.UUID())
+	w.db.Exec(`INSERT INTO invitations (tenant_id, id, email, role, invited_by, token_hash, expires_at, created_at, updated_at)
+		SELECT $1, $2, $3, 'member', u.id, sha256(convert_to($5, 'UTF8')), now() + interval '1 day', $4, $4
+		  FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1`,
+		h.id, id.UUID(), h.canary+"@example.com", atTheSameTime, id.UUID())
 }
 
 // token is an access token of the person; with a tenant, bound to it.

@@ -23,6 +23,11 @@ type (
 	session struct{}
 	token   struct{}
 	audit   struct{}
+	invite  struct{}
+	apikey  struct{}
+	artist  struct{}
+	role    struct{}
+	team    struct{}
 )
 
 func (tenant) prefix() string  { return "tenant" }
@@ -32,6 +37,11 @@ func (item) prefix() string    { return "item" }
 func (session) prefix() string { return "session" }
 func (token) prefix() string   { return "token" }
 func (audit) prefix() string   { return "audit" }
+func (invite) prefix() string  { return "invite" }
+func (apikey) prefix() string  { return "apikey" }
+func (artist) prefix() string  { return "artist" }
+func (role) prefix() string    { return "role" }
+func (team) prefix() string    { return "team" }
 
 // The identifiers. A new entity adds a marker above and a name here.
 type (
@@ -42,6 +52,11 @@ type (
 	SessionID = ID[session]
 	TokenID   = ID[token]
 	AuditID   = ID[audit]
+	InviteID  = ID[invite]
+	APIKeyID  = ID[apikey]
+	ArtistID  = ID[artist]
+	RoleID    = ID[role]
+	TeamID    = ID[team]
 )
 
 type entity interface{ prefix() string }

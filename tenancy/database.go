@@ -75,6 +75,21 @@ func Open(ctx context.Context, url string) (*Database, error) {
 // Close waits for the connections in use and closes all.
 func (d *Database) Close() { d.pool.Close() }
 
+// LoginFaults lists what is wrong with the login itself, one sentence each. It goes through no door: a login that is wrong may
+// get through none.
+func (d *Database) LoginFaults(ctx context.Context) ([]string, error) {
+	conn, err := d.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Release()
+	rows, err := conn.Query(ctx, `SELECT fault FROM login_faults() AS fault`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 const connGeneration = "generation"
 
 func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {

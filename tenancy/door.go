@@ -17,6 +17,8 @@ import (
 // The statements that bind a transaction. Parameterised and so prepared once: text that differs a tenant would not be.
 const (
 	enterTenant  = `SELECT set_config('role', 'none', true), enter($1, $2, $3, $4, $5, $6, $7)`
+	enterByKey   = `SELECT set_config('role', 'none', true), enter_key($1, $2, $3, $4, $5, $6, $7)`
+	andReachAll  = `, reach_all()`
 	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
 	bindTenant   = `SELECT set_config('role', 'none', true), set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
@@ -38,11 +40,19 @@ type scope struct {
 func (s *scope) binding() statement { return statement{s.bind, s.args} }
 
 func tenantScope(who Caller, permission auth.Permission) *scope {
-	return &scope{
+	name, everything := permission.Split()
+	s := &scope{
 		bind:   enterTenant,
-		args:   []any{who.TenantID, who.AccountID, who.SessionID, string(permission), who.Address, who.Operation, who.RequestID},
+		args:   []any{who.TenantID, who.AccountID, who.SessionID, name, who.Address, who.Operation, who.RequestID},
 		tenant: who.TenantID,
 	}
+	if who.ByKey() {
+		s.bind, s.args[1], s.args[2] = enterByKey, who.Key.Prefix, who.Key.Hash
+	}
+	if everything {
+		s.bind += andReachAll
+	}
+	return s
 }
 
 func accountScope(who Caller) *scope {
@@ -65,6 +75,14 @@ func boundScope(tenant ids.TenantID, who Caller) *scope {
 	}
 }
 
+func assumedScope(account ids.AccountID, who Caller) *scope {
+	return &scope{
+		bind:    bindNobody,
+		args:    []any{fmt.Sprintf(" %s  %s %s %s", account.UUID(), who.Address, who.Operation, who.RequestID)},
+		account: account,
+	}
+}
+
 func unscoped(who Caller) *scope {
 	return &scope{bind: bindNobody, args: []any{fmt.Sprintf("   %s %s %s", who.Address, who.Operation, who.RequestID)}}
 }
@@ -72,23 +90,23 @@ func unscoped(who Caller) *scope {
 // Enter is the door of the tenant scope, for one accessor call: the database checks that the caller's session and account
 // live, that the account is an active user of the tenant, and that its role holds the permission.
 func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries {
-	return db.New(&door{database: d, scope: tenantScope(who, permission)})
+	return db.New(dbtx{&door{database: d, scope: tenantScope(who, permission)}})
 }
 
 // Account is the door of the account scope: the account's own rows, and the tenants where it is a user.
 func (d *Database) Account(who Caller) *db.Queries {
-	return db.New(&door{database: d, scope: accountScope(who), many: true})
+	return db.New(dbtx{&door{database: d, scope: accountScope(who), many: true}})
 }
 
 // Unscoped is for what must run before anyone is known: the queries of sql/queries/unscoped.sql.
 func (d *Database) Unscoped(who Caller) *db.Queries {
-	return db.New(&door{database: d, scope: unscoped(who), many: true})
+	return db.New(dbtx{&door{database: d, scope: unscoped(who), many: true}})
 }
 
 // System is the door of work that no caller asked for: the command line, workers, public pages. It reaches every row of
 // the tenant; the reason stands in its audit events.
 func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries {
-	return db.New(&door{database: d, scope: boundScope(tenant, Caller{Operation: reason}), many: true})
+	return db.New(dbtx{&door{database: d, scope: boundScope(tenant, Caller{Operation: reason}), many: true}})
 }
 
 // verify refuses a call whose arguments name another scope than the bound one, or do not name it at all.
@@ -118,7 +136,7 @@ func (s *scope) verify(args []any) error {
 	return nil
 }
 
-// door is sqlc's DBTX behind a scope: each call one transaction and one round trip.
+// door leads into a scope: each call is one transaction and one round trip.
 type door struct {
 	database *Database
 	scope    *scope
@@ -152,21 +170,15 @@ func (d *door) open(ctx context.Context, list bool, sql string, args []any) (*tr
 	return t, t.send(ctx)
 }
 
-// Exec, Query and QueryRow are sqlc's DBTX.
-func (d *door) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return execute(d.open(ctx, false, sql, args))
+// dbtx is sqlc's DBTX over what opens the trip of one statement.
+type dbtx struct {
+	opener interface {
+		open(ctx context.Context, list bool, sql string, args []any) (*trip, error)
+	}
 }
 
-func (d *door) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return query(d.open(ctx, true, sql, args))
-}
-
-func (d *door) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	t, err := d.open(ctx, false, sql, args)
-	return &row{t, err}
-}
-
-func execute(t *trip, err error) (pgconn.CommandTag, error) {
+func (d dbtx) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	t, err := d.opener.open(ctx, false, sql, args)
 	if err != nil {
 		return pgconn.CommandTag{}, err
 	}
@@ -174,7 +186,8 @@ func execute(t *trip, err error) (pgconn.CommandTag, error) {
 	return tag, t.close(err)
 }
 
-func query(t *trip, err error) (pgx.Rows, error) {
+func (d dbtx) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	t, err := d.opener.open(ctx, true, sql, args)
 	if err != nil {
 		return nil, err
 	}
@@ -183,6 +196,11 @@ func query(t *trip, err error) (pgx.Rows, error) {
 		return nil, t.close(err)
 	}
 	return &rows{Rows: inner, trip: t}, nil
+}
+
+func (d dbtx) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	t, err := d.opener.open(ctx, false, sql, args)
+	return &row{t, err}
 }
 
 type statement struct {

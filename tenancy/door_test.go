@@ -170,7 +170,7 @@ func TestScopesHaveRoles(t *testing.T) {
 	// The runtime check is told what it wants to hear; the roles stand behind it.
 	as := func(s *scope) *db.Queries {
 		s.tenant, s.account = ids.TenantID{}, ids.AccountID{}
-		return db.New(&door{database: doors, scope: s, many: true})
+		return db.New(dbtx{&door{database: doors, scope: s, many: true}})
 	}
 	_, err := as(tenantScope(who, "items:read")).AccountGet(ctx, who.AccountID)
 	denied("an account through a tenant's door", err)

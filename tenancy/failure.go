@@ -47,9 +47,18 @@ func Retry(ctx context.Context, reads bool, work func() error) error {
 	}
 }
 
+// again is an error of work that is worth doing once more.
+type again struct{ error }
+
+func (a again) Unwrap() error { return a.error }
+
+// Again makes Retry run work once more that came too late by a moment, such as for a name that was free when it looked. What
+// the work has done so far must be undone by the error.
+func Again(err error) error { return again{err} }
+
 func undone(err error) bool {
 	var said *pgconn.PgError
-	return stale(err) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
+	return errors.As(err, &again{}) || stale(err) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
 func broken(err error) bool {

@@ -3,8 +3,6 @@ package tenancy
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"rowhouse/auth"
@@ -16,26 +14,26 @@ import (
 // transaction anew, in the trip of the next call.
 type Tx struct {
 	database *Database
-	conn     *pgxpool.Conn
+	conn     *pgxpool.Conn // nil before the first call
 	begun    bool
 	bound    *scope
 	claim    *claim
 }
 
 // Atomic runs fn in one transaction: committed when fn returns nil, undone otherwise. It costs a round trip a call and one
-// for the commit.
+// for the commit. It takes a connection at the first call, so that what fn does before, such as hashing, holds none.
 func (d *Database) Atomic(ctx context.Context, fn func(tx *Tx) error) error {
 	return d.atomic(ctx, nil, fn)
 }
 
 func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) error) error {
-	conn, err := d.acquire(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Release()
-	tx := &Tx{database: d, conn: conn, claim: claim}
-	defer func() { _ = tx.end(ctx, "rollback", nil) }() // of what an error or a panic leaves; nothing after a commit
+	tx := &Tx{database: d, claim: claim}
+	defer func() {
+		_ = tx.end(ctx, "rollback", nil) // of what an error or a panic leaves; nothing after a commit
+		if tx.conn != nil {
+			tx.conn.Release()
+		}
+	}()
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -44,19 +42,25 @@ func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) err
 
 // Enter, Account and Unscoped are the doors within the transaction; see those of Database.
 func (tx *Tx) Enter(who Caller, permission auth.Permission) *db.Queries {
-	return db.New(&txDoor{tx, tenantScope(who, permission)})
+	return db.New(dbtx{&txDoor{tx, tenantScope(who, permission)}})
 }
 
 // Account is the door of the account scope.
-func (tx *Tx) Account(who Caller) *db.Queries { return db.New(&txDoor{tx, accountScope(who)}) }
+func (tx *Tx) Account(who Caller) *db.Queries { return db.New(dbtx{&txDoor{tx, accountScope(who)}}) }
 
 // Unscoped is the door of what must run before anyone is known.
-func (tx *Tx) Unscoped(who Caller) *db.Queries { return db.New(&txDoor{tx, unscoped(who)}) }
+func (tx *Tx) Unscoped(who Caller) *db.Queries { return db.New(dbtx{&txDoor{tx, unscoped(who)}}) }
 
 // Provision binds a tenant that the caller is not, or not yet, a user of; nothing is checked. It is for making tenants and
 // users and for leaving them: every use is a place to look at.
 func (tx *Tx) Provision(tenant ids.TenantID, who Caller) *db.Queries {
-	return db.New(&txDoor{tx, boundScope(tenant, who)})
+	return db.New(dbtx{&txDoor{tx, boundScope(tenant, who)}})
+}
+
+// Assume binds an account without a session of it. It is for whoever has proven in another way to be its owner, and nothing is
+// checked: every use is a place to look at.
+func (tx *Tx) Assume(account ids.AccountID, who Caller) *db.Queries {
+	return db.New(dbtx{&txDoor{tx, assumedScope(account, who)}})
 }
 
 // end commits or undoes, after one last statement if there is one; a second end does nothing.
@@ -82,7 +86,7 @@ func (tx *Tx) end(ctx context.Context, how string, last *statement) error {
 	return t.close(err)
 }
 
-// txDoor is sqlc's DBTX for one scope within a transaction.
+// txDoor leads into a scope within a transaction.
 type txDoor struct {
 	tx    *Tx
 	scope *scope
@@ -94,16 +98,28 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 	}
 	tx := d.tx
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tripTimeout)
+	if tx.conn == nil {
+		conn, err := tx.database.acquire(ctx)
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		tx.conn = conn
+	}
 	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
 	if !tx.begun {
 		t.statements = append(t.statements, statement{sql: "begin"})
 	}
-	if tx.bound != d.scope {
-		t.statements = append(t.statements, d.scope.binding())
-	}
 	if tx.claim != nil && tx.claim.scope == nil {
 		tx.claim.scope = d.scope
-		t.statements = append(t.statements, tx.claim.take())
+		if d.scope.tenant.IsZero() && d.scope.account.IsZero() { // nobody's: the record is not
+			tx.claim.scope = tx.claim.home
+		}
+		tx.bound = tx.claim.scope
+		t.statements = append(t.statements, tx.bound.binding(), tx.claim.take())
+	}
+	if tx.bound != d.scope {
+		t.statements = append(t.statements, d.scope.binding())
 	}
 	if list {
 		t.statements = append(t.statements, statement{sql: planEachTime})
@@ -111,18 +127,4 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 	t.statements = append(t.statements, statement{sql, args})
 	tx.begun, tx.bound = true, d.scope
 	return t, t.send(ctx)
-}
-
-// Exec, Query and QueryRow are sqlc's DBTX.
-func (d *txDoor) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	return execute(d.open(ctx, false, sql, args))
-}
-
-func (d *txDoor) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	return query(d.open(ctx, true, sql, args))
-}
-
-func (d *txDoor) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	t, err := d.open(ctx, false, sql, args)
-	return &row{t, err}
 }

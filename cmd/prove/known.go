@@ -29,6 +29,9 @@ var untenanted = map[string]struct {
 	"accounts":         {ofAccount, "an account logs in before it has a tenant, and may be in many"},
 	"sessions":         {ofAccount, "a session belongs to an account"},
 	"refresh_tokens":   {ofAccount, "a refresh token belongs to a session"},
+	"one_time_tokens":  {ofAccount, "a one-time token belongs to an account"},
+	"account_events":   {ofAccount, "it is about accounts, and only grows"},
+	"rate_limits":      {ofAccount, "it counts attempts before anyone is known"},
 	"permissions":      {reference, "the same for every tenant, and only a migration writes it"},
 	"idempotency_keys": {internal, "its scope_id is a tenant or an account; only the functions idempotency_… reach it"},
 }
@@ -36,7 +39,6 @@ var untenanted = map[string]struct {
 // Tenant tables whose changes leave no audit event. No query may update or delete their rows.
 var unaudited = map[string]string{
 	"audit_events": "it is the audit, and only grows",
-	"tenants":      "audit() writes to the tenant_id of the changed row, and a tenant has none",
 }
 
 // The policies that a table has beside or instead of `tenant_id = (SELECT current_tenant())`, to the letter.
@@ -56,11 +58,12 @@ var (
 type key struct{ column, equals string }
 
 var accountKeys = map[string]key{
-	"accounts":       {"id", "@account_id"},
-	"sessions":       {"account_id", "@account_id"},
-	"refresh_tokens": {"session_id", "sessions.id"},
-	"users":          {"account_id", "@account_id"},
-	"tenants":        {"id", "users.tenant_id"},
+	"accounts":        {"id", "@account_id"},
+	"sessions":        {"account_id", "@account_id"},
+	"refresh_tokens":  {"session_id", "sessions.id"},
+	"one_time_tokens": {"account_id", "@account_id"},
+	"users":           {"account_id", "@account_id"},
+	"tenants":         {"id", "users.tenant_id"},
 }
 
 func set(words string) map[string]bool {
@@ -78,10 +81,16 @@ var (
 		to_jsonb unnest upper`)
 
 	// The same of our own.
-	ours = set(`current_tenant me my_account reaches_all uuid_v7`)
+	ours = set(`current_tenant me my_account my_artist my_user reaches_all own_fields lacking uuid_v7`)
 
-	// Functions for the unscoped alone: what they tell is about the database, not about any tenant.
-	doors = set(`catalogue_faults login_faults migration_version`)
+	// Functions of our own that read who holds what, of the bound tenant alone: each names current_tenant() in its WHERE.
+	grants = set(`holds role_grants user_grants`)
+
+	// Functions that are asked of a row which a key has found: they keep no index from being used.
+	late = set(`own_fields() lacking() role_grants() user_grants()`)
+
+	// Functions for the unscoped alone: they tell of the database, of a key's account, of attempts; of no tenant.
+	doors = set(`catalogue_faults key_account login_faults migration_version rate_limit_take`)
 
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
 	types = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)

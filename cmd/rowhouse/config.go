@@ -17,6 +17,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
+	"rowhouse/mail"
 	schema "rowhouse/sql"
 )
 
@@ -26,6 +27,7 @@ type config struct {
 	DatabaseMigrationURL string        `env:"DATABASE_MIGRATION_URL"`
 	HTTPAddr             string        `env:"HTTP_ADDR" envDefault:":8080"`
 	PublicURL            string        `env:"PUBLIC_URL"`
+	AppURL               string        `env:"APP_URL"`
 	TokenSigningKeys     string        `env:"TOKEN_SIGNING_KEYS"`
 	AccessTokenTTL       time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m"`
 	RefreshTokenTTL      time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
@@ -34,10 +36,40 @@ type config struct {
 	TrustedProxies       []string      `env:"TRUSTED_PROXIES"`
 	BodyLimit            size          `env:"BODY_LIMIT" envDefault:"1MiB"`
 	ImportLimit          size          `env:"IMPORT_LIMIT" envDefault:"64MiB"`
+	SMTPURL              string        `env:"SMTP_URL"`
+	RateLimitRequests    limit         `env:"RATE_LIMIT_REQUESTS" envDefault:"1000000/1m"`
+	RateLimitLogin       limit         `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
+	RateLimitLoginFrom   limit         `env:"RATE_LIMIT_LOGIN_FROM" envDefault:"100/5m"`
+	RateLimitRegister    limit         `env:"RATE_LIMIT_REGISTER" envDefault:"120/10m"`
+	RateLimitGuess       limit         `env:"RATE_LIMIT_GUESS" envDefault:"60/10m"`
+	RateLimitMail        limit         `env:"RATE_LIMIT_MAIL" envDefault:"5/15m"`
+	RateLimitMailFrom    limit         `env:"RATE_LIMIT_MAIL_FROM" envDefault:"60/15m"`
 	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"LOG_FORMAT" envDefault:"json"`
 
 	keys []auth.SigningKey
+	mail mail.Sender // nil: nowhere
+}
+
+// limit is how often something may be done in a window of time, such as 10/5m; 0 for as often as one likes.
+type limit handlers.Limit
+
+const maxWindow = 24 * time.Hour
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (l *limit) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*l = limit{}
+		return nil
+	}
+	number, window, _ := strings.Cut(string(text), "/")
+	times, err := strconv.ParseInt(number, 10, 32)
+	span, windowErr := time.ParseDuration(window)
+	if err != nil || windowErr != nil || times < 1 || span < time.Second || span > maxWindow || span%time.Second != 0 {
+		return errors.New("write how often and in which time, whole seconds from 1s to 24h, such as 10/5m; or 0 for no limit")
+	}
+	*l = limit{int32(times), span}
+	return nil
 }
 
 // size is a number of bytes, written plainly or with KiB or MiB.
@@ -96,10 +128,19 @@ func parseConfig(environment map[string]string) (config, error) {
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
 		wrong("HTTP_ADDR", "write host:port or :port")
 	}
-	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
-		wrong("PUBLIC_URL", "write an address such as https://api.example.com")
+	address := func(name string, at *string) {
+		if u, err := url.Parse(*at); *at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
+			wrong(name, "write an address such as https://api.example.com")
+		}
+		*at = strings.TrimRight(*at, "/")
 	}
-	c.PublicURL = strings.TrimRight(c.PublicURL, "/")
+	address("PUBLIC_URL", &c.PublicURL)
+	address("APP_URL", &c.AppURL)
+	if c.SMTPURL != "" {
+		if c.mail, err = mail.SMTP(c.SMTPURL); err != nil {
+			wrong("SMTP_URL", "%v", err)
+		}
+	}
 	if c.TokenSigningKeys != "" {
 		if c.keys, err = auth.ParseKeys(c.TokenSigningKeys); err != nil {
 			wrong("TOKEN_SIGNING_KEYS", "%v; rowhouse keys rotate prints one", err)
@@ -162,6 +203,7 @@ func (c *config) server() (handlers.Config, error) {
 	latest, err := schema.Latest()
 	return handlers.Config{
 		PublicURL:          c.PublicURL,
+		AppURL:             c.AppURL,
 		AccessTokenTTL:     c.AccessTokenTTL,
 		RefreshTokenTTL:    c.RefreshTokenTTL,
 		RegistrationClosed: c.Registration == "closed",
@@ -170,6 +212,15 @@ func (c *config) server() (handlers.Config, error) {
 		BodyLimit:          int64(c.BodyLimit),
 		ImportLimit:        int64(c.ImportLimit),
 		Migration:          latest,
+		Limits: handlers.Limits{
+			Requests:     handlers.Limit(c.RateLimitRequests),
+			Login:        handlers.Limit(c.RateLimitLogin),
+			LoginAddress: handlers.Limit(c.RateLimitLoginFrom),
+			Register:     handlers.Limit(c.RateLimitRegister),
+			Guess:        handlers.Limit(c.RateLimitGuess),
+			Mail:         handlers.Limit(c.RateLimitMail),
+			MailAddress:  handlers.Limit(c.RateLimitMailFrom),
+		},
 	}, err
 }
 

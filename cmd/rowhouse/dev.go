@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,7 @@ import (
 	"rowhouse/db"
 	"rowhouse/ids"
 	"rowhouse/localpg"
+	"rowhouse/mail"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 )
@@ -86,6 +88,9 @@ func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
 		if c.keys, err = devKeys(dir); err != nil {
 			return err
 		}
+	}
+	if c.mail == nil {
+		c.mail = mail.Log(c.logger())
 	}
 	if err := seed(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("demo data: %w", err)
@@ -175,6 +180,7 @@ func seed(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
+	proven := time.Now()
 	return doors.Atomic(ctx, func(tx *tenancy.Tx) error {
 		accounts := map[string]db.Account{}
 		for _, demo := range demoTenants {
@@ -188,6 +194,7 @@ func seed(ctx context.Context, url string) error {
 				}
 				account, err := tx.Unscoped(system).AccountCreate(ctx, db.AccountCreateParams{
 					Username: u.username, Email: u.username + "@example.com", Name: text(strings.ToUpper(u.username[:1]) + u.username[1:]), PasswordHash: &hash,
+					EmailVerifiedAt: &proven,
 				})
 				if err != nil {
 					return err
@@ -201,9 +208,17 @@ func seed(ctx context.Context, url string) error {
 			}
 			for _, u := range demo.users {
 				account := accounts[u.username]
-				if _, err := q.UserCreate(ctx, db.UserCreateParams{
+				user := db.UserCreateParams{
 					TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: u.role,
-				}); err != nil {
+				}
+				if u.role == "artist" {
+					artist, err := q.ArtistCreate(ctx, db.ArtistCreateParams{TenantID: tenant, Name: *account.Name})
+					if err != nil {
+						return err
+					}
+					user.ArtistID = &artist.ID
+				}
+				if _, err := q.UserCreate(ctx, user); err != nil {
 					return err
 				}
 			}

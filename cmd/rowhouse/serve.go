@@ -14,6 +14,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
+	"rowhouse/mail"
 	"rowhouse/tenancy"
 )
 
@@ -22,8 +23,10 @@ const (
 	// closes each connection; shutdownTime is how long it then waits for what is under way.
 	drainTime    = 500 * time.Millisecond
 	shutdownTime = 20 * time.Second
-	// hashQueue is how many callers may wait for a password to be hashed: with two cores, about a second's worth.
-	hashQueue = 64
+	// mailTime is how long it then waits for mail that is to be sent.
+	mailTime = 10 * time.Second
+	// hashQueue is how many callers may wait for a password to be hashed: with two cores, a few seconds' worth.
+	hashQueue = 256
 
 	issuer   = "rowhouse"
 	audience = "rowhouse-api"
@@ -56,12 +59,27 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 	if err != nil {
 		return err
 	}
-	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), log)
+	sender := c.mail
+	if sender == nil {
+		sender = mail.Nowhere(log)
+	}
+	outbox := mail.NewOutbox(sender, log)
+	defer func() {
+		stopping, cancel := context.WithTimeout(context.Background(), mailTime)
+		defer cancel()
+		if err := outbox.Close(stopping); err != nil {
+			log.Warn("some mail was not sent", "error", err.Error())
+		}
+	}()
+	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), outbox, log)
 	if err != nil {
 		return err
 	}
 	if err := server.Check(ctx); err != nil {
 		return fmt.Errorf("not serving: %w", err)
+	}
+	if c.mail == nil {
+		log.Warn("no mail will be sent: SMTP_URL is empty")
 	}
 	listener, err := net.Listen("tcp", c.HTTPAddr)
 	if err != nil {

@@ -44,10 +44,12 @@ func TestServeRefusesConfig(t *testing.T) {
 func TestServeRefusesLogins(t *testing.T) {
 	t.Parallel()
 	d := testdb.New(t)
+	d.Exec(`CREATE ROLE bare LOGIN`)
 	for _, c := range []struct{ url, want string }{
-		{d.Superuser(), "the login postgres, through postgres: is a superuser"},
+		{d.URL("bare"), "the login bare is not a member of rowhouse_app: GRANT rowhouse_app TO bare"},
+		{d.Superuser(), "not serving: the login postgres, through postgres: is a superuser"},
 		{d.URL(testdb.Unbound), "the login rowhouse_unbound, through rowhouse_unbound: bypasses row-level security"},
-		{d.Owner(), "GRANT rowhouse_app, rowhouse_gate TO"},
+		{d.Owner(), "through rowhouse_owner: owns account_events, accounts, "},
 	} {
 		got := refuses(t, serving(c.url), "serve")
 		if !strings.HasPrefix(got, "rowhouse: not serving: ") || !strings.Contains(got, c.want) {
@@ -98,7 +100,8 @@ func TestServeKeepsSecrets(t *testing.T) {
 	t.Parallel()
 	d := testdb.New(t)
 	secret := func(url string) vars {
-		return serving(strings.Replace(url, "@", ":"+canary+"@", 1)).with("LOG_LEVEL", "debug")
+		return serving(strings.Replace(url, "@", ":"+canary+"@", 1)).with("LOG_LEVEL", "debug").
+			with("SMTP_URL", "smtps://rowhouse:"+canary+"@mail.example.com?from=rowhouse@example.com")
 	}
 	good := secret(d.Server())
 	p := start(t, good, "serve")
@@ -120,6 +123,21 @@ func TestServeKeepsSecrets(t *testing.T) {
 		_, key, _ := strings.Cut(env["TOKEN_SIGNING_KEYS"], ":")
 		if strings.Contains(text, canary) || strings.Contains(text, key) {
 			t.Errorf("a secret is in\n%s", text)
+		}
+	}
+}
+
+// serve warns at its start, once, that no mail will be sent; not where there is a mail server.
+func TestServeWithoutMail(t *testing.T) {
+	t.Parallel()
+	env := serving(testdb.New(t).Server())
+	for server, want := range map[string]int{"": 1, "smtp://127.0.0.1:1?from=rowhouse@example.com": 0} {
+		p := start(t, env.with("SMTP_URL", server), "serve")
+		p.address()
+		p.signal(syscall.SIGTERM)
+		p.wait()
+		if got := strings.Count(p.said(), `"level":"WARN","msg":"no mail will be sent: SMTP_URL is empty"`); got != want {
+			t.Errorf("SMTP_URL=%s: %d warnings, want %d, in\n%s", server, got, want, p.said())
 		}
 	}
 }

@@ -39,6 +39,9 @@ SELECT count(*)
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = @account_id
+), void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = @account_id
 )
 UPDATE accounts
    SET username          = @username,
@@ -88,3 +91,25 @@ SELECT users.tenant_id
   FROM users
  WHERE users.account_id = @account_id
  ORDER BY users.tenant_id;
+
+-- AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there. Wipe: nothing shows
+-- that it is also who knows the password, so password and sessions go, and a given hash is the new password's. Other tokens go too.
+-- pgx.ErrNoRows: the account is closed.
+-- name: AccountProve :one
+WITH void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = @account_id
+), ended AS (
+     UPDATE sessions
+        SET revoked_at = now()
+      WHERE sessions.account_id = @account_id
+        AND sessions.revoked_at IS NULL
+        AND @wipe::bool
+)
+UPDATE accounts
+   SET email             = @email,
+       email_verified_at = now(),
+       password_hash     = CASE WHEN @wipe::bool THEN sqlc.narg('password_hash') ELSE password_hash END
+ WHERE accounts.id = @account_id
+   AND accounts.is_active
+RETURNING *;

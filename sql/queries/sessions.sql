@@ -39,12 +39,13 @@ UPDATE sessions
    AND revoked_at IS NULL;
 
 -- SessionBind binds a session to a tenant in which the account is an active user, or unbinds it (NULL); pgx.ErrNoRows when
--- it is not such a user.
+-- it is not such a user, or the session is a visit.
 -- name: SessionBind :one
 UPDATE sessions
    SET active_tenant_id = sqlc.narg('active_tenant_id')
  WHERE sessions.account_id = @account_id
    AND sessions.id = @id
+   AND sessions.visit_reason IS NULL
    AND (EXISTS (
         SELECT 1
           FROM users
@@ -55,3 +56,14 @@ UPDATE sessions
            AND tenants.status = 'active')
         OR sqlc.narg('active_tenant_id') IS NULL)
 RETURNING sessions.id;
+
+-- SessionVisit starts a session of an active superuser or staff that is bound to a tenant whose user it is not; pgx.ErrNoRows for any
+-- other account. It has no refresh token.
+-- name: SessionVisit :one
+INSERT INTO sessions (account_id, id, active_tenant_id, visit_reason, user_agent, address, expires_at)
+SELECT @account_id, @id, @active_tenant_id, @visit_reason, @user_agent, @address, @expires_at
+  FROM accounts
+ WHERE accounts.id = @account_id
+   AND accounts.is_active
+   AND (accounts.is_superuser OR accounts.is_staff)
+RETURNING id;

@@ -7,10 +7,15 @@ SELECT *
  WHERE username = @login
     OR email = @login;
 
--- AccountCreate makes an account, for registration.
+-- AccountCreate makes an account, for registration, for an invitation, and for a tenant's or the operator's new user. It is called
+-- by the spare username, if one is given, where the username is taken.
 -- name: AccountCreate :one
-INSERT INTO accounts (username, email, name, password_hash)
-VALUES (@username, @email, @name, @password_hash)
+INSERT INTO accounts (username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
+VALUES (CASE WHEN sqlc.narg('spare')::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = @username)
+             THEN sqlc.narg('spare')::text
+             ELSE @username
+        END,
+        @email, @name, @password_hash, @made_in, @email_verified_at, @is_staff, @is_superuser)
 RETURNING *;
 
 -- AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters, for login.
@@ -94,6 +99,56 @@ UPDATE sessions
  WHERE id = @session_id
    AND revoked_at IS NULL;
 
+-- AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key.
+-- name: AccountByKey :one
+SELECT *
+  FROM accounts
+ WHERE id = (SELECT key_account(cast(sqlc.arg('tenant')::text AS uuid), sqlc.arg('key_prefix')::text, sqlc.arg('hash')::bytea));
+
+-- TokenCreate stores the hash of a token that is mailed to an address, in place of those of the same purpose, for whoever will come
+-- with it.
+-- name: TokenCreate :exec
+WITH void AS (
+     DELETE FROM one_time_tokens
+      WHERE one_time_tokens.account_id = @account_id
+        AND one_time_tokens.purpose = @purpose
+)
+INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at)
+VALUES (@hash, @account_id, @purpose, @email, @expires_at);
+
+-- TokenGet reads a live token and its active account, for whoever comes with it. pgx.ErrNoRows: there is none.
+-- name: TokenGet :one
+SELECT one_time_tokens.email AS proven,
+       sqlc.embed(accounts)
+  FROM one_time_tokens
+  JOIN accounts ON accounts.id = one_time_tokens.account_id
+ WHERE one_time_tokens.hash = @hash
+   AND one_time_tokens.purpose = @purpose
+   AND one_time_tokens.expires_at > now()
+   AND accounts.is_active;
+
+-- TokenSpend takes a live token away, for the one who came with it first; pgx.ErrNoRows for everybody else.
+-- name: TokenSpend :one
+DELETE FROM one_time_tokens
+ WHERE hash = @hash
+   AND expires_at > now()
+RETURNING account_id;
+
+-- RateLimitTake counts an attempt against each key, for what runs before anyone is known; RHLIM: one of them is used up.
+-- name: RateLimitTake :exec
+SELECT rate_limit_take(@keys::bytea[], @most::integer[], @seconds::integer[]);
+
+-- RateLimitGive takes an attempt back that succeeded, for login: only failures count in the end.
+-- name: RateLimitGive :exec
+UPDATE rate_limits
+   SET taken = greatest(taken - 1, 0)
+ WHERE key = ANY(@keys::bytea[]);
+
+-- AccountEventCreate notes what no change of an account shows: a refusal that is worth keeping.
+-- name: AccountEventCreate :exec
+INSERT INTO account_events (account_id, action, about_tenant, reason, request_id, address)
+VALUES (@account_id, @action, @about_tenant, @reason, @request_id, @address);
+
 -- CatalogueFaults lists what is unsound about this database and this login, for start and readiness; none when all is well.
 -- name: CatalogueFaults :many
 SELECT fault::text
@@ -106,8 +161,9 @@ SELECT fault::text
 -- name: MigrationVersion :one
 SELECT migration_version();
 
--- PermissionList names every permission of the table, to compare them with the program's at start.
+-- PermissionList names every permission of the table, and whether its rows have owners, to compare them with the program's at start.
 -- name: PermissionList :many
-SELECT name
+SELECT name,
+       ownable
   FROM permissions
  ORDER BY name;

@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"rowhouse/db"
+	"rowhouse/ids"
+)
+
+// AuditEvent is one change of one row: who, what, from where.
+type AuditEvent struct {
+	ID             ids.AuditID    `json:"id"`
+	TenantID       ids.TenantID   `json:"tenant_id"`
+	ActorID        *ids.UserID    `json:"actor_id" doc:"The user; null for system work and for visitors of the operator's."`
+	ActorAccountID *ids.AccountID `json:"actor_account_id" doc:"The account; null for system work."`
+	Action         string         `json:"action" doc:"The operation, such as item.update." example:"item.update"`
+	EntityType     string         `json:"entity_type" example:"item"`
+	EntityID       *string        `json:"entity_id" doc:"Null when one event stands for more than a hundred rows." example:"item-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f"`
+	RowCount       int64          `json:"row_count" doc:"Rows that were changed." example:"1"`
+	Before         jsontext.Value `json:"before" doc:"The changed fields as they were; null for a row that is new."`
+	After          jsontext.Value `json:"after" doc:"The changed fields as they became; null for a row that is gone."`
+	RequestID      *string        `json:"request_id" example:"4zgq5j7uxk2v6ycm3o3wtd6fba"`
+	Address        *string        `json:"address" doc:"The client's network address." example:"203.0.113.7"`
+	CreatedAt      time.Time      `json:"created_at"`
+}
+
+func newAuditEvent(row db.AuditEvent) AuditEvent {
+	e := AuditEvent{row.ID, row.TenantID, row.ActorUserID, row.ActorAccountID, row.Action, row.EntityType, nil, row.RowCount,
+		row.Before, row.After, row.RequestID, row.Address, row.CreatedAt}
+	if row.EntityID != nil {
+		e.EntityID = new(row.EntityID.As(row.EntityType))
+	}
+	return e
+}
+
+type auditEventListInput struct {
+	List
+	ActorID    *ids.UserID   `query:"actor_id" doc:"Changes by this user."`
+	Action     *string       `query:"action" validate:"max=100" doc:"Changes by this operation." example:"item.update"`
+	EntityType *string       `query:"entity_type" validate:"max=50" doc:"Changes of this kind of thing." example:"item"`
+	EntityID   *ids.EntityID `query:"entity_id" doc:"Changes of this thing."`
+	Since      *time.Time    `query:"since" doc:"Changes at this time or later."`
+	Until      *time.Time    `query:"until" doc:"Changes before this time."`
+}
+
+// auditEventList reads a page of the tenant's audit log, newest first.
+func auditEventList(ctx context.Context, q *db.Queries, who Caller, in auditEventListInput) (Page[AuditEvent], error) {
+	rows, err := q.AuditEventList(ctx, db.AuditEventListParams{
+		TenantID:       who.TenantID,
+		ActorUserID:    in.ActorID,
+		Action:         in.Action,
+		EntityType:     in.EntityType,
+		EntityID:       in.EntityID,
+		Since:          in.Since,
+		Until:          in.Until,
+		AfterID:        in.afterID(),
+		AfterCreatedAt: in.afterTime(),
+		Skip:           in.skip(),
+		Size:           in.limit(),
+		WithTotal:      in.Count,
+	})
+	return pageOf(in.List, rows, err, func(row db.AuditEventListRow) (AuditEvent, position, int64) {
+		return newAuditEvent(row.AuditEvent), position{ID: row.AuditEvent.ID, Time: &row.AuditEvent.CreatedAt}, row.Total
+	})
+}

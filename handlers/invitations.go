@@ -1,0 +1,248 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+)
+
+const (
+	invitationPrefix = "rhi_"
+	// invitationTime is how long an invitation can be accepted.
+	invitationTime = 7 * 24 * time.Hour
+)
+
+// Invitation is a mail that makes whoever reads it a user of the tenant. Once accepted, it is gone.
+type Invitation struct {
+	ID        ids.InviteID  `json:"id"`
+	TenantID  ids.TenantID  `json:"tenant_id"`
+	Email     string        `json:"email" example:"cleo@example.com"`
+	Role      string        `json:"role" validate:"oneof=admin assistant artist member"`
+	TeamID    *ids.TeamID   `json:"team_id"`
+	ArtistID  *ids.ArtistID `json:"artist_id"`
+	InvitedBy ids.UserID    `json:"invited_by"`
+	ExpiresAt time.Time     `json:"expires_at"`
+	CreatedAt time.Time     `json:"created_at"`
+	UpdatedAt time.Time     `json:"updated_at"`
+
+	version int64
+	letter  *letter
+}
+
+func (i *Invitation) resource() (name, path string, version int64) {
+	return "invitation", "/invitations/" + i.ID.String(), i.version
+}
+
+func newInvitation(row db.Invitation) Invitation {
+	return Invitation{row.ID, row.TenantID, row.Email, row.Role, row.TeamID, row.ArtistID, row.InvitedBy,
+		row.ExpiresAt, row.CreatedAt, row.UpdatedAt, row.Version, nil}
+}
+
+type invitationListInput struct {
+	List
+}
+
+// invitationList reads a page of the invitations that nobody has accepted.
+func invitationList(ctx context.Context, q *db.Queries, who Caller, in invitationListInput) (Page[Invitation], error) {
+	rows, err := q.InvitationList(ctx, db.InvitationListParams{
+		TenantID:       who.TenantID,
+		AfterID:        in.afterID(),
+		AfterCreatedAt: in.afterTime(),
+		Skip:           in.skip(),
+		Size:           in.limit(),
+		WithTotal:      in.Count,
+	})
+	return pageOf(in.List, rows, err, func(row db.InvitationListRow) (Invitation, position, int64) {
+		return newInvitation(row.Invitation), position{ID: row.Invitation.ID, Time: &row.Invitation.CreatedAt}, row.Total
+	})
+}
+
+type invitationGetInput struct {
+	InvitationID ids.InviteID `path:"invitation_id"`
+}
+
+// invitationGet reads an invitation.
+func invitationGet(ctx context.Context, q *db.Queries, who Caller, in invitationGetInput) (Invitation, error) {
+	row, err := q.InvitationGet(ctx, db.InvitationGetParams{TenantID: who.TenantID, ID: in.InvitationID})
+	return newInvitation(row), err
+}
+
+type invitationCreateInput struct {
+	Email    string        `json:"email" validate:"max=254" example:"cleo@example.com"`
+	Role     string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role; none that holds what the caller does not."`
+	TeamID   *ids.TeamID   `json:"team_id"`
+	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
+}
+
+// invitationCreate mails an invitation, whether or not its reader has an account.
+func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitationCreateInput) (Invitation, error) {
+	email, ok := auth.NormalizeEmail(in.Email)
+	if !ok {
+		return Invitation{}, invalid(badEmail)
+	}
+	token, hash := auth.NewTenantSecret(invitationPrefix, who.TenantID)
+	row, err := q.InvitationCreate(ctx, db.InvitationCreateParams{
+		TenantID:  who.TenantID,
+		Email:     email,
+		Role:      in.Role,
+		TeamID:    in.TeamID,
+		ArtistID:  in.ArtistID,
+		TokenHash: hash,
+		ExpiresAt: time.Now().Add(invitationTime),
+	})
+	out := newInvitation(row.Invitation)
+	out.letter = &letter{to: email, kind: invitationLetter, token: token, tenant: row.TenantName}
+	return out, err
+}
+
+// committed mails it.
+func (i *Invitation) committed(s *Server, _ Caller) {
+	if i.letter != nil {
+		s.send(*i.letter)
+	}
+}
+
+type invitationDeleteInput struct {
+	Conditional
+	InvitationID ids.InviteID `path:"invitation_id"`
+}
+
+// invitationDelete takes an invitation back.
+func invitationDelete(ctx context.Context, q *db.Queries, who Caller, in invitationDeleteInput) (deleted[ids.InviteID], error) {
+	id, err := q.InvitationDelete(ctx, db.InvitationDeleteParams{TenantID: who.TenantID, ID: in.InvitationID, IfMatch: in.IfMatch})
+	return deleted[ids.InviteID]{id}, err
+}
+
+type invitationAcceptInput struct {
+	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rhi_03WHRsVGk4nXK6TzbJZQ8o"`
+	Username *string `json:"username" validate:"min=1,max=64" doc:"Of the account that is made; made from the e-mail when left out. Not with an access token." example:"cleo"`
+	Password *string `json:"password" validate:"max=255" text:"raw" doc:"Of the account that is made. Required without an access token, refused with one." example:"correct horse battery"`
+	Name     *string `json:"name" validate:"min=1,max=120" example:"Cleo Moreau"`
+}
+
+// invitationAccept makes the reader of an invitation a user of its tenant: with an access token that account, whose proven e-mail
+// must be the invitation's; without one a new account, which the token proves. An account that somebody prepared for this e-mail
+// and never proved passes to the reader, wiped.
+func invitationAccept(ctx context.Context, s *Server, who Caller, in invitationAcceptInput) (User, error) {
+	tenant, hash, ok := auth.ParseTenantSecret(in.Token, invitationPrefix)
+	if !ok {
+		return User{}, s.guess(ctx, who, errInvitation)
+	}
+	accepted := func(tx *tenancy.Tx) (db.Invitation, error) {
+		row, err := tx.Provision(tenant, who).InvitationAccept(ctx, db.InvitationAcceptParams{TenantID: tenant, TokenHash: hash})
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = errInvitation
+		}
+		return row.Invitation, err
+	}
+	var user User
+	enter := func(tx *tenancy.Tx, invitation db.Invitation, account db.Account) error {
+		joining := who
+		joining.AccountID = account.ID
+		name := in.Name
+		if name == nil {
+			name = account.Name
+		}
+		row, err := tx.Provision(tenant, joining).UserCreate(ctx, db.UserCreateParams{
+			TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: name,
+			Role: invitation.Role, TeamID: invitation.TeamID, ArtistID: invitation.ArtistID,
+		})
+		user, err = newUser(row.User, row.TeamName, row.RoleList, err)
+		return err
+	}
+
+	var err error
+	if !who.AccountID.IsZero() {
+		err = s.acceptAs(ctx, who, in, accepted, enter)
+	} else {
+		err = s.acceptAnew(ctx, who, in, accepted, enter)
+	}
+	if err == errInvitation { //nolint:errorlint // accepted returns it as it is
+		err = s.guess(ctx, who, errInvitation)
+	}
+	return user, err
+}
+
+type (
+	acceptance func(*tenancy.Tx) (db.Invitation, error)
+	entrance   func(*tenancy.Tx, db.Invitation, db.Account) error
+)
+
+// acceptAs accepts as the account that asks.
+func (s *Server) acceptAs(ctx context.Context, who Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
+	var wrong []FieldError
+	if in.Username != nil {
+		wrong = append(wrong, FieldError{"username", "unwanted", "An account keeps its username; leave this out."})
+	}
+	if in.Password != nil {
+		wrong = append(wrong, FieldError{"password", "unwanted", "An account keeps its password; leave this out."})
+	}
+	if wrong != nil {
+		return invalid(wrong...)
+	}
+	return s.atomic(ctx, func(tx *tenancy.Tx) error {
+		account, err := tx.Account(who).AccountGet(ctx, who.AccountID)
+		if err != nil {
+			return err
+		}
+		if account.EmailVerifiedAt == nil {
+			return errUnproven
+		}
+		invitation, err := accepted(tx)
+		if err != nil {
+			return err
+		}
+		if invitation.Email != account.Email {
+			return errWrongAccount
+		}
+		return enter(tx, invitation, account)
+	})
+}
+
+// acceptAnew accepts with an account that is made for it, or taken over.
+func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
+	if in.Password == nil {
+		return invalid(FieldError{"password", "required", "Choose a password for the account that is made; if you have one, send its access token instead."})
+	}
+	hash, err := s.passwords.Hash(ctx, *in.Password)
+	if err != nil {
+		return err
+	}
+	return s.atomic(ctx, func(tx *tenancy.Tx) error {
+		invitation, err := accepted(tx)
+		if err != nil {
+			return err
+		}
+		email, username, wrong := names(invitation.Email, in.Username)
+		if problem := passwordProblem("password", *in.Password, username, email); problem != nil {
+			wrong = append(wrong, *problem)
+		}
+		if wrong != nil {
+			return invalid(wrong...)
+		}
+		account, err := tx.Unscoped(who).AccountByLogin(ctx, email)
+		switch {
+		case errors.Is(err, pgx.ErrNoRows):
+			create := db.AccountCreateParams{Username: username, Email: email, Name: in.Name, PasswordHash: &hash, EmailVerifiedAt: new(time.Now())}
+			if in.Username == nil {
+				create.Spare = spare(username)
+			}
+			account, err = createAccount(ctx, tx.Unscoped(who), create)
+		case err == nil && account.EmailVerifiedAt != nil:
+			err = broken["accounts_email_key"]
+		case err == nil:
+			account, err = s.prove(ctx, tx, who, account, email, &hash, true)
+		}
+		if err != nil {
+			return err
+		}
+		return enter(tx, invitation, account)
+	})
+}

@@ -1,0 +1,96 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"rowhouse/ids"
+	"rowhouse/mail"
+)
+
+// letter is a mail to be written.
+type letter struct {
+	to     string
+	kind   letterKind
+	token  string
+	tenant string
+}
+
+type letterKind struct {
+	subject string // %s is the tenant
+	text    string // %s likewise
+	page    string // of the application, where the token is used; empty without a token
+}
+
+var (
+	proofLetter = letterKind{"Confirm your e-mail address",
+		"Please confirm that this address is yours. If you did not ask for this, do nothing.", "verify-email"}
+	passwordLetter = letterKind{"Choose a new password",
+		"Somebody, most likely you, asked for a new password. If it was not you, do nothing: your password stays as it is.", "reset-password"}
+	welcomeLetter = letterKind{"Welcome to %s",
+		"You are now a user of %s. Choose a password to log in with.", "reset-password"}
+	invitationLetter = letterKind{"Invitation to %s",
+		"You are invited to %s. If you do not expect this, do nothing.", "accept-invitation"}
+	changeLetter = letterKind{"Your e-mail address is about to change",
+		"Somebody who knows your password asked to log in with another e-mail address from now on. If it was not you, choose a new password.", ""}
+)
+
+// write puts a letter into words. The token is part of a link where there is an application to lead to, in the fragment, which
+// no server's log has.
+func (s *Server) write(l letter) *mail.Message {
+	tenant := strings.Join(strings.Fields(l.tenant), " ")
+	say := func(form string) string {
+		if strings.Contains(form, "%s") {
+			return fmt.Sprintf(form, tenant)
+		}
+		return form
+	}
+	text := say(l.kind.text) + "\n"
+	switch {
+	case l.kind.page == "":
+	case s.config.AppURL != "":
+		text += "\n" + s.config.AppURL + "/" + l.kind.page + "#token=" + url.QueryEscape(l.token) + "\n"
+	default:
+		text += "\nYour token:\n\n" + l.token + "\n"
+	}
+	return &mail.Message{To: l.to, Subject: say(l.kind.subject), Text: text}
+}
+
+// send posts a letter; when too many are waiting, the log says that it was not sent.
+func (s *Server) send(l letter) {
+	if err := s.mail.Post(func(context.Context) (*mail.Message, error) { return s.write(l), nil }); err != nil {
+		s.log.Error("a mail was not sent", "subject", l.kind.subject, "error", err.Error())
+	}
+}
+
+// welcome is what a new user is told.
+type welcome struct {
+	account ids.AccountID
+	email   string
+	tenant  string
+	choose  bool // a password
+}
+
+// committed mails it: with a token that sets the password, or one that confirms the address.
+func (u *User) committed(s *Server, who Caller) {
+	if u.welcome == nil {
+		return
+	}
+	w := u.welcome
+	err := s.mail.Post(func(ctx context.Context) (*mail.Message, error) {
+		purpose, kind := forEmail, proofLetter
+		if w.choose {
+			purpose, kind = forPassword, welcomeLetter
+		}
+		token, err := s.newToken(ctx, who, w.account, purpose, w.email, welcomeTime)
+		if err != nil {
+			return nil, err
+		}
+		return s.write(letter{to: w.email, kind: kind, token: token, tenant: w.tenant}), nil
+	})
+	if err != nil {
+		s.log.Error("a mail was not sent", "subject", "welcome", "error", err.Error())
+	}
+}

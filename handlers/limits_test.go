@@ -1,0 +1,170 @@
+package handlers
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+	"time"
+
+	"rowhouse/testdb"
+)
+
+// limited is a world with the given limits and a second server over the same database: another process, as it were.
+func limited(t *testing.T, limits Limits) (w *world, other string) {
+	t.Helper()
+	w = newWorldAs(t, "rowhouse_server", func(c *Config) { c.Limits = limits })
+	_, other = w.serve(w.db.Server(), w.server.config)
+	return w, other
+}
+
+// A refusal by a limit says how many were allowed and when the next one is.
+func (w *world) tooMany(got response, times int) {
+	w.t.Helper()
+	seconds, err := strconv.Atoi(got.header.Get("Retry-After"))
+	if got.status != 429 || got.code() != "rate_limited" || err != nil || seconds < 1 || seconds > 3600 ||
+		got.header.Get("RateLimit-Limit") != strconv.Itoa(times) || got.header.Get("RateLimit-Remaining") != "0" || got.header.Get("RateLimit-Reset") != got.header.Get("Retry-After") {
+		w.t.Errorf("got %v %v, want a limit of %d", got, got.header, times)
+	}
+}
+
+// Wrong passwords for one account are counted for all processes, however many come at once, by whichever of its names, and as
+// much for an account that does not exist; right ones are not, and of other accounts nothing is.
+func TestLoginLimit(t *testing.T) {
+	t.Parallel()
+	w, other := limited(t, Limits{Login: Limit{5, time.Hour}})
+	for range 20 {
+		w.want(loginAs("admin-a", password), 200)
+	}
+	for _, login := range []string{"admin-a", "unknown-one"} {
+		refused := w.race(30, func(n int) request {
+			name := login
+			if n%2 == 0 && login == "admin-a" {
+				name = "admin-a@example.com"
+			}
+			return loginAs(name, "wrong harbour")
+		})
+		if refused["401 invalid_login"] != 5 || refused["429 rate_limited"] != 25 {
+			t.Errorf("%s: got %v, want 5 answers and 25 refusals", login, refused)
+		}
+		for _, url := range []string{w.URL, other} {
+			got, err := w.try(loginAs(login, password), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.tooMany(got, 5)
+		}
+	}
+	w.want(loginAs("admin-b", password), 200)
+	// The same count stands before a change of the password.
+	w.tooMany(w.send(w.as(w.A.people["admin"], call("POST", "/auth/password").json(`{"current_password":"`+password+`","new_password":"a new harbour"}`))), 5)
+	// When the window has passed it begins anew.
+	w.db.Exec(`UPDATE rate_limits SET resets_at = now()`)
+	w.want(loginAs("admin-a", password), 200)
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM rate_limits WHERE encode(key, 'escape') LIKE '%admin%'`); n != 0 {
+		t.Error("a count names whose it is")
+	}
+}
+
+// Wrong passwords from one address are counted over all accounts; the address is the real client's, whatever it says of itself.
+func TestLoginAddressLimit(t *testing.T) {
+	t.Parallel()
+	w, _ := limited(t, Limits{LoginAddress: Limit{3, time.Hour}})
+	for n := range 3 {
+		w.want(loginAs(fmt.Sprintf("unknown-%d", n), "wrong harbour").with("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", n)), 401)
+	}
+	w.tooMany(w.send(loginAs("admin-a", password).with("X-Forwarded-For", "203.0.113.9")), 3)
+	// Behind a proxy that is trusted, it is the client's.
+	w = newWorldAs(t, "rowhouse_server", func(c *Config) {
+		c.Limits = Limits{LoginAddress: Limit{1, time.Hour}}
+		c.TrustedProxies = []string{"127.0.0.1"}
+	})
+	for n := range 3 {
+		w.want(loginAs("unknown", "wrong harbour").with("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", n)), 401)
+	}
+	w.tooMany(w.send(loginAs("admin-a", password).with("X-Forwarded-For", "203.0.113.1")), 1)
+}
+
+// New accounts, taken names, tokens that are no good, and mails have limits of their own.
+func TestOtherLimits(t *testing.T) {
+	t.Parallel()
+	register := func(n int, more string) request {
+		return call("POST", "/auth/register").json(fmt.Sprintf(`{"email":"new-%d@example.com","password":%q%s}`, n, password, more))
+	}
+	t.Run("register", func(t *testing.T) {
+		t.Parallel()
+		w, other := limited(t, Limits{Register: Limit{2, time.Hour}})
+		w.want(register(1, ""), 201)
+		w.want(register(2, ""), 201)
+		for _, url := range []string{w.URL, other} {
+			got, err := w.try(register(3, ""), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.tooMany(got, 2)
+		}
+	})
+	t.Run("names", func(t *testing.T) {
+		t.Parallel()
+		w, _ := limited(t, Limits{Guess: Limit{2, time.Hour}})
+		w.want(register(1, `,"username":"admin-a"`), 409)
+		w.want(w.as(w.A.people["admin"], call("POST", "/users").json(`{"email":"admin-b@example.com","name":"x"}`), w.A), 409)
+		w.tooMany(w.send(register(1, `,"username":"admin-a"`)), 2) // taken, but it does not say so
+		w.want(register(1, ""), 201)
+	})
+	t.Run("tokens", func(t *testing.T) {
+		t.Parallel()
+		w, _ := limited(t, Limits{Guess: Limit{2, time.Hour}})
+		reset := call("POST", "/auth/password/reset").json(`{"token":"rht_x","password":"` + password + `"}`)
+		w.want(reset, 422)
+		w.want(accept(`{"token":"rhi_x","password":"`+password+`"}`), 422)
+		w.tooMany(w.send(call("POST", "/auth/email/verify").json(`{"token":"rht_x"}`)), 2)
+		w.tooMany(w.send(reset), 2)
+		refresh := call("POST", "/auth/refresh").json(`{"refresh_token":"rhr_` + "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" + `"}`)
+		w.tooMany(w.send(refresh), 2)
+	})
+	t.Run("mail", func(t *testing.T) {
+		t.Parallel()
+		w, _ := limited(t, Limits{Mail: Limit{2, time.Hour}, MailAddress: Limit{5, time.Hour}})
+		forgot := func(email string) request {
+			return call("POST", "/auth/password/forgot").json(`{"email":"` + email + `"}`)
+		}
+		for _, email := range []string{"admin-a@example.com", "never@example.com"} { // alike, whether or not there is an account
+			w.want(forgot(email), 200)
+			w.want(forgot(email), 200)
+			w.tooMany(w.send(forgot(email)), 2)
+		}
+		w.tooMany(w.send(w.as(w.A.people["admin"], call("POST", "/auth/email/verify/request"))), 2)
+		w.want(forgot("another@example.com"), 200)
+		w.tooMany(w.send(forgot("one.more@example.com")), 5)
+	})
+}
+
+// Each credential has requests of its own in each process; what is not verified counts for nobody's but its address.
+func TestRequestLimit(t *testing.T) {
+	t.Parallel()
+	w, _ := limited(t, Limits{Requests: Limit{10, time.Hour}})
+	admin := w.A.people["admin"]
+	key := w.key(w.A, w.A.people["member"], "").Key
+	for range 10 {
+		w.want(w.as(admin, call("GET", "/items"), w.A), 200)
+	}
+	w.tooMany(w.send(w.as(admin, call("GET", "/items"), w.A)), 10)
+	w.tooMany(w.send(w.as(admin, call("GET", "/me"))), 10)
+	w.want(w.as(admin, call("GET", "/items")), 400, "missing_tenant") // which comes first
+	w.want(w.as(admin, call("GET", "/nowhere"), w.A), 404)
+	w.tooMany(w.send(w.as(admin, call("POST", "/items").json(`{`), w.A)), 10) // before the body is read
+	w.want(w.as(w.A.people["assistant"], call("GET", "/items"), w.A), 200)
+	for range 10 {
+		w.want(byKey(key, call("GET", "/items")), 200)
+	}
+	w.tooMany(w.send(byKey(key, call("GET", "/items"))), 10)
+	for range 20 {
+		w.want(bearer("nonsense", call("GET", "/items")), 401)
+	}
+	for n := range 11 {
+		got := w.send(loginAs("admin-a", password))
+		if n < 10 && got.status != 200 || n == 10 && got.status != 429 {
+			t.Errorf("login %d: got %v", n, got)
+		}
+	}
+}

@@ -1,0 +1,60 @@
+package handlers
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"rowhouse/db"
+)
+
+const (
+	// refusalEvery is how often a refusal of one account is noted: enough to see it, too little to fill a disk with.
+	refusalEvery = time.Minute
+	// maxRefusals are noted at a time; more are dropped.
+	maxRefusals = 4
+)
+
+// refusalLog is of refusals that are noted after the answer, so that it is neither slower nor another for it.
+type refusalLog struct {
+	noted   *lru.Cache[string, time.Time]
+	writing chan struct{}
+	pending *sync.WaitGroup
+}
+
+func newRefusalLog() refusalLog {
+	noted, err := lru.New[string, time.Time](maxLimited)
+	if err != nil {
+		panic(err) // only for a size below 1
+	}
+	return refusalLog{noted, make(chan struct{}, maxRefusals), &sync.WaitGroup{}}
+}
+
+// refuse notes that an account was refused, in the background.
+func (s *Server) refuse(who Caller, action string) {
+	if who.AccountID.IsZero() {
+		return
+	}
+	name := action + string(who.AccountID[:])
+	if at, ok := s.refusals.noted.Get(name); ok && time.Since(at) < refusalEvery {
+		return
+	}
+	select {
+	case s.refusals.writing <- struct{}{}:
+	default:
+		return
+	}
+	s.refusals.noted.Add(name, time.Now())
+	s.refusals.pending.Go(func() {
+		defer func() { <-s.refusals.writing }()
+		event := db.AccountEventCreateParams{AccountID: who.AccountID, Action: action, RequestID: &who.RequestID, Address: &who.Address}
+		if !who.TenantID.IsZero() {
+			event.AboutTenant = &who.TenantID
+		}
+		if err := s.doors.Unscoped(who).AccountEventCreate(context.Background(), event); err != nil {
+			s.log.Error("a refusal could not be noted", "error", err.Error())
+		}
+	})
+}

@@ -1,0 +1,105 @@
+package handlers
+
+import (
+	"context"
+	"time"
+
+	"rowhouse/db"
+	"rowhouse/ids"
+)
+
+// Team is a group of a tenant's users; a user is in one at most.
+type Team struct {
+	ID          ids.TeamID   `json:"id"`
+	TenantID    ids.TenantID `json:"tenant_id"`
+	Name        string       `json:"name" example:"Workshop"`
+	Description *string      `json:"description" example:"Whoever works with wood"`
+	CreatedAt   time.Time    `json:"created_at"`
+	UpdatedAt   time.Time    `json:"updated_at"`
+
+	version int64
+}
+
+func (t *Team) resource() (name, path string, version int64) {
+	return "team", "/teams/" + t.ID.String(), t.version
+}
+
+func newTeam(row db.Team) Team {
+	return Team{row.ID, row.TenantID, row.Name, row.Description, row.CreatedAt, row.UpdatedAt, row.Version}
+}
+
+type teamListInput struct {
+	List
+	Sort string  `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
+	Q    *string `query:"q" validate:"max=100" doc:"Teams whose name begins so, regardless of case." example:"work"`
+}
+
+// teamList reads a page of the tenant's teams.
+func teamList(ctx context.Context, q *db.Queries, who Caller, in teamListInput) (Page[Team], error) {
+	rows, err := q.TeamList(ctx, db.TeamListParams{
+		TenantID:       who.TenantID,
+		Q:              in.Q,
+		Sort:           in.Sort,
+		AfterID:        in.afterID(),
+		AfterCreatedAt: in.afterTime(),
+		AfterNameKey:   in.afterText(),
+		Skip:           in.skip(),
+		Size:           in.limit(),
+		WithTotal:      in.Count,
+	})
+	return pageOf(in.List, rows, err, func(row db.TeamListRow) (Team, position, int64) {
+		at := position{ID: row.Team.ID, Time: &row.Team.CreatedAt}
+		if in.Sort != "" {
+			at = position{ID: row.Team.ID, Text: &row.Team.NameKey}
+		}
+		return newTeam(row.Team), at, row.Total
+	})
+}
+
+type teamCreateInput struct {
+	Name        string           `json:"name" validate:"min=1,max=100" example:"Workshop"`
+	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever works with wood"`
+}
+
+// teamCreate makes a team.
+func teamCreate(ctx context.Context, q *db.Queries, who Caller, in teamCreateInput) (Team, error) {
+	row, err := q.TeamCreate(ctx, db.TeamCreateParams{TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value})
+	return newTeam(row), err
+}
+
+type teamGetInput struct {
+	TeamID ids.TeamID `path:"team_id"`
+}
+
+// teamGet reads a team.
+func teamGet(ctx context.Context, q *db.Queries, who Caller, in teamGetInput) (Team, error) {
+	row, err := q.TeamGet(ctx, db.TeamGetParams{TenantID: who.TenantID, ID: in.TeamID})
+	return newTeam(row), err
+}
+
+type teamUpdateInput struct {
+	Conditional
+	TeamID      ids.TeamID       `path:"team_id"`
+	Name        *string          `json:"name" validate:"min=1,max=100" example:"Workshop"`
+	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Wood and metal"`
+}
+
+// teamUpdate changes a team; a field that the client leaves out keeps its value.
+func teamUpdate(ctx context.Context, q *db.Queries, who Caller, in teamUpdateInput) (Team, error) {
+	row, err := q.TeamUpdate(ctx, db.TeamUpdateParams{
+		TenantID: who.TenantID, ID: in.TeamID, IfMatch: in.IfMatch,
+		Name: in.Name, DescriptionSet: in.Description.Set, Description: in.Description.Value,
+	})
+	return newTeam(row), err
+}
+
+type teamDeleteInput struct {
+	Conditional
+	TeamID ids.TeamID `path:"team_id"`
+}
+
+// teamDelete removes a team that nobody is in.
+func teamDelete(ctx context.Context, q *db.Queries, who Caller, in teamDeleteInput) (deleted[ids.TeamID], error) {
+	id, err := q.TeamDelete(ctx, db.TeamDeleteParams{TenantID: who.TenantID, ID: in.TeamID, IfMatch: in.IfMatch})
+	return deleted[ids.TeamID]{id}, err
+}

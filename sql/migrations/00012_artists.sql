@@ -1,0 +1,33 @@
+-- +goose Up
+-- Who works in a studio. A user whose role is artist is one of them.
+CREATE TABLE artists (
+    tenant_id  uuid        NOT NULL,
+    id         uuid        NOT NULL DEFAULT uuid_v7(),
+    name       text        NOT NULL,
+    is_active  boolean     NOT NULL DEFAULT true,
+    version    bigint      NOT NULL DEFAULT 1,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT artists_pkey           PRIMARY KEY (tenant_id, id),
+    CONSTRAINT artists_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id),
+    CONSTRAINT artists_name_check     CHECK (length(name) BETWEEN 1 AND 120)
+);
+
+CREATE TRIGGER touch BEFORE UPDATE ON artists FOR EACH ROW EXECUTE FUNCTION touch();
+
+CREATE TRIGGER audit_insert AFTER INSERT ON artists REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+CREATE TRIGGER audit_update AFTER UPDATE ON artists REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+CREATE TRIGGER audit_delete AFTER DELETE ON artists REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+
+ALTER TABLE artists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE artists FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON artists
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON artists TO rowhouse_app;
+
+-- +goose Down
+DROP TABLE artists;

@@ -1,0 +1,58 @@
+-- +goose Up
+CREATE TABLE api_keys (
+    tenant_id    uuid        NOT NULL,
+    id           uuid        NOT NULL DEFAULT uuid_v7(),
+    user_id      uuid        NOT NULL,
+    name         text        NOT NULL,
+    description  text,
+    key_prefix   text        NOT NULL,
+    hash         bytea       NOT NULL,
+    scopes       text[],
+    expires_at   timestamptz,
+    revoked_at   timestamptz,
+    last_used_at timestamptz,
+    version      bigint      NOT NULL DEFAULT 1,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT api_keys_pkey              PRIMARY KEY (tenant_id, id),
+    CONSTRAINT api_keys_tenant_id_fkey    FOREIGN KEY (tenant_id) REFERENCES tenants (id),
+    CONSTRAINT api_keys_user_id_fkey      FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
+    CONSTRAINT api_keys_key_prefix_key    UNIQUE (tenant_id, key_prefix),
+    CONSTRAINT api_keys_key_prefix_check  CHECK (key_prefix ~ '^rh_[0-9A-Za-z]{9}$'),
+    CONSTRAINT api_keys_hash_check        CHECK (octet_length(hash) = 32),
+    CONSTRAINT api_keys_name_check        CHECK (length(name) BETWEEN 1 AND 100),
+    CONSTRAINT api_keys_description_check CHECK (length(description) <= 500),
+    CONSTRAINT api_keys_scopes_check      CHECK (cardinality(scopes) <= 100)
+);
+COMMENT ON COLUMN api_keys.key_prefix   IS 'The beginning of the key: how it is found, and recognised by people.';
+COMMENT ON COLUMN api_keys.hash         IS 'SHA-256 of the whole key, which is shown once and never stored.';
+COMMENT ON COLUMN api_keys.scopes       IS 'Permissions as in roles.permissions, of which the key has those that its owner holds; NULL: all of the owner''s.';
+COMMENT ON COLUMN api_keys.last_used_at IS 'Exact to a minute.';
+
+CREATE INDEX api_keys_created_at_idx ON api_keys (tenant_id, created_at, id);
+CREATE INDEX api_keys_user_id_idx    ON api_keys (tenant_id, user_id, created_at, id);
+
+CREATE TRIGGER touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION touch('last_used_at');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON api_keys REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+CREATE TRIGGER audit_update AFTER UPDATE ON api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+CREATE TRIGGER audit_delete AFTER DELETE ON api_keys REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+
+ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE api_keys FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON api_keys
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO rowhouse_app;
+
+INSERT INTO permissions (name, ownable, admin, assistant, artist, member, staff)
+VALUES ('keys:read',       true,  'own', 'own', 'own', 'own', 'any'),
+       ('keys:write',      true,  'own', 'own', 'own', 'own', NULL),
+       ('keys:revoke_any', false, 'any', NULL,  NULL,  NULL,  NULL);
+
+-- +goose Down
+DELETE FROM permissions WHERE name IN ('keys:read', 'keys:write', 'keys:revoke_any');
+DROP TABLE api_keys;
