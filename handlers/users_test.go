@@ -324,6 +324,27 @@ func TestRoleNames(t *testing.T) {
 	w.want(w.as(w.A.people["admin"], call("DELETE", "/teams/"+w.A.own.UUID()), w.A), 409, "in_use")
 }
 
+// Where rows have no owners, the permission for one's own rows is nothing: no role or key can ask for it, and one that has it all
+// the same allows nothing by it.
+func TestOwnOfNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, member := w.A.people["admin"], w.A.people["member"]
+	for _, r := range []request{
+		call("POST", "/roles").json(`{"name":"x","permissions":["items:write:own"]}`),
+		call("POST", "/api-keys").json(`{"name":"x","scopes":["items:write:own"]}`),
+	} {
+		w.want(w.as(admin, r, w.A), 422)
+	}
+	key := w.key(w.A, admin, "")
+	w.db.Exec(`UPDATE roles SET permissions = '{items:write:own}' WHERE tenant_id = $1 AND id = $2`, w.A.id, w.A.own.UUID())
+	w.db.Exec(`INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ($1, $2, $3)`, w.A.id, w.userID(w.A, member), w.A.own.UUID())
+	w.db.Exec(`UPDATE api_keys SET scopes = '{items:write:own}' WHERE key_prefix = $1`, key.APIKey.KeyPrefix)
+	patch := call("PATCH", "/items/"+w.A.own.UUID()).json(`{"price_cents":2}`)
+	w.want(w.as(member, patch, w.A), 403, "permission_denied")
+	w.want(byKey(key.Key, patch), 403, "permission_denied")
+}
+
 // When a user entered the tenant last is noted once a login, in either mode, and is nobody's change.
 func TestLastLogin(t *testing.T) {
 	t.Parallel()

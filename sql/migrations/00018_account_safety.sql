@@ -108,12 +108,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limits TO rowhouse_login;
 CREATE FUNCTION rate_limit_take(keys bytea[], most integer[], seconds integer[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- Counts one attempt against each key, in an order that no two callers reverse. RHLIM: one of them is used up, and nothing
--- was counted; its DETAIL is `<attempts a window> <seconds until the window ends>`.
+-- was counted; its DETAIL is `<attempts a window> <seconds until the window ends>`. For a transaction of its own.
 DECLARE
     wanted record;
     used   integer;
     ends   timestamptz;
 BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true); -- a crash may forget the last attempts; no login waits for a disk
     FOR wanted IN SELECT * FROM unnest(keys, most, seconds) AS w (key, most, seconds) ORDER BY w.key LOOP
         INSERT INTO rate_limits AS r (key, taken, resets_at)
         VALUES (wanted.key, 1, now() + wanted.seconds * interval '1 second')
