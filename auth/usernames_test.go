@@ -183,7 +183,7 @@ func TestSlug(t *testing.T) {
 			t.Errorf("%q: got %q, want %s", name, got, want)
 		}
 	}
-	if Slug("one") == Slug("one") {
+	if first, second := Slug("one"), Slug("one"); first == second {
 		t.Error("two slugs of one name are the same")
 	}
 }

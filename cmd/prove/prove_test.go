@@ -197,7 +197,7 @@ func TestBadQueries(t *testing.T) {
 		{"tenant", `INSERT INTO items (tenant_id, id) VALUES (@tenant_id, @id) ON CONFLICT (tenant_id, id) DO UPDATE SET tenant_id = @x`, "items.tenant_id is set"},
 		{"tenant", `UPDATE items SET tenant_id = @other_id WHERE tenant_id = @tenant_id`, "items.tenant_id is set"},
 		{"tenant", `UPDATE items SET (name, tenant_id) = (SELECT @a, @b) WHERE tenant_id = @tenant_id`, "items.tenant_id is set"},
-		{"tenant", `UPDATE tenants SET name = @name WHERE id = @tenant_id`, "UPDATE tenants would leave no audit event"},
+		{"tenant", `UPDATE audit_events SET action = @action WHERE tenant_id = @tenant_id`, "UPDATE audit_events would leave no audit event"},
 		{"tenant", `DELETE FROM audit_events WHERE tenant_id = @tenant_id`, "DELETE audit_events would leave no audit event"},
 
 		// Tables of another scope.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/google/go-cmp/cmp"
@@ -151,6 +152,7 @@ func TestConfigListsAll(t *testing.T) {
 		"DATABASE_MIGRATION_URL": "user=rowhouse_owner password=" + canary + " port=many",
 		"HTTP_ADDR":              "8080",
 		"PUBLIC_URL":             "api.example.com",
+		"APP_URL":                "app.example.com",
 		"TOKEN_SIGNING_KEYS":     auth.GenerateKey() + "," + canary + ":" + canary,
 		"ACCESS_TOKEN_TTL":       "ten minutes",
 		"REFRESH_TOKEN_TTL":      "-1h",
@@ -159,6 +161,14 @@ func TestConfigListsAll(t *testing.T) {
 		"TRUSTED_PROXIES":        "proxy.example.com",
 		"BODY_LIMIT":             "1MB",
 		"IMPORT_LIMIT":           "much",
+		"SMTP_URL":               "smtp://rowhouse:" + canary + "@mail.example.com", // from whom?
+		"RATE_LIMIT_REQUESTS":    "many",
+		"RATE_LIMIT_LOGIN":       "10",
+		"RATE_LIMIT_LOGIN_FROM":  "100/5",
+		"RATE_LIMIT_REGISTER":    "120/0s",
+		"RATE_LIMIT_GUESS":       "-60/10m",
+		"RATE_LIMIT_MAIL":        "5/15",
+		"RATE_LIMIT_MAIL_FROM":   "60 a day",
 		"LOG_LEVEL":              "loud",
 		"LOG_FORMAT":             "xml",
 	}
@@ -197,6 +207,9 @@ func TestConfigValues(t *testing.T) {
 		{"DATABASE_URL", []string{"postgres://a:b@h:5432/d?pool_max_conns=9", "postgresql://a@/d?host=/run/pg", "host=h user=a"}, []string{"mysql://h/d", "postgres://h:x/d"}},
 		{"HTTP_ADDR", []string{":0", "127.0.0.1:80", "[::1]:80"}, []string{"80", "127.0.0.1", "::1:80"}},
 		{"PUBLIC_URL", []string{"https://a.example", "http://a.example:8/b/"}, []string{"//a.example", "ftp://a.example", "https://a.example?x", "https://a.example#x", "https://"}},
+		{"APP_URL", []string{"https://a.example", "http://localhost:3000/app/"}, []string{"a.example", "https://a.example#x"}},
+		{"SMTP_URL", []string{"smtp://h?from=a@b.example", "smtps://u:p@h:465?from=a@b.example"}, []string{"h:587", "http://h?from=a@b.example", "smtp://h", "smtp://h:x?from=a@b.example", "smtp://u@h?from=a@b.example"}},
+		{"RATE_LIMIT_LOGIN", []string{"1/1s", "0", ""}, []string{"1", "1/25h"}},
 		{"TOKEN_SIGNING_KEYS", []string{auth.GenerateKey(), auth.GenerateKey() + "," + auth.GenerateKey()}, []string{"x", "kid:", auth.GenerateKey() + ","}},
 		{"ACCESS_TOKEN_TTL", []string{"1s", "1h"}, []string{"999ms", "61m", "10", "-1m"}},
 		{"REFRESH_TOKEN_TTL", []string{"10m", "8760h"}, []string{"9m59s", "1d"}},
@@ -232,6 +245,28 @@ func TestSize(t *testing.T) {
 		var got size
 		if err := got.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is taken for %d", text, got)
+		}
+	}
+}
+
+// A limit is how often in which time, whole seconds up to a day; or 0, for none.
+func TestLimit(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]limit{
+		"10/5m": {10, 5 * time.Minute}, "1/1s": {1, time.Second}, "2147483647/24h": {2147483647, 24 * time.Hour}, "3/1h30m": {3, 90 * time.Minute}, "0": {},
+	} {
+		got := limit{1, 1}
+		if err := got.UnmarshalText([]byte(text)); err != nil || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{
+		"", "10", "10/", "/5m", "/", "10/5", "10/m", "0/5m", "-1/5m", "10/-5m", "10/0s", "10/999ms", "10/1500ms", "10/24h1s", "2147483648/1m", "1.5/1m", "10 / 5m",
+		"10/5m/2", "00", "none",
+	} {
+		var got limit
+		if err := got.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q is taken for %v", text, got)
 		}
 	}
 }

@@ -89,7 +89,7 @@ func postgresPid(t *testing.T, dir string) int {
 	return pid
 }
 
-// dev serves demo data that its own printed commands read and change. Ctrl-C ends it and its PostgreSQL. What was written
+// dev serves demo data that its own printed commands read and change, and its log is the mailbox of all. Ctrl-C ends it and its PostgreSQL. What was written
 // and who was logged in is there again at the next start, even after kill -9.
 func TestDev(t *testing.T) {
 	t.Parallel()
@@ -141,6 +141,17 @@ func TestDev(t *testing.T) {
 	}
 	if status, body := curl(t, create, token); status != http.StatusCreated {
 		t.Errorf("%s: got %d %s", create, status, body)
+	}
+	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(create)
+	post := func(path, body string) (int, string) {
+		return curl(t, "curl "+api+path+" -H 'Content-Type: application/json' -d '"+body+"'", "")
+	}
+	if status, body := post("/auth/register", `{"email":"gus@example.com","password":"correct horse battery"}`); status != http.StatusCreated {
+		t.Errorf("register: got %d %s", status, body)
+	}
+	mailed := p.await(`msg="an e-mail" to=gus@example\.com .*text=".*\\n(rht_[\w-]+)\\n"`)[1]
+	if status, body := post("/auth/email/verify", `{"token":"`+mailed+`"}`); status != http.StatusOK {
+		t.Errorf("with the token %s: got %d %s", mailed, status, body)
 	}
 	postgres := postgresPid(t, dir)
 	p.signal(syscall.SIGINT)

@@ -66,13 +66,18 @@ func start(t *testing.T, env vars, args ...string) *process {
 
 func startIn(t *testing.T, dir string, env vars, args ...string) *process {
 	t.Helper()
+	return startAs(t, func(cmd *exec.Cmd) { cmd.Dir = dir }, env, args...)
+}
+
+// startAs lets prepare change the command before it starts.
+func startAs(t *testing.T, prepare func(*exec.Cmd), env vars, args ...string) *process {
+	t.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, cmd: exec.Command(program, args...)}
 	p.more.L = &p.mu
-	p.cmd.Dir = dir
 	p.cmd.Env = []string{asRowhouse + "=1", "HOME=" + t.TempDir()}
 	for _, name := range []string{"PATH", "TMPDIR", "PG_BIN", "ROWHOUSE_PG_MIRROR", "GOCOVERDIR"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -87,6 +92,7 @@ func startIn(t *testing.T, dir string, env vars, args ...string) *process {
 		t.Fatal(err)
 	}
 	p.cmd.Stdout, p.cmd.Stderr = in, in
+	prepare(p.cmd)
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
