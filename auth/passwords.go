@@ -27,7 +27,7 @@ const minLocalPart = 4
 
 // maxWait is how long a caller queues for its turn to hash: longer, and the person has reloaded the page, so that the
 // work would be for nobody.
-const maxWait = 2 * time.Second
+const maxWait = 4 * time.Second
 
 // current is what a new hash costs: OWASP's second choice, about 20 ms and 19 MiB (memory is in KiB).
 var current = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}

@@ -54,18 +54,21 @@ const tenantDelete = `-- name: TenantDelete :one
 UPDATE tenants
    SET status = 'deleting'
  WHERE id = $1
-   AND name = $2
+   AND (version = ANY($2::bigint[]) OR $2::bigint[] IS NULL)
+   AND confirmed(name, $3)
 RETURNING id
 `
 
 type TenantDeleteParams struct {
 	TenantID ids.TenantID
+	IfMatch  []int64
 	Confirm  string
 }
 
-// TenantDelete gives the tenant up: nobody enters it any more. confirm is its name; pgx.ErrNoRows when it is another.
+// TenantDelete gives the tenant up: nobody enters it any more. RHCNF: confirm is not its name. pgx.ErrNoRows when if_match is given
+// and holds not its version.
 func (q *Queries) TenantDelete(ctx context.Context, arg TenantDeleteParams) (ids.TenantID, error) {
-	row := q.db.QueryRow(ctx, tenantDelete, arg.TenantID, arg.Confirm)
+	row := q.db.QueryRow(ctx, tenantDelete, arg.TenantID, arg.IfMatch, arg.Confirm)
 	var id ids.TenantID
 	err := row.Scan(&id)
 	return id, err

@@ -596,7 +596,7 @@ type UserUpdateRow struct {
 }
 
 // UserUpdate changes a user: NULL keeps what has no …_set beside it. not_own are those of the given fields that nobody changes
-// of himself: RHOWN for a caller who reaches no more. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
+// of himself: RHOWN for the user itself. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
 // when the caller may change none of that id, or when if_match is given and holds not its version.
 func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpdateRow, error) {
 	row := q.db.QueryRow(ctx, userUpdate,

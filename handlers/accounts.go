@@ -79,9 +79,7 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 	if err != nil {
 		return Account{}, err
 	}
-	if err := s.mailProof(who, made.ID, made.Email); err != nil {
-		s.log.Warn("no mail to a new account", "error", err.Error()) // it can ask for another
-	}
+	s.post(who, made.Email, s.proof(who, made.ID, made.Email))
 	return newAccount(made), nil
 }
 

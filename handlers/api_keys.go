@@ -102,7 +102,7 @@ func apiKeyCreate(ctx context.Context, q *db.Queries, who Caller, in apiKeyCreat
 		Description: in.Description.Value,
 		KeyPrefix:   parts.Prefix,
 		Hash:        parts.Hash,
-		Scopes:      scopes,
+		Scopes:      distinct(scopes),
 		Days:        in.ExpiresInDays.Value,
 	})
 	return apiKeyCreated{newAPIKey(row), &key}, err

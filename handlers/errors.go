@@ -178,6 +178,7 @@ var refused = map[string]*Error{
 	"RHADM": {Status: http.StatusConflict, Code: "last_admin", Title: "Conflict", Detail: "A tenant keeps at least one active admin; make somebody else one first."},
 	"RHBUS": errInFlight,
 	"RHEML": errUnproven,
+	"RHCNF": invalid(FieldError{"confirm", "mismatch", "Write the tenant's name exactly as it is."}),
 	"RHUSR": {Status: http.StatusForbidden, Code: "no_user_here", Title: "Forbidden", Detail: "You visit this tenant without being one of its users; this is for users alone."},
 	"RHGRT": {Status: http.StatusForbidden, Code: "cannot_grant", Title: "Forbidden", Detail: "Nobody gives what he does not hold; what you lack is listed under fields."},
 	"RHOWN": {Status: http.StatusForbidden, Code: "forbidden_field", Title: "Forbidden", Detail: "Of yourself you may change other fields, but not those listed."},
@@ -186,9 +187,12 @@ var refused = map[string]*Error{
 
 // listed are the private codes whose DETAIL names what was refused, and what each name then is.
 var listed = map[string]FieldError{
-	"RHGRT": {"permissions", "not_held", "You do not hold %s."},
+	"RHGRT": {"", "not_held", "You do not hold %s."},
 	"RHOWN": {"", "forbidden_field", "This is for others to change."},
 }
+
+// giving is the field by which a row of a table gives permissions.
+var giving = map[string]string{"users": "role", "user_roles": "role_id", "roles": "permissions", "invitations": "role", "api_keys": "scopes"}
 
 // refusedBy tells a private code, with what its DETAIL adds.
 func refusedBy(said *pgconn.PgError) (*Error, bool) {
@@ -204,7 +208,7 @@ func refusedBy(said *pgconn.PgError) (*Error, bool) {
 		e := *known
 		for name := range strings.SplitSeq(said.Detail, ", ") {
 			field := form
-			if field.Field == "" {
+			if field.Field = giving[said.TableName]; field.Field == "" {
 				field.Field = name
 			}
 			field.Detail = strings.Replace(field.Detail, "%s", name, 1)

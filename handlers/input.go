@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -144,6 +145,12 @@ func (f *field) parse(text string, target any) *FieldError {
 		*target = versions
 		if err != nil {
 			return f.problem("format", "%s", err.Error())
+		}
+		return nil
+	case *time.Time:
+		at, err := time.Parse(time.RFC3339, text)
+		if *target = at; err != nil {
+			return f.problem("format", "Must be a time such as 2026-01-31T09:30:00Z.")
 		}
 		return nil
 	case encoding.TextUnmarshaler:

@@ -10,6 +10,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/mail"
 	"rowhouse/tenancy"
 )
 
@@ -103,9 +104,9 @@ func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitat
 }
 
 // committed mails it.
-func (i *Invitation) committed(s *Server, _ Caller) {
+func (i *Invitation) committed(s *Server, who Caller) {
 	if i.letter != nil {
-		s.send(*i.letter)
+		s.post(who, i.Email, func(context.Context) (*mail.Message, error) { return s.write(*i.letter), nil })
 	}
 }
 

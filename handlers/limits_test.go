@@ -34,6 +34,7 @@ func TestLoginLimit(t *testing.T) {
 	w, other := limited(t, Limits{Login: Limit{5, time.Hour}})
 	for range 20 {
 		w.want(loginAs("admin-a", password), 200)
+		w.want(call("POST", "/auth/login").json(`{"login":"admin-a","password":"`+password+`","tenant_id":"`+w.B.id.String()+`"}`), 403, "tenant_forbidden")
 	}
 	for _, login := range []string{"admin-a", "unknown-one"} {
 		refused := w.race(30, func(n int) request {
@@ -134,6 +135,12 @@ func TestOtherLimits(t *testing.T) {
 			w.tooMany(w.send(forgot(email)), 2)
 		}
 		w.tooMany(w.send(w.as(w.A.people["admin"], call("POST", "/auth/email/verify/request"))), 2)
+		// Mails that nobody asked for are not sent beyond it, and the answer tells nothing.
+		for range 4 {
+			w.want(w.as(w.A.people["admin"], call("POST", "/invitations").json(`{"email":"flooded@example.com","role":"member"}`), w.A), 201)
+		}
+		w.mailed("flooded@example.com")
+		w.mailed("flooded@example.com")
 		w.want(forgot("another@example.com"), 200)
 		w.tooMany(w.send(forgot("one.more@example.com")), 5)
 	})

@@ -39,15 +39,15 @@ func (s *Server) newToken(ctx context.Context, who Caller, account ids.AccountID
 	return token, err
 }
 
-// mailProof mails a token that confirms an address of the account.
-func (s *Server) mailProof(who Caller, account ids.AccountID, email string) error {
-	return s.mail.Post(func(ctx context.Context) (*mail.Message, error) {
+// proof writes a mail with a token that confirms an address of the account.
+func (s *Server) proof(who Caller, account ids.AccountID, email string) func(context.Context) (*mail.Message, error) {
+	return func(ctx context.Context) (*mail.Message, error) {
 		token, err := s.newToken(ctx, who, account, forEmail, email, tokenTime)
 		if err != nil {
 			return nil, err
 		}
 		return s.write(letter{to: email, kind: proofLetter, token: token}), nil
-	})
+	}
 }
 
 // mails are the attempts that a mail to an address is counted under.
@@ -98,10 +98,10 @@ func (s *Server) bearer(ctx context.Context, who Caller, token, purpose string) 
 	return row, hash, err
 }
 
-// prove makes an address the account's proven e-mail. Wipe: the account changes hands, or may; password, sessions and keys go, and
-// hash is of the new password, if there is one.
+// prove makes an address the account's proven e-mail. Wipe: password and sessions go, and hash is of the new password, if there is
+// one; where that address was not proven before, the account may change hands, and API keys go too.
 func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, email string, hash *string, wipe bool) (db.Account, error) {
-	if wipe && account.EmailVerifiedAt == nil {
+	if wipe && (account.EmailVerifiedAt == nil || account.Email != email) {
 		tenants, err := tx.Assume(account.ID, who).AccountUserTenants(ctx, account.ID)
 		if err != nil {
 			return account, err
@@ -196,7 +196,7 @@ func emailVerifyRequest(ctx context.Context, s *Server, who Caller, _ struct{}) 
 	if err := s.take(ctx, who, s.mails(who, account.Email)...); err != nil {
 		return done{}, err
 	}
-	return done{}, s.mailProof(who, account.ID, account.Email)
+	return done{}, s.mail.Post(s.proof(who, account.ID, account.Email))
 }
 
 type emailChangeInput struct {
@@ -226,7 +226,9 @@ func emailChange(ctx context.Context, s *Server, who Caller, in emailChangeInput
 		return done{}, err
 	}
 	if account.EmailVerifiedAt != nil {
-		s.send(letter{to: account.Email, kind: changeLetter})
+		s.post(who, account.Email, func(context.Context) (*mail.Message, error) {
+			return s.write(letter{to: account.Email, kind: changeLetter}), nil
+		})
 	}
-	return done{}, s.mailProof(who, account.ID, email)
+	return done{}, s.mail.Post(s.proof(who, account.ID, email))
 }

@@ -166,10 +166,14 @@ func TestEmailChange(t *testing.T) {
 	token = w.mailed("admin-b@example.com")
 	w.want(w.as(who, call("POST", "/auth/email/verify").json(`{"token":"`+token+`"}`)), 409, "account_exists")
 	// Mallory's address change, confirmed by whoever it was meant for, gives him nothing: the account is wiped.
+	key := w.key(w.A, who, "").Key
+	w.want(byKey(key, call("GET", "/me")), 200)
 	w.want(change("victim@example.com", password), 200)
 	w.want(call("POST", "/auth/email/verify").json(`{"token":"`+w.mailed("victim@example.com")+`"}`), 200)
 	w.want(w.as(who, call("GET", "/me")), 401)
 	w.want(loginAs("victim@example.com", password), 401)
+	w.want(byKey(key, call("GET", "/me")), 401)
+	w.want(byKey(key, call("GET", "/items")), 401)
 }
 
 // Nobody prepares an account for somebody else. Mallory, who administers a tenant of his own, makes an account with Vera's e-mail,

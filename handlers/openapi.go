@@ -479,7 +479,7 @@ var particular = map[string][]error{
 	"emailVerifyRequest":    {errMailFull},
 	"emailChange":           {errBusy},
 	"tenantCreate":          {broken["tenants_slug_key"]},
-	"tenantDelete":          {errConfirm},
+	"tenantDelete":          {refused["RHCNF"]},
 	"userCreate":            {broken["accounts_email_key"], broken["accounts_username_key"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"], refused["RHGRT"], errBusy},
 	"userUpdate":            {refused["RHOWN"], refused["RHGRT"], refused["RHADM"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"]},
 	"userDelete":            {refused["RHADM"]},

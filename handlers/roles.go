@@ -2,7 +2,9 @@ package handlers
 
 import (
 	"context"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rowhouse/auth"
@@ -31,12 +33,34 @@ func newRole(row db.Role) Role {
 	return Role{row.ID, row.TenantID, row.Name, row.Description, row.Permissions, row.CreatedAt, row.UpdatedAt, row.Version}
 }
 
+// grantable lists what an entry may be, for people.
+func grantable() string {
+	var names []string
+	for _, p := range auth.Permissions {
+		names = append(names, string(p))
+		if p.Ownable() {
+			names = append(names, string(p)+":own")
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// distinct leaves out what stands twice.
+func distinct(entries []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(entries, func(entry string) bool {
+		again := seen[entry]
+		seen[entry] = true
+		return again
+	})
+}
+
 // unknownPermissions lists the entries that are no permission, each as what is wrong with its place in the field.
 func unknownPermissions(field string, entries []string) error {
 	var wrong []FieldError
 	for i, entry := range entries {
 		if !auth.Grantable(entry) {
-			wrong = append(wrong, FieldError{field + "." + strconv.Itoa(i), "one_of", "There is no such permission; rowhouse routes lists them."})
+			wrong = append(wrong, FieldError{field + "." + strconv.Itoa(i), "one_of", "One of: " + grantable() + "."})
 		}
 	}
 	if wrong != nil {
@@ -85,7 +109,7 @@ func roleCreate(ctx context.Context, q *db.Queries, who Caller, in roleCreateInp
 		return Role{}, err
 	}
 	row, err := q.RoleCreate(ctx, db.RoleCreateParams{
-		TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value, Permissions: in.Permissions,
+		TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value, Permissions: distinct(in.Permissions),
 	})
 	return newRole(row), err
 }
@@ -118,7 +142,7 @@ func roleUpdate(ctx context.Context, q *db.Queries, who Caller, in roleUpdateInp
 		if err := unknownPermissions("permissions", *in.Permissions); err != nil {
 			return Role{}, err
 		}
-		change.Permissions = *in.Permissions
+		change.Permissions = distinct(*in.Permissions)
 	}
 	row, err := q.RoleUpdate(ctx, change)
 	return newRole(row), err

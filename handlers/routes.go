@@ -43,7 +43,7 @@ var routes = []Route{
 
 	{"GET /tenant", 200, "Tenant retrieved", need(auth.TenantRead, tenantGet)},
 	{"PATCH /tenant", 200, "Tenant updated", change(auth.TenantWrite, tenantUpdate, tenantGet)},
-	{"DELETE /tenant", 200, "Tenant deleted", need(auth.TenantWrite, tenantDelete)},
+	{"DELETE /tenant", 200, "Tenant deleted", change(auth.TenantWrite, tenantDelete, tenantGet)},
 
 	{"GET /users", 200, "Users retrieved", need(auth.UsersRead, userList)},
 	{"POST /users", 201, "User created", atomic(auth.UsersWrite.All(), userCreate)},

@@ -2,10 +2,7 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"rowhouse/auth"
 	"rowhouse/db"
@@ -111,16 +108,12 @@ func tenantUpdate(ctx context.Context, q *db.Queries, who Caller, in tenantUpdat
 }
 
 type tenantDeleteInput struct {
+	Conditional
 	Confirm string `query:"confirm" required:"true" validate:"max=100" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
 }
 
 // tenantDelete gives the tenant in scope up: nobody enters it from the next request on.
 func tenantDelete(ctx context.Context, q *db.Queries, who Caller, in tenantDeleteInput) (deleted[ids.TenantID], error) {
-	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{TenantID: who.TenantID, Confirm: in.Confirm})
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = errConfirm
-	}
+	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{TenantID: who.TenantID, Confirm: in.Confirm, IfMatch: in.IfMatch})
 	return deleted[ids.TenantID]{id}, err
 }
-
-var errConfirm = invalid(FieldError{"confirm", "mismatch", "Write the tenant's name exactly as it is."})

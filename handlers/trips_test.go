@@ -352,7 +352,7 @@ func TestOneTripEach(t *testing.T) {
 	t.Parallel()
 	w, proxy := behind(t)
 	several := map[string]bool{ // those that go through several doors, or read a file
-		"POST /items/import": true, "POST /tenants": true, "DELETE /me": true, "POST /auth/password": true, "POST /users": true,
+		"POST /tenants": true, "DELETE /me": true, "POST /auth/password": true, "POST /users": true,
 		"POST /auth/email/verify/request": true, "POST /auth/email/change": true,
 	}
 	bodies := map[string]string{"PATCH /me": `{"name":"x"}`, "POST /auth/switch-tenant": `{"tenant_id":null}`}
@@ -360,7 +360,7 @@ func TestOneTripEach(t *testing.T) {
 		ofTenant := samples(h)
 		for i := range routes {
 			r := &routes[i]
-			if r.scope == publicScope || several[r.Pattern] || ending[r.Pattern] {
+			if r.scope == publicScope || several[r.Pattern] || ending[r.Pattern] || r.accepts != nil {
 				continue
 			}
 			method, path, _ := strings.Cut(r.Pattern, " ")

@@ -299,7 +299,7 @@ type userUpdateInput struct {
 	ArtistID Nullable[ids.ArtistID] `json:"artist_id" doc:"Given exactly when the role is artist; taken away with that role. Not of oneself."`
 }
 
-// notOwn are the given fields that those who reach only themselves may not change.
+// notOwn are the given fields that nobody changes of himself.
 func (in *userUpdateInput) notOwn() (fields []string) {
 	for _, f := range []struct {
 		name  string

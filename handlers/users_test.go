@@ -111,7 +111,8 @@ func TestUserArtist(t *testing.T) {
 func TestUserSelf(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	for _, role := range []string{"assistant", "artist", "member"} {
+	w.deputy(w.A)
+	for _, role := range roles {
 		who := w.A.people[role]
 		me := "/users/" + w.userID(w.A, who).String()
 		patch := func(body string) request { return w.as(who, call("PATCH", me).json(body), w.A) }
@@ -131,13 +132,16 @@ func TestUserSelf(t *testing.T) {
 			t.Errorf("got %v", got)
 		}
 		other := "/users/" + w.A.own.UUID()
-		want := map[string]int{"assistant": 403, "artist": 403, "member": 404}[role]
+		want := map[string]int{"admin": 200, "assistant": 403, "artist": 403, "member": 404}[role]
 		for _, body := range []string{`{"phone":"9"}`, `{"role":"admin"}`} {
 			w.want(w.as(who, call("PATCH", other).json(body), w.A), want)
 		}
 	}
 	admin := w.A.people["admin"]
 	w.want(w.as(admin, call("DELETE", "/users/"+w.userID(w.A, admin).String()), w.A), 403, "forbidden")
+	// Of the last admin it is said that it stays one.
+	alone := w.B.people["admin"]
+	w.want(w.as(alone, call("PATCH", "/users/"+w.userID(w.B, alone).String()).json(`{"role":"member"}`), w.B), 409, "last_admin")
 }
 
 // The list knows every filter and sort, by page and by cursor, and what its caller may not see is not in it.

@@ -81,13 +81,13 @@ var (
 		to_jsonb unnest upper`)
 
 	// The same of our own.
-	ours = set(`current_tenant me my_account my_artist my_user reaches_all own_fields lacking uuid_v7`)
+	ours = set(`current_tenant me my_account my_artist my_user reaches_all confirmed lacking uuid_v7`)
 
 	// Functions of our own that read who holds what, of the bound tenant alone: each names current_tenant() in its WHERE.
-	grants = set(`holds role_grants user_grants`)
+	grants = set(`holds own_fields role_grants user_grants`)
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
-	late = set(`own_fields() lacking() role_grants() user_grants()`)
+	late = set(`own_fields() confirmed() lacking() role_grants() user_grants()`)
 
 	// Functions for the unscoped alone: they tell of the database, of a key's account, of attempts; of no tenant.
 	doors = set(`catalogue_faults key_account login_faults migration_version rate_limit_take`)

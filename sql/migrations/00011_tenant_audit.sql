@@ -16,6 +16,30 @@ CREATE TRIGGER audit_update AFTER UPDATE ON tenants REFERENCING OLD TABLE AS old
 CREATE TRIGGER audit_delete AFTER DELETE ON tenants REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit('tenant');
 
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION keep_an_admin() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- The last active admin of a tenant stays. Locking the tenant first makes the look that follows see what a rival has
+-- committed; no single statement can do this, its snapshot being older than its lock. NO KEY: inserts elsewhere that
+-- refer to the tenant do not wait. A tenant that was given up keeps nobody.
+BEGIN
+    PERFORM 1 FROM tenants WHERE id = OLD.tenant_id AND status <> 'deleting' FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RETURN coalesce(NEW, OLD);
+    END IF;
+    PERFORM 1 FROM users
+      WHERE tenant_id = OLD.tenant_id
+        AND id <> OLD.id
+        AND role = 'admin'
+        AND is_active;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+-- +goose StatementEnd
+
 INSERT INTO permissions (name, admin, assistant, artist, member)
 VALUES ('tenant:write', 'any', NULL, NULL, NULL),
        ('audit:read',   'any', NULL, NULL, NULL);
@@ -33,6 +57,27 @@ UPDATE permissions
  WHERE name IN ('tenant:read', 'items:read');
 
 -- +goose Down
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION keep_an_admin() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- The last active admin of a tenant stays. Locking the tenant first makes the look that follows see what a rival has
+-- committed; no single statement can do this, its snapshot being older than its lock. NO KEY: inserts elsewhere that
+-- refer to the tenant do not wait.
+BEGIN
+    PERFORM 1 FROM tenants WHERE id = OLD.tenant_id FOR NO KEY UPDATE;
+    PERFORM 1 FROM users
+      WHERE tenant_id = OLD.tenant_id
+        AND id <> OLD.id
+        AND role = 'admin'
+        AND is_active;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+-- +goose StatementEnd
+
 ALTER TABLE permissions
  DROP COLUMN ownable,
  DROP COLUMN staff;

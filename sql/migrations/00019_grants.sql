@@ -50,16 +50,34 @@ COMMENT ON FUNCTION reach_all() IS 'Behind enter, for an operation that one''s o
 
 -- +goose StatementBegin
 CREATE FUNCTION own_fields(row_id uuid, fields text[]) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF cardinality(fields) > 0 AND NOT reaches_all() THEN
+    IF cardinality(fields) > 0 AND row_id = me() THEN
+        IF 'role' = ANY (fields)
+           AND EXISTS     (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id  = row_id AND role = 'admin')
+           AND NOT EXISTS (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id <> row_id AND role = 'admin' AND is_active) THEN
+            RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM'; -- what would be refused in any case
+        END IF;
         RAISE EXCEPTION 'not one''s own to change' USING ERRCODE = 'RHOWN', DETAIL = array_to_string(fields, ', ');
     END IF;
     RETURN true;
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION own_fields(uuid, text[]) IS 'True, of a row and those of the changed fields that its owner may not change. RHOWN: the caller is no more than its owner; the fields are in DETAIL. It takes the row''s id so that it is asked of rows that are found.';
+COMMENT ON FUNCTION own_fields(uuid, text[]) IS 'True, of a row and those of the given fields that nobody changes of himself. RHOWN: the row is the caller; the fields are in DETAIL.';
+
+-- +goose StatementBegin
+CREATE FUNCTION confirmed(name text, given text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    IF given IS DISTINCT FROM name THEN
+        RAISE EXCEPTION 'not the name' USING ERRCODE = 'RHCNF';
+    END IF;
+    RETURN true;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION confirmed(text, text) IS 'True, of a row''s name and that which was given to confirm its removal. RHCNF: they differ.';
 
 -- +goose StatementBegin
 CREATE FUNCTION granted(permissions text[]) RETURNS TABLE (name text, reach text)
@@ -153,7 +171,7 @@ BEGIN
     END IF;
     missing := lacking(given, my_grants());
     IF missing <> '{}' THEN
-        RAISE EXCEPTION 'gives what the giver lacks' USING ERRCODE = 'RHGRT', DETAIL = array_to_string(missing, ', ');
+        RAISE EXCEPTION 'gives what the giver lacks' USING ERRCODE = 'RHGRT', TABLE = TG_TABLE_NAME, DETAIL = array_to_string(missing, ', ');
     END IF;
     RETURN NEW;
 END
@@ -177,7 +195,7 @@ CREATE TRIGGER confer_update BEFORE UPDATE ON roles FOR EACH ROW
 CREATE TRIGGER confer_insert BEFORE INSERT ON invitations FOR EACH ROW EXECUTE FUNCTION confer();
 CREATE TRIGGER confer_insert BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION confer();
 
-GRANT EXECUTE ON FUNCTION my_artist(), my_key(), visit(), my_user(), reach_all(), own_fields(uuid, text[]), granted(text[]),
+GRANT EXECUTE ON FUNCTION my_artist(), my_key(), visit(), my_user(), reach_all(), own_fields(uuid, text[]), confirmed(text, text), granted(text[]),
                           role_grants(text), custom_grants(uuid), user_grants(uuid), lacking(text[], text[]), my_grants(), holds(text)
    TO rowhouse_app;
 GRANT EXECUTE ON FUNCTION reach_all() TO rowhouse_login; -- whose role a transaction may still have when it comes to enter
@@ -198,6 +216,7 @@ DROP FUNCTION user_grants(uuid);
 DROP FUNCTION custom_grants(uuid);
 DROP FUNCTION role_grants(text);
 DROP FUNCTION granted(text[]);
+DROP FUNCTION confirmed(text, text);
 DROP FUNCTION own_fields(uuid, text[]);
 DROP FUNCTION reach_all();
 DROP FUNCTION my_user();

@@ -21,10 +21,12 @@ UPDATE tenants
    AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
 RETURNING *;
 
--- TenantDelete gives the tenant up: nobody enters it any more. confirm is its name; pgx.ErrNoRows when it is another.
+-- TenantDelete gives the tenant up: nobody enters it any more. RHCNF: confirm is not its name. pgx.ErrNoRows when if_match is given
+-- and holds not its version.
 -- name: TenantDelete :one
 UPDATE tenants
    SET status = 'deleting'
  WHERE id = @tenant_id
-   AND name = @confirm
+   AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
+   AND confirmed(name, @confirm)
 RETURNING id;

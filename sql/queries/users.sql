@@ -102,7 +102,7 @@ RETURNING sqlc.embed(users),
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list;
 
 -- UserUpdate changes a user: NULL keeps what has no …_set beside it. not_own are those of the given fields that nobody changes
--- of himself: RHOWN for a caller who reaches no more. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
+-- of himself: RHOWN for the user itself. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
 -- when the caller may change none of that id, or when if_match is given and holds not its version.
 -- name: UserUpdate :one
 UPDATE users
