@@ -526,42 +526,41 @@ func (q *Queries) UserRoleUnassign(ctx context.Context, arg UserRoleUnassignPara
 const userUpdate = `-- name: UserUpdate :one
 UPDATE users
    SET email             = CASE WHEN $1::bool      THEN $2      ELSE email      END,
-       name              = CASE WHEN $3::bool       THEN $4       ELSE name       END,
-       role              = coalesce($5, role),
-       team_id           = CASE WHEN $6::bool    THEN $7    ELSE team_id    END,
-       artist_id         = CASE WHEN $8::bool  THEN $9  ELSE artist_id  END,
-       first_name        = CASE WHEN $10::bool THEN $11 ELSE first_name END,
-       last_name         = CASE WHEN $12::bool  THEN $13  ELSE last_name  END,
-       birthdate         = CASE WHEN $14::bool  THEN $15  ELSE birthdate  END,
-       phone             = CASE WHEN $16::bool      THEN $17      ELSE phone      END,
-       instagram         = CASE WHEN $18::bool  THEN $19  ELSE instagram  END,
-       bio               = CASE WHEN $20::bool        THEN $21        ELSE bio        END,
-       search_visibility = coalesce($22, search_visibility),
-       email_privacy     = coalesce($23, email_privacy),
-       public_profile    = coalesce($24, public_profile)
- WHERE users.tenant_id = $25
-   AND users.id = $26
+       name              = coalesce($3, name),
+       role              = coalesce($4, role),
+       team_id           = CASE WHEN $5::bool    THEN $6    ELSE team_id    END,
+       artist_id         = CASE WHEN $7::bool  THEN $8  ELSE artist_id  END,
+       first_name        = CASE WHEN $9::bool THEN $10 ELSE first_name END,
+       last_name         = CASE WHEN $11::bool  THEN $12  ELSE last_name  END,
+       birthdate         = CASE WHEN $13::bool  THEN $14  ELSE birthdate  END,
+       phone             = CASE WHEN $15::bool      THEN $16      ELSE phone      END,
+       instagram         = CASE WHEN $17::bool  THEN $18  ELSE instagram  END,
+       bio               = CASE WHEN $19::bool        THEN $20        ELSE bio        END,
+       search_visibility = coalesce($21, search_visibility),
+       email_privacy     = coalesce($22, email_privacy),
+       public_profile    = coalesce($23, public_profile)
+ WHERE users.tenant_id = $24
+   AND users.id = $25
    AND ((SELECT reaches_all()) OR users.id = (SELECT me()))
-   AND own_fields(users.id, $27::text[])
-   AND (version = ANY($28::bigint[]) OR $28::bigint[] IS NULL)
+   AND own_fields(users.id, $26::text[])
+   AND (version = ANY($27::bigint[]) OR $27::bigint[] IS NULL)
 RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
        coalesce((
             SELECT teams.name
               FROM teams
-             WHERE teams.tenant_id = $25
+             WHERE teams.tenant_id = $24
                AND teams.id = users.team_id), '')::text AS team_name,
        coalesce((
             SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
               FROM user_roles
-              JOIN roles ON roles.tenant_id = $25 AND roles.id = user_roles.role_id
-             WHERE user_roles.tenant_id = $25
+              JOIN roles ON roles.tenant_id = $24 AND roles.id = user_roles.role_id
+             WHERE user_roles.tenant_id = $24
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list
 `
 
 type UserUpdateParams struct {
 	EmailSet         bool
 	Email            *string
-	NameSet          bool
 	Name             *string
 	Role             *string
 	TeamIDSet        bool
@@ -602,7 +601,6 @@ func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpd
 	row := q.db.QueryRow(ctx, userUpdate,
 		arg.EmailSet,
 		arg.Email,
-		arg.NameSet,
 		arg.Name,
 		arg.Role,
 		arg.TeamIDSet,

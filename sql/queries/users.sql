@@ -107,7 +107,7 @@ RETURNING sqlc.embed(users),
 -- name: UserUpdate :one
 UPDATE users
    SET email             = CASE WHEN @email_set::bool      THEN sqlc.narg('email')      ELSE email      END,
-       name              = CASE WHEN @name_set::bool       THEN sqlc.narg('name')       ELSE name       END,
+       name              = coalesce(sqlc.narg('name'), name),
        role              = coalesce(sqlc.narg('role'), role),
        team_id           = CASE WHEN @team_id_set::bool    THEN sqlc.narg('team_id')    ELSE team_id    END,
        artist_id         = CASE WHEN @artist_id_set::bool  THEN sqlc.narg('artist_id')  ELSE artist_id  END,
