@@ -91,7 +91,7 @@ func TestLastAdminOfTwo(t *testing.T) {
 					target, late := 1, []string{"409 last_admin"}
 					switch {
 					case n >= rounds:
-						target, late = 0, append(gone, "200")
+						target, late = 0, slices.Concat(gone, []string{"200"})
 					case !first.itself || !second.itself:
 						late = append(late, gone...)
 					}

@@ -91,7 +91,7 @@ func (s *Server) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(join(faults), checkPermissions(names))
+	return errors.Join(join(faults), checkPermissions(names, version > s.config.Migration))
 }
 
 // join makes one error of sentences; nil of none.

@@ -389,8 +389,9 @@ func (s *Server) HTTP() *http.Server {
 	}
 }
 
-// checkPermissions compares the constants of Go with the table of the database, both ways.
-func checkPermissions(inDatabase []db.PermissionListRow) error {
+// checkPermissions compares the constants of Go with the table of the database, both ways. A database that is ahead, as it is while
+// a newer program is being rolled out, may know more.
+func checkPermissions(inDatabase []db.PermissionListRow, ahead bool) error {
 	var errs []error
 	for _, p := range auth.Permissions {
 		if !slices.ContainsFunc(inDatabase, func(row db.PermissionListRow) bool { return row.Name == string(p) }) {
@@ -399,6 +400,7 @@ func checkPermissions(inDatabase []db.PermissionListRow) error {
 	}
 	for _, row := range inDatabase {
 		switch p := auth.Permission(row.Name); {
+		case !slices.Contains(auth.Permissions, p) && ahead:
 		case !slices.Contains(auth.Permissions, p):
 			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", p))
 		case row.Ownable != p.Ownable():

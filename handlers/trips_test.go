@@ -121,18 +121,28 @@ func TestDatabaseGone(t *testing.T) {
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	w, _ := behind(t)
+	read := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
+	w.race(50, func(int) request { return read }) // now there are connections, which on a busy machine take their time
 	w.server.doors.AcquireTimeout = 250 * time.Millisecond
 	lock := w.db.Connect(w.db.Superuser())
 	ctx := context.Background()
 	if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	read := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
 	var held sync.WaitGroup
+	early := make(chan response, 4)
 	for range 4 {
-		held.Go(func() { _, _ = w.try(read, w.URL) })
+		held.Go(func() {
+			got, _ := w.try(read, w.URL)
+			early <- got
+		})
 	}
 	for testdb.Value[int](w.db, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) < 4 {
+		select {
+		case got := <-early:
+			t.Fatalf("a request that should wait was answered: %v", got)
+		default:
+		}
 	}
 	got := w.want(read, 503, "unavailable")
 	if got.header.Get("Retry-After") == "" {
