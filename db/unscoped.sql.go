@@ -253,9 +253,7 @@ func (q *Queries) PermissionList(ctx context.Context) ([]PermissionListRow, erro
 }
 
 const rateLimitGive = `-- name: RateLimitGive :exec
-UPDATE rate_limits
-   SET taken = greatest(taken - 1, 0)
- WHERE key = ANY($1::bytea[])
+SELECT rate_limit_give($1::bytea[])
 `
 
 // RateLimitGive takes an attempt back that succeeded, for login: only failures count in the end.

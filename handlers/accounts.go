@@ -146,7 +146,7 @@ func (s *Server) proves(ctx context.Context, who Caller, account db.Account, pas
 	if err != nil || !ok {
 		return false, err
 	}
-	return true, s.give(ctx, s.doors.Unscoped(who), attempts...)
+	return true, s.give(ctx, who, attempts...)
 }
 
 // accountSee reads the account that asks, with a token or an API key.

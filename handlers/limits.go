@@ -104,8 +104,9 @@ func (s *Server) take(ctx context.Context, who Caller, attempts ...attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) })
 }
 
-// give takes back what take counted, of an attempt that succeeded.
-func (s *Server) give(ctx context.Context, q *db.Queries, attempts ...attempt) error {
+// give takes back what take counted, of an attempt that succeeded: in a transaction of its own, since whoever attempts next from
+// the same address waits for it.
+func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) error {
 	var keys [][]byte
 	for _, a := range attempts {
 		if a.limit.Times > 0 {
@@ -115,7 +116,7 @@ func (s *Server) give(ctx context.Context, q *db.Queries, attempts ...attempt) e
 	if keys == nil {
 		return nil
 	}
-	return q.RateLimitGive(ctx, keys)
+	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
 // logins are the attempts that a password is checked under; whom is the account, or what was taken for its name.

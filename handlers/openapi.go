@@ -485,7 +485,7 @@ var particular = map[string][]error{
 	"userDelete":            {refused["RHADM"]},
 	"userDeactivate":        {refused["RHADM"]},
 	"userReactivate":        {refused["RHGRT"]},
-	"userLeave":             {refused["RHADM"], refused["RHUSR"], errNotFound},
+	"userLeave":             {refused["RHADM"], refused["RHUSR"]},
 	"userRoleAssign":        {refused["RHGRT"], reference("user_roles_role_id_fkey")},
 	"invitationCreate":      {refused["RHGRT"], refused["RHUSR"], broken["invitations_artist_check"]},
 	"invitationAccept":      {errInvitation, errCredential, errUnproven, errWrongAccount, broken["accounts_email_key"], broken["accounts_username_key"], broken["users_account_id_key"], broken["users_email_key"], broken["users_artist_id_key"], errBusy},

@@ -87,6 +87,9 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 	if !proven || !found.IsActive {
 		return out, errLogin
 	}
+	if err := s.give(ctx, who, attempts...); err != nil {
+		return out, err
+	}
 	if stale {
 		fresh, err := s.passwords.Hash(ctx, in.Password)
 		if err != nil {
@@ -120,9 +123,6 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		if err != nil {
 			return err
 		}
-		if err := s.give(ctx, tx.Unscoped(who), attempts...); err != nil {
-			return err
-		}
 		q := tx.Account(who)
 		if in.TenantID != nil {
 			if err := bind(ctx, q, who, in.TenantID); err != nil {
@@ -136,12 +136,6 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		}
 		return err
 	})
-	if err == errTenant { //nolint:errorlint // bind returns it as it is
-		// The password was right, though what was given back for it is undone.
-		if err := s.give(ctx, s.doors.Unscoped(who), attempts...); err != nil {
-			return out, err
-		}
-	}
 	if err != nil {
 		return out, err
 	}

@@ -2,10 +2,12 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
 
 	"rowhouse/auth"
 	"rowhouse/db"
@@ -379,6 +381,9 @@ func userReactivate(ctx context.Context, q *db.Queries, who Caller, in userGetIn
 // userLeave takes the user who asks out of the tenant.
 func userLeave(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (deleted[ids.UserID], error) {
 	id, err := q.UserLeave(ctx, who.TenantID)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = errTenant // somebody else was quicker
+	}
 	return deleted[ids.UserID]{id}, err
 }
 

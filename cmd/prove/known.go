@@ -90,7 +90,7 @@ var (
 	late = set(`own_fields() confirmed() lacking() role_grants() user_grants()`)
 
 	// Functions for the unscoped alone: they tell of the database, of a key's account, of attempts; of no tenant.
-	doors = set(`catalogue_faults key_account login_faults migration_version rate_limit_take`)
+	doors = set(`catalogue_faults key_account login_faults migration_version rate_limit_give rate_limit_take`)
 
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
 	types = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)

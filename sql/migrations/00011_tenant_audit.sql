@@ -22,9 +22,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- The last active admin of a tenant stays. Locking the tenant first makes the look that follows see what a rival has
 -- committed; no single statement can do this, its snapshot being older than its lock. NO KEY: inserts elsewhere that
 -- refer to the tenant do not wait. A tenant that was given up keeps nobody.
+DECLARE
+    state text;
 BEGIN
-    PERFORM 1 FROM tenants WHERE id = OLD.tenant_id AND status <> 'deleting' FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    SELECT status INTO state FROM tenants WHERE id = OLD.tenant_id FOR NO KEY UPDATE;
+    IF state = 'deleting' THEN
         RETURN coalesce(NEW, OLD);
     END IF;
     PERFORM 1 FROM users

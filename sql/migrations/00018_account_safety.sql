@@ -131,13 +131,26 @@ BEGIN
      WHERE r.key IN (SELECT o.key FROM rate_limits o WHERE o.resets_at < now() - interval '1 minute' ORDER BY o.resets_at LIMIT 4 FOR UPDATE SKIP LOCKED);
 END
 $$;
+
+CREATE FUNCTION rate_limit_give(keys bytea[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- Takes one attempt back from each key. For a transaction of its own too: whoever attempts next waits for it.
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE rate_limits r
+       SET taken = greatest(r.taken - 1, 0)
+      FROM (SELECT l.key FROM rate_limits l WHERE l.key = ANY (keys) ORDER BY l.key FOR NO KEY UPDATE) AS locked
+     WHERE r.key = locked.key;
+END
+$$;
 -- +goose StatementEnd
-GRANT EXECUTE ON FUNCTION rate_limit_take(bytea[], integer[], integer[]) TO rowhouse_login;
+GRANT EXECUTE ON FUNCTION rate_limit_take(bytea[], integer[], integer[]), rate_limit_give(bytea[]) TO rowhouse_login;
 
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'Keyed hash of path, query and body, in which a password may stand: the same key with another request is a mistake.';
 
 -- +goose Down
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of path, query and body: the same key with another request is a mistake.';
+DROP FUNCTION rate_limit_give(bytea[]);
 DROP FUNCTION rate_limit_take(bytea[], integer[], integer[]);
 DROP TABLE rate_limits;
 DROP TRIGGER session_event ON sessions;

@@ -159,7 +159,12 @@ BEGIN
     IF me() IS NULL AND visit() IS NULL THEN
         RETURN NEW;
     ELSIF TG_TABLE_NAME = 'users' THEN
-        given := role_grants(NEW.role) || custom_grants(NEW.id);
+        given := role_grants(NEW.role);
+        IF TG_OP = 'UPDATE' AND OLD.is_active THEN
+            given := lacking(given, role_grants(OLD.role)); -- what the new role adds
+        ELSE
+            given := given || custom_grants(NEW.id);
+        END IF;
     ELSIF TG_TABLE_NAME = 'user_roles' THEN
         given := (SELECT r.permissions FROM roles r WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.role_id);
     ELSIF TG_TABLE_NAME = 'roles' THEN

@@ -140,9 +140,7 @@ SELECT rate_limit_take(@keys::bytea[], @most::integer[], @seconds::integer[]);
 
 -- RateLimitGive takes an attempt back that succeeded, for login: only failures count in the end.
 -- name: RateLimitGive :exec
-UPDATE rate_limits
-   SET taken = greatest(taken - 1, 0)
- WHERE key = ANY(@keys::bytea[]);
+SELECT rate_limit_give(@keys::bytea[]);
 
 -- AccountEventCreate notes what no change of an account shows: a refusal that is worth keeping.
 -- name: AccountEventCreate :exec
