@@ -175,3 +175,16 @@ func TestRequestLimit(t *testing.T) {
 		}
 	}
 }
+
+// Counts that count no more are taken away as others are made, a few at a time.
+func TestLimitsForget(t *testing.T) {
+	t.Parallel()
+	w, _ := limited(t, Limits{Login: Limit{5, time.Hour}})
+	w.db.Exec(`INSERT INTO rate_limits (key, taken, resets_at) SELECT int4send(n), 1, now() - interval '1 hour' FROM generate_series(1, 6) n`)
+	for range 2 {
+		w.want(loginAs("unknown", "wrong harbour"), 401)
+	}
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM rate_limits`); n != 1 {
+		t.Errorf("got %d counts, want the one of now", n)
+	}
+}
