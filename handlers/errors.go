@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -82,6 +83,7 @@ var (
 	errTenant        = &Error{Status: http.StatusForbidden, Code: "tenant_forbidden", Title: "Forbidden", Detail: "You are not an active user of this tenant."}
 	errBusy          = unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
+	errNoRoom        = unavailable("unavailable", "There is no room left on this server's disk; nothing was done.")
 	errInternal      = &Error{Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error", Detail: "Something went wrong on our side. The request id leads to it in the log."}
 	errInFlight      = (&Error{Status: http.StatusConflict, Code: "idempotency_in_flight", Title: "Conflict", Detail: "A request with this Idempotency-Key is still under way."}).with("Retry-After", "1")
 	errInUse         = &Error{Status: http.StatusConflict, Code: "in_use", Title: "Conflict", Detail: "Other rows still refer to this one."}
@@ -247,6 +249,8 @@ func classify(err error, deletes bool) *Error {
 		return errMailFull
 	case errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable
+	case errors.Is(err, syscall.ENOSPC): // an import is spooled to disk
+		return errNoRoom
 	case !errors.As(err, &said):
 		return errInternal
 	}

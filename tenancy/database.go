@@ -10,7 +10,6 @@ package tenancy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -19,7 +18,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -27,7 +25,10 @@ import (
 const (
 	// acquireTimeout is that of a Database unless it is changed.
 	acquireTimeout = 250 * time.Millisecond
-	// tripTimeout is the backstop behind the login's statement_timeout, for a server that no longer answers at all.
+	// connectTimeout bounds an attempt to connect: those that were swallowed while the server was away must have ended soon after it
+	// is back.
+	connectTimeout = 1500 * time.Millisecond
+	// tripTimeout is the backstop behind the login's statement_timeout, for a connection on which no answer comes any more.
 	tripTimeout = 5 * time.Second
 	// maxPrepared bounds what a new connection prepares. The statements are those of sql/queries, a finite number.
 	maxPrepared = 200
@@ -35,8 +36,8 @@ const (
 
 // Database is a PostgreSQL database behind the doors.
 type Database struct {
-	// AcquireTimeout bounds the wait for a connection, so that a request is refused while its client still listens. It is
-	// 250 ms unless it is changed before the first use.
+	// AcquireTimeout bounds the wait for a connection, and that for a server which has fallen silent, so that a request is
+	// refused while its client still listens. It is 250 ms unless it is changed before the first use.
 	AcquireTimeout time.Duration
 
 	pool *pgxpool.Pool
@@ -47,6 +48,9 @@ type Database struct {
 
 	// generation counts the times that all connections were given up; a connection remembers the one that it was made in.
 	generation atomic.Int64
+
+	// heard counts the trips that the server has answered.
+	heard atomic.Int64
 }
 
 // Open makes the pool for the harmless login of url. It connects when first used, or in Check. Without pool_max_conns in
@@ -61,7 +65,7 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	}
 	d := &Database{AcquireTimeout: acquireTimeout}
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
-	config.ConnConfig.ConnectTimeout = 2 * time.Second
+	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.AfterConnect = d.prepare
 	// The pool's own ping of an idle connection would be a second round trip; a dead connection is found by using it.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
@@ -70,6 +74,22 @@ func Open(ctx context.Context, url string) (*Database, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	return d, nil
+}
+
+// Warm makes all the connections there may be, as far as it can, so that the first requests need not wait for them. It waits longer
+// for each than a request would.
+func (d *Database) Warm(ctx context.Context) {
+	var made []*pgxpool.Conn
+	for range d.pool.Config().MaxConns {
+		conn, err := d.pool.Acquire(ctx)
+		if err != nil {
+			break // requests will say so
+		}
+		made = append(made, conn)
+	}
+	for _, conn := range made {
+		release(conn)
+	}
 }
 
 // Close waits for the connections in use and closes all.
@@ -93,6 +113,8 @@ func (d *Database) LoginFaults(ctx context.Context) ([]string, error) {
 const connGeneration = "generation"
 
 func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, tripTimeout)
+	defer cancel()
 	conn.PgConn().CustomData()[connGeneration] = d.generation.Load()
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
@@ -114,9 +136,9 @@ func (d *Database) remember(sql string) {
 	}
 }
 
-// acquire takes a connection from the pool, or ErrUnavailable.
+// acquire takes a connection from the pool, or ErrUnavailable. That the client hangs up changes nothing: what it did is still counted.
 func (d *Database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.AcquireTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.AcquireTimeout)
 	defer cancel()
 	conn, err := d.pool.Acquire(ctx)
 	if err != nil {
@@ -125,16 +147,30 @@ func (d *Database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	return conn, nil
 }
 
+// release gives a connection back. One that is closed leaves the pool at once: the driver cleans up behind it for as long as 15 s
+// where the server does not answer, and would hold its place for the time.
+func release(conn *pgxpool.Conn) {
+	if conn.Conn().IsClosed() {
+		conn.Hijack()
+		return
+	}
+	conn.Release()
+}
+
 // outcome looks at what a trip came to. A connection that broke, or whose prepared statements are older than the schema,
-// takes all of its generation with it: the others would each cost a request to find out the same.
+// takes all of its generation with it: the others would each cost a request to find out the same. Whatever was said last on a
+// connection that broke, by the server or by a pooler before it, the whole trip had been sent and may be committed.
 func (d *Database) outcome(conn *pgx.Conn, err error) error {
+	if !conn.IsClosed() {
+		d.heard.Add(1)
+	}
 	if err == nil || !conn.IsClosed() && !stale(err) {
 		return err
 	}
 	if made, ok := conn.PgConn().CustomData()[connGeneration].(int64); ok && d.generation.CompareAndSwap(made, made+1) {
 		d.pool.Reset()
 	}
-	if said := (*pgconn.PgError)(nil); errors.As(err, &said) {
+	if !conn.IsClosed() {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrLost, err)

@@ -31,7 +31,7 @@ func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) err
 	defer func() {
 		_ = tx.end(ctx, "rollback", nil) // of what an error or a panic leaves; nothing after a commit
 		if tx.conn != nil {
-			tx.conn.Release()
+			release(tx.conn)
 		}
 	}()
 	if err := fn(tx); err != nil {
@@ -69,7 +69,7 @@ func (tx *Tx) end(ctx context.Context, how string, last *statement) error {
 		return nil
 	}
 	tx.begun = false
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tripTimeout)
+	ctx, cancel := tx.database.bounded(ctx, tx.conn.Conn())
 	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
 	if last != nil {
 		if tx.bound != tx.claim.scope {
@@ -97,15 +97,14 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 		return nil, err
 	}
 	tx := d.tx
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tripTimeout)
 	if tx.conn == nil {
 		conn, err := tx.database.acquire(ctx)
 		if err != nil {
-			cancel()
 			return nil, err
 		}
 		tx.conn = conn
 	}
+	ctx, cancel := tx.database.bounded(ctx, tx.conn.Conn())
 	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
 	if !tx.begun {
 		t.statements = append(t.statements, statement{sql: "begin"})

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,7 +39,7 @@ func serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API",
-		Long:  "Serve the API with DATABASE_URL's login. It refuses to start when that login could bypass a wall, when the\ncatalogue keeps tenants apart less than it should, or when migrations are missing.",
+		Long:  "Serve the API with DATABASE_URL's login. It refuses to start when that login could bypass a wall, when the\ncatalogue keeps tenants apart less than it should, or when migrations are missing. It listens on HTTP_ADDR, or on the socket\nthat a service manager hands over (LISTEN_FDS).",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := loadConfig()
@@ -48,6 +51,29 @@ func serveCommand() *cobra.Command {
 	}
 }
 
+// listen takes the socket that a service manager hands over (sd_listen_fds(3)), or else opens one at the address. A socket that
+// outlives the process holds the connections that come between two of them.
+func listen(address string) (net.Listener, error) {
+	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) { // it is for nobody, or for a process before this one
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, fmt.Errorf("HTTP_ADDR: %w", err)
+		}
+		return listener, nil
+	}
+	if sockets := os.Getenv("LISTEN_FDS"); sockets != "1" {
+		return nil, fmt.Errorf("LISTEN_FDS: got %s sockets, want 1: give the socket unit one ListenStream", cmp.Or(sockets, "no number of"))
+	}
+	const first = 3 // the descriptor after the standard ones, by the convention
+	file := os.NewFile(first, "LISTEN_FDS")
+	defer file.Close()
+	listener, err := net.FileListener(file)
+	if err != nil {
+		return nil, fmt.Errorf("LISTEN_FDS: descriptor %d: %w", first, err)
+	}
+	return listener, nil
+}
+
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
 func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)) error {
 	doors, err := tenancy.Open(ctx, c.DatabaseURL)
@@ -55,6 +81,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 		return err
 	}
 	defer doors.Close()
+	doors.Warm(ctx)
 	config, err := c.server()
 	if err != nil {
 		return err
@@ -81,9 +108,9 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 	if c.mail == nil {
 		log.Warn("no mail will be sent: SMTP_URL is empty")
 	}
-	listener, err := net.Listen("tcp", c.HTTPAddr)
+	listener, err := listen(c.HTTPAddr)
 	if err != nil {
-		return fmt.Errorf("HTTP_ADDR: %w", err)
+		return err
 	}
 	web := server.HTTP()
 	failed := make(chan error, 1)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -92,6 +94,96 @@ func TestServeRefusesAddress(t *testing.T) {
 	got := refuses(t, serving(testdb.New(t).Server()).with("HTTP_ADDR", taken.Addr().String()), "serve")
 	if !strings.Contains(got, "rowhouse: HTTP_ADDR: ") || !strings.Contains(got, "address already in use") {
 		t.Errorf("got %s", got)
+	}
+}
+
+// handed makes a process one that a service manager hands a socket, as systemd does: its pid and its descriptors stand in the
+// environment, and the shell becomes the program.
+func handed(socket *os.File, pid, sockets string) func(*exec.Cmd) {
+	return func(cmd *exec.Cmd) {
+		program := cmd.Path
+		script := fmt.Sprintf(`LISTEN_PID=%s LISTEN_FDS=%s exec "$0" "$@"`, pid, sockets)
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"sh", "-c", script, program}, cmd.Args[1:]...)
+		cmd.ExtraFiles = []*os.File{socket}
+	}
+}
+
+// openSocket is a socket that stays while servers come and go, and its address.
+func openSocket(t *testing.T) (socket *os.File, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	if socket, err = listener.(*net.TCPListener).File(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = socket.Close() })
+	return socket, listener.Addr().String()
+}
+
+// serve listens on the socket that it is handed; who connects while no server is there waits for the next one.
+func TestServeHandedSocket(t *testing.T) {
+	t.Parallel()
+	socket, address := openSocket(t)
+	env := serving(testdb.New(t).Server())
+	var waiting net.Conn
+	for range 2 {
+		p := startAs(t, handed(socket, "$$", "1"), env, "serve")
+		if got := p.address(); got != address {
+			t.Errorf("got %s, want %s", got, address)
+		}
+		if waiting != nil {
+			answer, err := http.ReadResponse(bufio.NewReader(waiting), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = answer.Body.Close()
+			if answer.StatusCode != http.StatusOK {
+				t.Errorf("got %d, want 200", answer.StatusCode)
+			}
+		}
+		p.signal(syscall.SIGTERM)
+		if state := p.wait(); !state.Success() {
+			t.Errorf("it ended with %v", state)
+		}
+		var err error
+		if waiting, err = net.Dial("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		defer waiting.Close()
+		fmt.Fprintf(waiting, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+	}
+}
+
+// serve refuses what it is handed where that is not one socket, and leaves alone what is for another process.
+func TestServeRefusesSockets(t *testing.T) {
+	t.Parallel()
+	socket, address := openSocket(t)
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	env := serving(testdb.New(t).Server())
+	for _, c := range []struct {
+		file    *os.File
+		sockets string
+		want    string
+	}{
+		{socket, "2", "rowhouse: LISTEN_FDS: got 2 sockets, want 1: give the socket unit one ListenStream"},
+		{socket, "", "rowhouse: LISTEN_FDS: got no number of sockets, want 1: "},
+		{file, "1", "rowhouse: LISTEN_FDS: descriptor 3: "},
+	} {
+		p := startAs(t, handed(c.file, "$$", c.sockets), env, "serve")
+		if state := p.wait(); state.ExitCode() != 1 || !strings.Contains(p.said(), c.want) {
+			t.Errorf("LISTEN_FDS=%s: %v\n%s\nwant %s", c.sockets, state, p.said(), c.want)
+		}
+	}
+	p := startAs(t, handed(socket, "1", "1"), env, "serve")
+	if got := p.address(); got == address {
+		t.Error("it took the socket of process 1")
 	}
 }
 
