@@ -1,0 +1,139 @@
+package tenancy
+
+import (
+	"fmt"
+	"time"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+)
+
+// ask is a call of an accessor: through which door, and with what argument; nil where it takes none.
+type ask struct {
+	through *scope
+	arg     any
+}
+
+// admin is the scope of ada in the tenant.
+func (h house) admin() *scope { return tenantScope(h.who(ada, adaSession), auth.UsersWrite.All()) }
+
+// member is that of a user who reaches no other's rows, and in a session of whom the tenant is nothing.
+func (h house) member() *scope {
+	return tenantScope(h.who(h.account(4), named[ids.SessionID](h.name("session", 4))), auth.UsersRead)
+}
+
+// asks is a call of each query that is no list, of rows that are there; a query with several plans is asked more than once.
+func (h house) asks() map[string][]ask {
+	var (
+		tenant  = h.tenant()
+		admin   = h.admin()
+		binding = boundScope(tenant, h.who(ada, adaSession))
+		founded = ids.New[ids.TenantID]()
+		nobody  = unscoped(h.who(ada, adaSession))
+
+		adas    = accountScope(h.who(ada, adaSession))
+		account = h.account(4)
+		session = named[ids.SessionID](h.name("session", 4))
+		own     = accountScope(h.who(account, session))
+		assumed = assumedScope(account, h.who(account, session))
+
+		user   = h.user(4)
+		artist = named[ids.ArtistID](h.name("artist", 3))
+		item   = named[ids.ItemID](h.name("item", 2))
+		team   = named[ids.TeamID](h.name("team", 2))
+		free   = named[ids.TeamID](h.name("team", 1)) // with nobody in it
+		role   = named[ids.RoleID](h.name("role", 2))
+		unused = named[ids.RoleID](h.name("role", 1))
+		key    = named[ids.APIKeyID](h.name("apikey", 4))
+		invite = named[ids.InviteID](h.name("invite", 1))
+		later  = time.Now().Add(time.Hour)
+		first  = []int64{1}
+	)
+	one := func(through *scope, arg any) []ask { return []ask{{through, arg}} }
+	return map[string][]ask{
+		"AccountGet":            one(own, account),
+		"AccountUpdate":         one(own, db.AccountUpdateParams{AccountID: account, NameSet: true, Name: new("Ada"), IfMatch: first}),
+		"AccountPasswordSet":    one(own, db.AccountPasswordSetParams{AccountID: account, PasswordHash: new("new"), CheckedHash: new("hash"), KeptSessionID: ids.New[ids.SessionID]()}),
+		"AccountClose":          one(own, db.AccountCloseParams{AccountID: account, Username: "closed", Email: "closed@example.com"}),
+		"AccountUserTenants":    one(assumed, account),
+		"AccountProve":          one(assumed, db.AccountProveParams{AccountID: account, Email: "proven@example.com", Wipe: true, PasswordHash: new("new")}),
+		"AccountByLogin":        one(nobody, h.username(4)),
+		"AccountCreate":         one(nobody, db.AccountCreateParams{Spare: new("spare"), Username: "ada", Email: "new@example.com", MadeIn: &tenant}),
+		"AccountByKey":          one(nobody, db.AccountByKeyParams{Tenant: tenant.UUID(), KeyPrefix: h.keyPrefix(4), Hash: secret(h.name("apikey", 4))}),
+		"AccountEventCreate":    one(nobody, db.AccountEventCreateParams{AccountID: ada, Action: "test", AboutTenant: &tenant}),
+		"AccountPasswordRehash": one(nobody, db.AccountPasswordRehashParams{AccountID: account, PasswordHash: new("new"), CheckedHash: new("hash")}),
+
+		"SessionRevoke":       one(own, db.SessionRevokeParams{AccountID: account, ID: session}),
+		"SessionRevokeAll":    one(own, account),
+		"SessionBind":         one(own, db.SessionBindParams{AccountID: account, ID: session, ActiveTenantID: &tenant}),
+		"SessionVisit":        one(adas, db.SessionVisitParams{AccountID: ada, ID: ids.New[ids.SessionID](), ActiveTenantID: &tenant, VisitReason: new("why"), ExpiresAt: later}),
+		"SessionCreate":       one(nobody, db.SessionCreateParams{AccountID: account, ID: ids.New[ids.SessionID](), RefreshHash: secret("new"), CheckedHash: new("hash"), ExpiresAt: later}),
+		"SessionRevokeReused": one(nobody, session),
+		"RefreshTokenRotate":  one(nobody, db.RefreshTokenRotateParams{Hash: secret(h.name("live", 4)), Successor: []byte{1}, SuccessorHash: secret("new"), ExpiresAt: later}),
+		"RefreshTokenReplay":  one(nobody, secret(h.name("spent", 4))),
+		"TokenCreate":         one(nobody, db.TokenCreateParams{AccountID: account, Hash: secret("new"), Purpose: "password", Email: "a@example.com", ExpiresAt: later}),
+		"TokenGet":            one(nobody, db.TokenGetParams{Hash: secret(h.name("token", 4)), Purpose: "password"}),
+		"TokenSpend":          one(nobody, secret(h.name("token", 4))),
+		"RateLimitTake":       one(nobody, db.RateLimitTakeParams{Keys: [][]byte{secret("limit 1"), secret("new")}, Most: []int32{9, 9}, Seconds: []int32{60, 60}}),
+		"RateLimitGive":       one(nobody, [][]byte{secret("limit 1")}),
+		"MigrationVersion":    one(nobody, nil),
+		"CatalogueFaults":     one(nobody, nil),
+		"PermissionList":      one(nobody, nil),
+
+		"TenantCreate": one(boundScope(founded, h.who(ada, adaSession)), db.TenantCreateParams{TenantID: founded, Name: "New", Slug: "new", CreatedBy: &ada}),
+		"TenantGet":    one(admin, tenant),
+		"TenantUpdate": one(admin, db.TenantUpdateParams{TenantID: tenant, Name: new("New"), IfMatch: first}),
+		"TenantDelete": one(admin, db.TenantDeleteParams{TenantID: tenant, Confirm: fmt.Sprint("Tenant ", h.number), IfMatch: first}),
+
+		"UserGet": {
+			{admin, db.UserGetParams{TenantID: tenant, ID: user}},
+			{h.member(), db.UserGetParams{TenantID: tenant, ID: user}},
+		},
+		"UserCreate": one(admin, db.UserCreateParams{TenantID: tenant, AccountID: named[ids.AccountID]("account nobody"), Username: "nobody", Email: new("nobody@example.com"), Role: "member", TeamID: &team}),
+		"UserUpdate": {
+			{admin, db.UserUpdateParams{TenantID: tenant, ID: user, EmailSet: true, Email: new("new@example.com"), TeamIDSet: true, TeamID: &free, Role: new("assistant"), NotOwn: []string{"role"}, IfMatch: first}},
+			{binding, db.UserUpdateParams{TenantID: tenant, ID: h.user(2), Role: new("member")}}, // of two admins one stays
+		},
+		"UserActivate":      one(admin, db.UserActivateParams{TenantID: tenant, ID: user, IsActive: false}),
+		"UserDelete":        one(admin, db.UserDeleteParams{TenantID: tenant, ID: user, IfMatch: first}),
+		"UserLeave":         one(admin, tenant),
+		"UserRoleAssign":    one(admin, db.UserRoleAssignParams{TenantID: tenant, UserID: user, RoleID: unused}),
+		"UserRoleUnassign":  one(admin, db.UserRoleUnassignParams{TenantID: tenant, UserID: user, RoleID: role}),
+		"UserDeactivateOwn": one(binding, db.UserDeactivateOwnParams{TenantID: tenant, AccountID: account, Username: "closed"}),
+
+		"ApiKeyGet":    one(admin, db.ApiKeyGetParams{TenantID: tenant, ID: key}),
+		"ApiKeyCreate": one(admin, db.ApiKeyCreateParams{TenantID: tenant, Name: "New", KeyPrefix: "rh_123456789", Hash: secret("new"), Scopes: []string{"items:read"}}),
+		"ApiKeyRevoke": one(admin, db.ApiKeyRevokeParams{TenantID: tenant, ID: key}),
+		"ApiKeyRevokeAll": {
+			{admin, db.ApiKeyRevokeAllParams{TenantID: tenant}},
+			{admin, db.ApiKeyRevokeAllParams{TenantID: tenant, OfUser: true, UserID: user}},
+		},
+		"ApiKeyRevokeOfAccount": one(binding, db.ApiKeyRevokeOfAccountParams{TenantID: tenant, AccountID: account}),
+		"ApiKeyDelete":          one(admin, db.ApiKeyDeleteParams{TenantID: tenant, ID: key, IfMatch: first}),
+
+		"InvitationGet":    one(admin, db.InvitationGetParams{TenantID: tenant, ID: invite}),
+		"InvitationCreate": one(admin, db.InvitationCreateParams{TenantID: tenant, Email: "new@example.com", Role: "artist", TeamID: &team, ArtistID: &artist, TokenHash: secret("new"), ExpiresAt: later}),
+		"InvitationDelete": one(admin, db.InvitationDeleteParams{TenantID: tenant, ID: invite, IfMatch: first}),
+		"InvitationAccept": one(binding, db.InvitationAcceptParams{TenantID: tenant, TokenHash: secret(h.name("invite", 1))}),
+
+		"TeamGet":    one(admin, db.TeamGetParams{TenantID: tenant, ID: team}),
+		"TeamCreate": one(admin, db.TeamCreateParams{TenantID: tenant, Name: "New"}),
+		"TeamUpdate": one(admin, db.TeamUpdateParams{TenantID: tenant, ID: team, Name: new("New"), IfMatch: first}),
+		"TeamDelete": one(admin, db.TeamDeleteParams{TenantID: tenant, ID: free, IfMatch: first}),
+
+		"RoleGet":    one(admin, db.RoleGetParams{TenantID: tenant, ID: role}),
+		"RoleCreate": one(admin, db.RoleCreateParams{TenantID: tenant, Name: "New", Permissions: []string{"items:read"}}),
+		"RoleUpdate": one(admin, db.RoleUpdateParams{TenantID: tenant, ID: role, Permissions: []string{"teams:read"}, IfMatch: first}),
+		"RoleDelete": one(admin, db.RoleDeleteParams{TenantID: tenant, ID: unused, IfMatch: first}),
+
+		"ArtistCreate":    one(binding, db.ArtistCreateParams{TenantID: tenant, Name: "New"}),
+		"AuditEventVisit": one(binding, db.AuditEventVisitParams{TenantID: tenant, AccountID: &ada, Reason: "why"}),
+
+		"ItemGet":    one(admin, db.ItemGetParams{TenantID: tenant, ID: item}),
+		"ItemCreate": one(admin, db.ItemCreateParams{TenantID: tenant, Name: "New", PriceCents: 1}),
+		"ItemImport": one(admin, db.ItemImportParams{TenantID: tenant, Names: []string{"a", "b"}, Descriptions: []string{"", ""}, PricesCents: []int32{1, 2}}),
+		"ItemUpdate": one(admin, db.ItemUpdateParams{TenantID: tenant, ID: item, Name: new("New"), IfMatch: first}),
+		"ItemDelete": one(admin, db.ItemDeleteParams{TenantID: tenant, ID: item, IfMatch: first}),
+	}
+}
