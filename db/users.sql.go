@@ -94,12 +94,7 @@ RETURNING users.tenant_id, users.id, users.account_id, users.username, users.ema
               FROM teams
              WHERE teams.tenant_id = $1
                AND teams.id = users.team_id), '')::text AS team_name,
-       coalesce((
-            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
-              FROM user_roles
-              JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
-             WHERE user_roles.tenant_id = $1
-               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list
+       '[]'::jsonb AS role_list
 `
 
 type UserCreateParams struct {

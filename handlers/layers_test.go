@@ -313,7 +313,6 @@ func TestOneTenantAlone(t *testing.T) {
 	w.db.Exec(`UPDATE users SET id = $2 WHERE tenant_id = $1 AND account_id = $3`, w.B.id, user, w.both.account)
 	w.db.Exec(`UPDATE api_keys SET user_id = $1 WHERE id = $2`, user, row)
 	w.want(w.as(w.B.people["admin"], call("POST", "/users/"+user+"/roles/"+row), w.B), 200)
-	w.db.Exec(`INSERT INTO artists (tenant_id, id, name) VALUES ($1, $2, 'free')`, w.A.id, row)
 	type identity struct{ Account, Tenants string }
 	login := func(name string) identity {
 		in := w.login(name)

@@ -197,39 +197,15 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// What a tenant has answers, to a user of another tenant, byte for byte as what nobody has; it changes nothing there, and no
-// answer holds a canary. It holds with the queries and row-level security, and with the queries alone.
+// All that a tenant's users read and write, they read and write without meeting another tenant's rows, also where both have one id. It
+// holds with the queries and row-level security, and with the queries alone.
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	for _, login := range []string{schema.Server, testdb.Unbound} {
 		t.Run(login, func(t *testing.T) {
 			t.Parallel()
 			w := newWorldAs(t, login, nil)
-			unknown := house{own: ids.New[ids.ItemID]()}
 			before := snapshot(w, w.A)
-			for route, foreign := range tenantRoutes(t, w.A) {
-				if !strings.Contains(route.Pattern, ":") {
-					continue
-				}
-				missing := samples(unknown)[route.Pattern]
-				for _, headers := range []http.Header{{}, {"If-Match": {`"1.x"`}}, {"If-Match": {`"999.x"`}}, {"If-None-Match": {"*"}}} {
-					for _, bodied := range []string{foreign.body, `{}`} {
-						foreign, missing := foreign, missing
-						if foreign.body != "" {
-							foreign.body, missing.body = bodied, bodied
-						}
-						for name, values := range headers {
-							foreign, missing = foreign.with(name, values[0]), missing.with(name, values[0])
-						}
-						got := w.send(w.as(w.B.people["admin"], foreign, w.B))
-						want := w.send(w.as(w.B.people["admin"], missing, w.B))
-						if got.status != 404 || got.anonymous() != want.anonymous() || len(got.header) != len(want.header) {
-							t.Errorf("%s %v: got %v %v, want as of an unknown id %v %v", route.Pattern, headers, got, got.header, want, want.header)
-						}
-					}
-				}
-			}
-			// Everything that B can read, it reads without meeting A, also where both have the same id.
 			for route, sample := range tenantRoutes(t, w.B) {
 				if ending[route.Pattern] {
 					continue
@@ -297,77 +273,6 @@ func TestForeignTenant(t *testing.T) {
 			if got.status != want.status || got.anonymous() != want.anonymous() {
 				t.Errorf("%s: got %v, want %v", route.Pattern, got, want)
 			}
-		}
-	}
-}
-
-// Row-level security holds with no WHERE at all: bound to A, a statement sees A's rows and can write no others; bound to
-// nothing, it sees none.
-func TestRowLevelSecurityAlone(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	w.want(w.as(w.A.people["admin"], call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.A), 201)
-	w.want(w.as(w.B.people["admin"], call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.B), 201)
-	ctx := context.Background()
-	conn := w.db.Connect(w.db.Server())
-	for _, table := range tenantTables(w) {
-		column := "tenant_id"
-		if table == "tenants" {
-			column = "id"
-		}
-		total := testdb.Value[int](w.db, `SELECT count(*) FROM `+table)
-		ours := testdb.Value[int](w.db, `SELECT count(*) FROM `+table+` WHERE `+column+` = $1`, w.A.id)
-		if ours == 0 || ours == total {
-			t.Fatalf("%s: the world has no rows of both tenants", table)
-		}
-		count := func(tenant string) (n int) {
-			err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-				if tenant != "" {
-					if _, err := tx.Exec(ctx, `SELECT set_config('app.tenant_id', $1, true)`, tenant); err != nil {
-						return err
-					}
-				}
-				return tx.QueryRow(ctx, `SELECT count(*) FROM `+table).Scan(&n)
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-		if got := count(w.A.id.UUID()); got != ours {
-			t.Errorf("%s bound to A: got %d rows, want %d", table, got, ours)
-		}
-		if got := count(""); got != 0 {
-			t.Errorf("%s bound to nothing: got %d rows, want none", table, got)
-		}
-	}
-	for _, statement := range []string{
-		fmt.Sprintf(`INSERT INTO items (tenant_id, name, price_cents) VALUES ('%s', 'x', 1)`, w.B.id.UUID()),
-		fmt.Sprintf(`UPDATE items SET tenant_id = '%s'`, w.B.id.UUID()),
-		`TRUNCATE items`,
-		`ALTER TABLE items DISABLE ROW LEVEL SECURITY`,
-		`DELETE FROM audit_events`,
-		`UPDATE audit_events SET action = ''`,
-		`UPDATE permissions SET member = 'any'`,
-		`SELECT * FROM accounts`,
-		`SELECT * FROM sessions`,
-		`SELECT * FROM refresh_tokens`,
-		`SET LOCAL ROLE rowhouse_owner`,
-		`SET LOCAL row_security = off; SELECT * FROM items`,
-		`CREATE TABLE stolen ()`,
-	} {
-		tx, err := conn.Begin(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tx.Exec(ctx, fmt.Sprintf(`SET LOCAL app.tenant_id = '%s'`, w.A.id.UUID())); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := tx.Exec(ctx, statement); err == nil || !strings.Contains(err.Error(), "42501") {
-			t.Errorf("%s: got %v, want 42501", statement, err)
-		}
-		if err := tx.Rollback(ctx); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -549,8 +454,8 @@ func TestCatalogueFaults(t *testing.T) {
 		`GRANT SELECT ON accounts TO rowhouse_app`:                                  "table accounts: rowhouse_app may select it",
 		`GRANT UPDATE ON audit_events TO rowhouse_app`:                              "table audit_events: rowhouse_app may update it",
 		`GRANT INSERT ON items TO rowhouse_login`:                                   "table items: rowhouse_login may insert it",
-		`ALTER TABLE artists ADD CONSTRAINT all_ids UNIQUE (id);
-		 ALTER TABLE items ADD parent uuid CONSTRAINT loose REFERENCES artists (id)`: "table items: loose could point into another tenant",
+		`CREATE TABLE notes (tenant_id uuid, id uuid UNIQUE);
+		 ALTER TABLE items ADD parent uuid CONSTRAINT loose REFERENCES notes (id)`: "table items: loose could point into another tenant",
 		`ALTER TABLE items OWNER TO rowhouse_server`:                       "the login rowhouse_server, through rowhouse_server: owns items",
 		`INSERT INTO permissions (name) VALUES ('x:read')`:                 "permission x:read of the table permissions is unknown to this program",
 		`DELETE FROM permissions WHERE name = 'items:read'`:                "permission items:read is not in the table permissions",

@@ -1,6 +1,7 @@
 package testdb
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -10,8 +11,12 @@ import (
 	"sync/atomic"
 )
 
-// Proxy stands between a client and the database: it counts round trips, and can take the server away.
+// Proxy stands between a client and the database: it counts round trips, and can change the statements or take the server away.
 type Proxy struct {
+	// Rewrite, if set before the first connection, is given the text of each statement that is prepared and returns what the
+	// server prepares in its place.
+	Rewrite func(sql string) string
+
 	url      string
 	server   string
 	listener net.Listener
@@ -119,8 +124,19 @@ func (p *Proxy) forward(server io.Writer, client io.Reader) {
 		if typed == 1 && (head[0] == 'S' || head[0] == 'Q') {
 			p.trips.Add(1)
 		}
+		if typed == 1 && head[0] == 'P' && p.Rewrite != nil {
+			rest = p.parse(rest)
+			binary.BigEndian.PutUint32(head[1:], uint32(len(rest)+4))
+		}
 		if _, err := server.Write(append(append([]byte{}, head...), rest...)); err != nil {
 			return
 		}
 	}
+}
+
+// parse rewrites the body of a Parse message: the statement's name, its text, and the types of its parameters.
+func (p *Proxy) parse(body []byte) []byte {
+	name, rest, _ := bytes.Cut(body, []byte{0})
+	sql, types, _ := bytes.Cut(rest, []byte{0})
+	return bytes.Join([][]byte{name, []byte(p.Rewrite(string(sql))), types}, []byte{0})
 }

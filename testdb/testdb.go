@@ -87,8 +87,25 @@ func New(t testing.TB) *Database {
 	if err := start(); err != nil {
 		t.Fatal(err)
 	}
+	return clone(t, template)
+}
+
+// Clone makes another database of all that is in this one, to which nobody may be connected.
+func (d *Database) Clone(t testing.TB) *Database {
+	t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.superuser != nil {
+		_ = d.superuser.Close(context.Background())
+		d.superuser = nil
+	}
+	return clone(t, d.name)
+}
+
+func clone(t testing.TB, of string) *Database {
+	t.Helper()
 	d := &Database{t: t, name: fmt.Sprintf("test_%d", clones.Add(1))}
-	maintenance(t, "CREATE DATABASE "+d.name+" TEMPLATE "+template+" OWNER "+schema.Owner+" STRATEGY file_copy")
+	maintenance(t, "CREATE DATABASE "+d.name+" TEMPLATE "+of+" OWNER "+schema.Owner+" STRATEGY file_copy")
 	t.Cleanup(func() {
 		if t.Failed() {
 			failed.Store(true)

@@ -94,12 +94,7 @@ RETURNING sqlc.embed(users),
               FROM teams
              WHERE teams.tenant_id = @tenant_id
                AND teams.id = users.team_id), '')::text AS team_name,
-       coalesce((
-            SELECT jsonb_agg(jsonb_build_object('id', roles.id, 'name', roles.name) ORDER BY roles.name_key)
-              FROM user_roles
-              JOIN roles ON roles.tenant_id = @tenant_id AND roles.id = user_roles.role_id
-             WHERE user_roles.tenant_id = @tenant_id
-               AND user_roles.user_id = users.id), '[]')::jsonb AS role_list;
+       '[]'::jsonb AS role_list;
 
 -- UserUpdate changes a user: NULL keeps what has no …_set beside it. not_own are those of the given fields that nobody changes
 -- of himself: RHOWN for the user itself. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows
