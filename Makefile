@@ -58,14 +58,26 @@ golden: ## Write the golden files again; read the diff
 	go test ./handlers -run Golden -update
 
 .PHONY: verify
-verify: generate golden prove openapi-lint ## Fail if a generated file is not what it would be now, against git's index
+verify: generate golden prove-text openapi-lint ## Fail if a generated file is not what it would be now, against git's index
 	@git diff --exit-code --stat -- $(GENERATED) || { echo 'verify: these differ from what git has: git add them if they are right' >&2; exit 1; }
 	@new=$$(git ls-files --others -- $(GENERATED)); test -z "$$new" || { echo "verify: git does not have these: $$new" >&2; exit 1; }
 	go mod tidy -diff
 
 .PHONY: prove
-prove: ## Prove from sql/ alone that every query and every table is tenant-safe
+prove: ## Show that tenants are kept apart, and write docs/isolation.md; some minutes
+	go run ./cmd/prove -isolation docs/isolation.md
+
+.PHONY: prove-text
+prove-text: ## Read every query, table, function and Go file, and run nothing
 	go run ./cmd/prove
+
+.PHONY: faults
+faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; most of an hour
+	go run ./cmd/prove -faults docs/faults.md
+
+.PHONY: faults-sample
+faults-sample: ## Run a little of each of the faults
+	go test -tags faults -count=1 ./faults
 
 .PHONY: openapi-lint
 openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
@@ -76,7 +88,7 @@ openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
 lint: ## Check format, vet and the rules of .golangci.yml
 	@badly=$$(gofmt -l .); test -z "$$badly" || { echo "lint: gofmt -w these: $$badly" >&2; exit 1; }
 	go vet ./...
-	go vet -tags browser,goosecli ./handlers ./sql
+	go vet -tags browser,faults,goosecli ./handlers ./sql ./faults
 	$(GOLANGCI_LINT) run
 
 .PHONY: goose-cli-check

@@ -1,14 +1,9 @@
 package main
 
 import (
+	"regexp"
 	"strings"
-
-	pg "github.com/pganalyze/pg_query_go/v6"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
-
-// A message is a node of the parser, or a list that one has: what is true of all kinds of nodes is said of it.
-type message = protoreflect.Message
 
 // A kind of table decides which scopes may name it.
 type kind int
@@ -19,6 +14,8 @@ const (
 	reference             // migrations alone write it
 	internal              // reached only through functions
 )
+
+var kinds = [...]string{ofTenant: "tenant", ofAccount: "account", reference: "reference", internal: "internal"}
 
 // Tables without tenant_id, and why they need none.
 var untenanted = map[string]struct {
@@ -75,30 +72,85 @@ func set(words string) map[string]bool {
 }
 
 var (
-	// Functions that read no table and change no setting.
+	// Built-in functions that read no table and change no setting.
 	pure = set(`array_agg avg bool_and bool_or btrim chr count date_trunc extract generate_series jsonb_agg
 		jsonb_build_object jsonb_object_agg jsonb_populate_record length lower max min now row_number string_agg sum
 		to_jsonb unnest upper`)
 
-	// The same of our own.
-	ours = set(`current_tenant me my_account my_artist my_user reaches_all confirmed lacking uuid_v7`)
+	// The same, for the schema's own texts: what queries have no business with, or no need of.
+	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
+		hashtextextended int8send jsonb_each left octet_length overlay pg_try_advisory_xact_lock right set_bit split_part
+		substring uuid_send`)
 
-	// Functions of our own that read who holds what, of the bound tenant alone: each names current_tenant() in its WHERE.
-	grants = set(`holds own_fields role_grants user_grants`)
+	// What tells of the catalogue, for the functions that may read it.
+	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
+	catalogueFunctions = set("format has_table_privilege pg_get_expr pg_has_role")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
 	late = set(`own_fields() confirmed() lacking() role_grants() user_grants()`)
 
-	// Functions for the unscoped alone: they tell of the database, of a key's account, of attempts; of no tenant.
-	doors = set(`catalogue_faults key_account login_faults migration_version rate_limit_give rate_limit_take`)
-
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
-	types = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)
+	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)
+	innerCasts = set(`regnamespace`)
 
 	// Under row-level security only leakproof comparisons use an index, and PostgreSQL has them for few types.
 	leakproof = set(`= <> < <= > >= ~<~ ~<=~ ~>~ ~>=~ BETWEEN`)
 	plain     = set(`bool bytea date int2 int4 int8 text timestamptz uuid`)
 )
+
+// What stands for the bound tenant in the schema's own texts, and for what a record of idempotency_keys belongs to.
+const (
+	boundTenant = "current_tenant()"
+	boundScope  = "coalesce(current_tenant(), my_account())"
+)
+
+var boundForms = map[string]string{
+	"current_tenant()":                         boundTenant,
+	"public.current_tenant()":                  boundTenant,
+	"(SELECT current_tenant())":                boundTenant,
+	"COALESCE(current_tenant(), my_account())": boundScope,
+}
+
+// The functions that everything else stands on, to the letter: what says who is bound must not be replaced by what says
+// something else.
+var pinnedFunctions = map[string]string{
+	"current_tenant": `nullif(current_setting('app.tenant_id', true), '')::uuid`,
+	"caller_field":   `nullif(split_part(current_setting('app.caller', true), ' ', place), '')`,
+	"me":             `caller_field(1)::uuid`,
+	"my_account":     `caller_field(2)::uuid`,
+}
+
+// pinnedPath is what the search_path of a function is pinned to: what nobody can put a table into comes first, and where
+// everybody can, last.
+const pinnedPath = "pg_catalog, public, pg_temp"
+
+// Settings that a function may make, each local to its transaction.
+var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'synchronous_commit'": true}
+
+// A power is what a function may do that no other may: `definer`, run as the owner; `settings`, make settings; `accounts`,
+// name tables of accounts; `catalogue`, read PostgreSQL's own. Each is used, and queries of the scope by alone may call it.
+type power struct{ may, by, why string }
+
+var powers = map[string]power{
+	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked"},
+	"enter_key":         {"definer settings accounts", "", "the same door, for an API key"},
+	"enter_account":     {"definer settings accounts", "", "the door of the account scope"},
+	"key_account":       {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again"},
+	"rate_limit_take":   {"settings accounts", "unscoped", "it counts attempts before anyone is known, and waits for no disk"},
+	"rate_limit_give":   {"settings accounts", "unscoped", "the same"},
+	"account_event":     {"accounts", "", "a trigger that writes to account_events what becomes of an account"},
+	"session_event":     {"accounts", "", "a trigger that writes a login to account_events"},
+	"catalogue_faults":  {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row"},
+	"login_faults":      {"catalogue", "unscoped", "it tells of roles"},
+	"migration_version": {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege"},
+}
+
+// Privileges that no query needs, and why they are there: `role verb table` or `role execute function`.
+var spare = map[string]string{
+	"PUBLIC execute catalogue_faults":  "an operator asks it in psql",
+	"PUBLIC execute login_faults":      "an operator asks it in psql, and the server of a login that may lack every role",
+	"PUBLIC execute migration_version": "an operator asks it in psql",
+}
 
 // The nodes that a query may hold, with those of their fields that may be set. Any other is a finding: add it here only
 // together with what it means for the proof.
@@ -151,85 +203,119 @@ var understood = map[string]map[string]bool{
 	"SetToDefault":   nil,
 }
 
-// strange returns the first thing in a tree that is not in understood, or "".
-func strange(node message) (what string) {
-	name := string(node.Descriptor().Name())
-	if name != "Node" {
-		known, ok := understood[name]
-		if !ok {
-			return name
-		}
-		if field := surplus(node, known); field != "" {
-			return name + "." + field
-		}
-	}
-	children(node, func(_ string, child message) {
-		if what == "" {
-			what = strange(child)
-		}
-	})
-	return what
+// What the schema's own texts may hold besides.
+var understoodInSchema = map[string]map[string]bool{
+	"RangeVar":         set("schemaname relname inh relpersistence alias"),
+	"A_Indirection":    set("arg indirection"),
+	"A_Indices":        set("is_slice lidx uidx"),
+	"SQLValueFunction": set("op typmod"),
 }
 
-// surplus returns a field that is set and not known, or "". Where a node stood in the text never matters.
-func surplus(node message, known map[string]bool) string {
-	for _, field := range populated(node) {
-		if name := string(field.Name()); !known[name] && name != "location" {
-			return name
-		}
-	}
-	return ""
+// What speaks to a database.
+var drivers = regexp.MustCompile(`^(database/sql|github\.com/jackc/.*|github\.com/lib/pq|github\.com/pressly/goose/.*|gorm\.io/.*|github\.com/(jmoiron/sqlx|uptrace/bun|go-pg/pg).*)$`)
+
+const (
+	pgxPath    = "github.com/jackc/pgx/v5"
+	pgconnPath = "github.com/jackc/pgx/v5/pgconn"
+)
+
+// Packages among them that a file may import anyway: types, and, by name, errors.
+var harmless = map[string]bool{pgxPath: true, pgconnPath: true, "github.com/jackc/pgx/v5/pgtype": true}
+
+// Files that speak to the database past the doors.
+var reachesDatabase = map[string]struct{ may, why string }{
+	"sql/schema.go":           {"database/sql github.com/jackc/pgx/v5/stdlib github.com/pressly/goose/v3 github.com/pressly/goose/v3/lock", "it runs the migrations, as their owner"},
+	"sql/logins.go":           {pgxPath, "it makes the database and the logins of a server of one's own, as a superuser"},
+	"cmd/rowhouse/migrate.go": {pgxPath + " github.com/pressly/goose/v3", "rowhouse migrate: it connects as the owner to say who may serve"},
+	"cmd/rowhouse/dev.go":     {pgxPath, "rowhouse dev: it makes the demonstration's database on its own server"},
+	"cmd/rowhouse/config.go":  {pgconnPath, "it reads the form of the URLs of databases, and connects to none"},
+	"testdb/testdb.go":        {pgxPath, "it gives each test a database of its own"},
 }
 
-// children visits the nodes right below one, with the name of the field that holds each.
-func children(node message, take func(field string, child message)) {
-	for _, field := range populated(node) {
-		switch value := node.Get(field); {
-		case field.Message() == nil:
-		case field.IsList():
-			for i := range value.List().Len() {
-				take(string(field.Name()), value.List().Get(i).Message())
-			}
-		default:
-			take(string(field.Name()), value.Message())
-		}
-	}
+// Files and folders whose texts may be SQL.
+var writesSQL = map[string]string{
+	"sql/logins.go":    "roles and databases, which no migration can make",
+	"testdb/testdb.go": "databases for tests",
+	"cmd/prove":        "what it looks for; it imports nothing that speaks to a database",
 }
 
-// visit goes through a tree from its top, below those nodes for which it is told to.
-func visit(node message, into func(message) bool) {
-	if into(node) {
-		children(node, func(_ string, child message) { visit(child, into) })
-	}
+// Methods that nothing outside of tenancy calls, and why.
+var never = map[string]string{
+	"WithTx":        "binds queries to what came through no door",
+	"MethodByName":  "calls what nobody sees named",
+	"NewAt":         "reaches what a package does not export",
+	"UnsafeAddr":    "reaches what a package does not export",
+	"UnsafePointer": "reaches what a package does not export",
 }
 
-// populated returns the fields that are set, in an order that is always the same, which Range does not promise.
-func populated(node message) (fields []protoreflect.FieldDescriptor) {
-	all := node.Descriptor().Fields()
-	for i := range all.Len() {
-		if node.Has(all.Get(i)) {
-			fields = append(fields, all.Get(i))
-		}
-	}
-	return fields
+// Methods that put something else into an identifier.
+var mutators = set("Parse UnmarshalText UnmarshalJSON ScanUUID Scan")
+
+// What tenancy hands out queries by, and what it checks.
+var handedOut = map[string]string{
+	"Enter":     "session or key, account, user and permission, all in the database",
+	"Account":   "session and account",
+	"Unscoped":  "nothing: see doors",
+	"System":    "nothing: see doors",
+	"Provision": "nothing: see doors",
+	"Assume":    "nothing: see doors",
 }
 
-// words reads a list of names, as in a column reference or the name of a function; a star is "*".
-func words(nodes []*pg.Node) (of []string) {
-	for _, node := range nodes {
-		switch word := node.GetNode().(type) {
-		case *pg.Node_String_:
-			of = append(of, word.String_.Sval)
-		case *pg.Node_AStar:
-			of = append(of, "*")
-		default:
-			of = append(of, "?")
-		}
-	}
-	return of
+// The doors that check less than Enter and Account do.
+var doors = map[string]string{
+	"Provision": "it binds a tenant, whoever asks",
+	"Assume":    "it binds an account without a session of it",
+	"System":    "it binds a tenant, and nobody asks",
+	"Unscoped":  "nothing holds its queries",
 }
 
-// builtin joins a name, without the schema that the parser itself puts before what SQL has words for.
-func builtin(nodes []*pg.Node) string {
-	return strings.TrimPrefix(strings.Join(words(nodes), "."), "pg_catalog.")
+// Where, and why, Go does what would be a leak elsewhere: uses one of these doors, makes a tenant, or says whose tenant it is.
+var places = map[string]map[string]string{
+	"Provision": {
+		"handlers.Found":            "it makes the tenant, so nobody is a user of it yet",
+		"handlers.accountClose":     "an account leaves all its tenants, also those that it may not enter now; AccountUserTenants named them",
+		"handlers.invitationAccept": "the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone",
+		"handlers.Server.prove":     "the keys of an account that changes hands end in all its tenants; AccountUserTenants named them",
+		"handlers.Server.visit":     "SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log",
+		"cmd/rowhouse.seed":         "it makes the demonstration's tenants",
+	},
+	"Assume": {
+		"handlers.Server.prove": "who came with the token has read the account's mail",
+	},
+	"System": {},
+	"Unscoped": {
+		"handlers.accountRegister":    "nobody has an account yet",
+		"handlers.accountSee":         "an API key has no session; key_account compares its hash",
+		"handlers.Server.acceptAnew":  "the invitation's e-mail says which account it is, or that there is none yet",
+		"handlers.Server.take":        "attempts are counted before anyone is known",
+		"handlers.Server.give":        "the same",
+		"handlers.Server.newToken":    "who asks for a token by mail is not known before the mail is read",
+		"handlers.passwordForgot":     "the same",
+		"handlers.Server.bearer":      "the token is all the proof that there is",
+		"handlers.Server.spend":       "the same",
+		"handlers.Server.Check":       "readiness is asked by nobody",
+		"handlers.Server.refuse":      "who was refused is nobody that the database knows",
+		"handlers.sessionLogin":       "nobody is known before the password is",
+		"handlers.sessionRefresh":     "the refresh token is all the proof that there is",
+		"handlers.userCreate":         "the account of a new user is made; the user itself goes through Enter",
+		"cmd/rowhouse.seed":           "it makes the demonstration's accounts",
+		"cmd/rowhouse.accountCommand": "the operator makes an account",
+		"cmd/rowhouse.tenantCommand":  "the operator names the account that a new tenant's admin is",
+		"cmd/rowhouse.operate":        "it compares the version of the migrations",
+	},
+	"TenantID": {
+		"auth.NewTenantSecret":              "it writes the tenant into a secret",
+		"auth.tenantOf":                     "it reads it back; what is looked for in that tenant is the hash of the secret",
+		"handlers.Found":                    "a new tenant",
+		"handlers.exchange.chooseTenant":    "the one place where a request says its tenant; Enter asks the database whether the caller may",
+		"handlers.refusals":                 "a request that is put together to see what refuses it, and served by nobody",
+		"handlers.sessionLogin":             "the tenant to bind the new session to; SessionBind looks whether the account is a user of it",
+		"handlers.sessionSwitchTenant":      "the same, of a session that lives",
+		"handlers.sessionSwitchTenantInput": "the same",
+		"handlers.tenantDelete":             "its answer",
+		"cmd/rowhouse.seed":                 "the demonstration's tenants, whose identifiers the manual shows",
+	},
+	"[16]byte": {
+		"handlers.position": "the row after which a page begins, of whatever kind; queries compare it within the tenant",
+	},
 }

@@ -1,64 +1,145 @@
-// Command prove shows, from the text of sql/ alone, that no query and no table lets one tenant near another's rows. What it
-// does not understand it reports: a shape that nobody has thought about is not a shape that is safe. Run it from the root
-// of the repository; it prints one line a finding, and exits 1 when there is one.
+// Command prove shows, from the text of sql/ and of the Go code alone, that no query, no table, no function and no line of Go
+// lets one tenant near another's rows. What it does not understand it reports: a shape that nobody has thought about is not a
+// shape that is safe. Run it from the root of the repository; it prints one line a finding, and exits 1 when there is one. With
+// -isolation or -faults it goes on to run the tests that try it, and writes a report.
 package main
 
 import (
+	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"slices"
+	"strings"
 )
 
 func main() {
-	findings, proven := prove(os.DirFS("."))
+	isolated := flag.String("isolation", "", "run the tests that break the isolation on purpose too, and write a report to this `file`")
+	broken := flag.String("faults", "", "run the tests under load and faults too, and write a report to this `file`")
+	flag.Parse()
+	findings, counts := prove(os.DirFS("."))
 	for _, finding := range findings {
 		fmt.Println(finding)
 	}
 	if len(findings) > 0 {
 		os.Exit(1)
 	}
-	fmt.Println(proven)
-}
-
-// prove returns what is wrong with a project, in the order of its files, and what was proven where nothing is.
-func prove(project fs.FS) (findings []string, proven string) {
-	report := func(file, subject, fault string) {
-		if line := file + ": " + subject + ": " + fault; !slices.Contains(findings, line) {
-			findings = append(findings, line)
+	fmt.Println(counts)
+	for _, r := range []struct {
+		file, layout string
+		runs         []run
+	}{{*isolated, "isolation.md.tmpl", isolation}, {*broken, "faults.md.tmpl", faults}} {
+		if r.file == "" {
+			continue
+		}
+		if err := report(counts, r.runs, r.layout, r.file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
 	}
+}
+
+// A place is a line of a file, counted from 1.
+type place struct {
+	file string
+	line int
+}
+
+// A finding says where something is wrong, and why.
+type finding struct {
+	place
+	subject, fault string
+}
+
+func (f finding) String() string {
+	return fmt.Sprintf("%s:%d: %s: %s", f.file, f.line, f.subject, strings.ReplaceAll(f.fault, "\n", " "))
+}
+
+// A reporter takes the findings.
+type reporter func(at place, subject, fault string)
+
+// An excuse takes an exception that was made, and reports whether there is a reason for it.
+type excuse func(what, why string) bool
+
+// Counts is what has been read.
+type Counts struct {
+	Queries     map[string]int    // by scope
+	Reasons     map[string]string // of each unscoped query, the comment that says why it is
+	Tables      map[string]int    // by kind
+	Functions   int
+	Policies    int
+	Triggers    int
+	ForeignKeys int
+	Grants      int // privileges of roles, each on one table, function or schema
+	GoFiles     int
+	Exceptions  map[string]string // what is listed in known.go and was met, with its reason
+}
+
+func (c Counts) String() string {
+	return fmt.Sprintf("%d queries in %d scopes over %d tables, %d functions, %d triggers, %d policies, %d foreign keys, %d grants, %d Go files: proven",
+		sum(c.Queries), len(c.Queries), sum(c.Tables), c.Functions, c.Triggers, c.Policies, c.ForeignKeys, c.Grants, c.GoFiles)
+}
+
+func sum(of map[string]int) (all int) {
+	for _, n := range of {
+		all += n
+	}
+	return all
+}
+
+// prove returns what is wrong with a project, in the order of its files and lines, and what it has read.
+func prove(project fs.FS) (findings []string, counts Counts) {
+	var found []finding
+	report := func(at place, subject, fault string) { found = append(found, finding{at, subject, fault}) }
 	each := func(pattern string, take func(file, text string)) {
 		files, err := fs.Glob(project, pattern)
 		if err == nil && len(files) == 0 {
 			err = errors.New("there are no such files here, so nothing is proven; run prove from the root of the repository")
 		}
 		if err != nil {
-			report(pattern, "files", err.Error())
+			report(place{pattern, 0}, "files", err.Error())
 		}
 		for _, file := range files {
 			text, err := fs.ReadFile(project, file)
 			if err != nil {
-				report(file, "file", err.Error())
+				report(place{file, 0}, "file", err.Error())
 				continue
 			}
 			take(file, string(text))
 		}
 	}
 
-	tables := &schema{tables: map[string]*table{}, report: report}
-	each("sql/migrations/*.sql", tables.migrate)
-	tables.check()
-
-	queries, scopes := 0, map[string]bool{}
-	each("sql/queries/*.sql", func(file, text string) {
-		scope, count := proveQueries(tables, file, text)
-		queries += count
-		scopes[scope] = true
-	})
-	if len(findings) > 0 {
-		return findings, ""
+	exceptions := map[string]string{}
+	excuse := func(what, why string) bool {
+		if why != "" {
+			exceptions[what] = why
+		}
+		return why != ""
 	}
-	return nil, fmt.Sprintf("%d queries in %d scopes over %d tables proven", queries, len(scopes), len(tables.tables))
+
+	s := newSchema(report, excuse)
+	each("sql/migrations/*.sql", s.migrate)
+	s.readFunctions()
+	s.check()
+
+	counts = s.counts()
+	counts.Queries, counts.Reasons, counts.Exceptions = map[string]int{}, map[string]string{}, exceptions
+	used := usage{}
+	each("sql/queries/*.sql", func(file, text string) { proveQueries(s, file, text, used, &counts) })
+	each("sqlc.yaml", func(file, text string) { proveGeneration(report, file, text) })
+	counts.GoFiles = proveGo(project, report, used, excuse)
+	if !slices.ContainsFunc(found, func(f finding) bool { return path.Dir(f.file) == "sql/queries" }) {
+		s.checkGrants(used) // else nobody knows all that is used
+	}
+
+	slices.SortFunc(found, func(a, b finding) int {
+		return cmp.Or(strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line), strings.Compare(a.subject, b.subject), strings.Compare(a.fault, b.fault))
+	})
+	for _, f := range slices.Compact(found) {
+		findings = append(findings, f.String())
+	}
+	return findings, counts
 }

@@ -17,12 +17,20 @@ var (
 	word      = regexp.MustCompile(`^[a-z_]\w*$`)
 )
 
-// proveQueries reports the faults of one file of queries; it returns the file's scope and how many queries it holds.
-func proveQueries(tables *schema, file, text string) (scope string, count int) {
+// unscopedFile holds every query that no tenant and no account holds, so that they are all in one place to be looked at.
+const unscopedFile = "sql/queries/unscoped.sql"
+
+// proveQueries reports the faults of one file of queries, and adds to what is used and counted.
+func proveQueries(s *schema, file, text string, used usage, counts *Counts) {
+	line := func(at int) place { return place{file, 1 + strings.Count(text[:at], "\n")} }
 	header := scopeLine.FindStringSubmatch(text)
-	if header == nil {
-		tables.report(file, "file", "its first line must be `-- Scope: tenant.`, account or unscoped")
-		return "", 0
+	switch {
+	case header == nil:
+		s.report(line(0), "file", "its first line must be `-- Scope: tenant.`, account or unscoped")
+		return
+	case (header[1] == "unscoped") != (file == unscopedFile):
+		s.report(line(0), "file", "the queries of the scope unscoped, and they alone, are in "+unscopedFile)
+		return
 	}
 	names := nameLine.FindAllStringIndex(text, -1)
 	first := len(text)
@@ -30,42 +38,51 @@ func proveQueries(tables *schema, file, text string) (scope string, count int) {
 		first = names[0][0]
 	}
 	if tree, err := pg.Parse(text[:first]); err != nil || len(tree.Stmts) > 0 {
-		tables.report(file, "file", "there is SQL before the first `-- name:`")
+		s.report(line(0), "file", "there is SQL before the first `-- name:`")
 	}
 	for i, at := range names {
 		end := len(text)
 		if i+1 < len(names) {
 			end = names[i+1][0]
 		}
-		line := strings.TrimSpace(text[at[0]:at[1]])
-		form := nameForm.FindStringSubmatch(line)
+		named := strings.TrimSpace(text[at[0]:at[1]])
+		form := nameForm.FindStringSubmatch(named)
 		if form == nil {
-			tables.report(file, line, "the form is `-- name: ItemGet :one`, or :many, :exec or :execrows")
+			s.report(line(at[0]), named, "the form is `-- name: ItemGet :one`, or :many, :exec or :execrows")
 			continue
 		}
-		p := &proof{scope: header[1], schema: tables, equal: map[term][]term{}}
-		p.contract(form[1], text[:at[0]], text[at[1]:end])
+		p := newProof(header[1], s)
+		p.first = line(at[0]).line
+		said := p.contract(form[1], text[:at[0]], text[at[1]:end])
 		p.query(text[at[0]:end])
 		for _, fault := range p.faults {
-			tables.report(file, form[1], fault)
+			s.report(place{file, fault.line}, form[1], fault.text)
+		}
+		for use := range p.used {
+			used.add(roleOf[header[1]], use)
+		}
+		if counts.Queries[header[1]]++; header[1] == "unscoped" {
+			counts.Reasons[form[1]] = said
 		}
 	}
-	return header[1], len(names)
 }
 
-// contract checks the comment that becomes the accessor's documentation: the lines right above the name, or right below.
-func (p *proof) contract(name, above, below string) {
+// contract checks the comment that becomes the accessor's documentation, the lines right above the name, or right below, and
+// returns it.
+func (p *proof) contract(name, above, below string) string {
 	lines := strings.Split(strings.TrimSuffix(above, "\n"), "\n")
 	slices.Reverse(lines)
 	said := comment(lines)
 	slices.Reverse(said)
 	said = append(said, comment(strings.Split(strings.TrimPrefix(below, "\n"), "\n"))...)
-	switch text := strings.Join(said, " "); {
+	text := strings.Join(said, " ")
+	switch {
 	case !strings.HasPrefix(text, name+" "):
-		p.fault("a comment that begins with its name must say what it promises")
+		p.fault(nil, "a comment that begins with its name must say what it promises")
 	case p.scope == "unscoped" && !reason.MatchString(text):
-		p.fault("its comment must say why it runs before anyone is known: `…, for login`, `…: …` or `… because …`")
+		p.fault(nil, "its comment must say why it runs before anyone is known: `…, for login`, `…: …` or `… because …`")
 	}
+	return text
 }
 
 // comment returns the comment lines that the lines begin with, bare.
@@ -82,23 +99,25 @@ func comment(lines []string) (said []string) {
 
 // query proves one query, or says why not.
 func (p *proof) query(text string) {
+	p.text = text
 	sql, err := p.number(text)
 	if err != nil {
-		p.fault("%v", err)
+		p.faultAt(errorAt(err), "%v", err)
 		return
 	}
+	p.text = sql
 	tree, err := pg.Parse(sql)
 	if err != nil {
-		p.fault("%v", err)
+		p.faultAt(errorAt(err), "%v", err)
 		return
 	}
 	if len(tree.Stmts) != 1 {
-		p.fault("%d statements under one name; there must be one", len(tree.Stmts))
+		p.fault(nil, "%d statements under one name; there must be one", len(tree.Stmts))
 		return
 	}
 	statement := tree.Stmts[0].Stmt
-	if what := strange(statement.ProtoReflect()); what != "" {
-		p.fault("%s is nothing that prove understands; say it otherwise, or teach prove what it means for the tenant", what)
+	if what, part := strange(statement.ProtoReflect(), false); what != "" {
+		p.fault(part.Interface(), "%s%s", what, notUnderstood)
 		return
 	}
 	p.statement(statement, nil)
@@ -107,10 +126,10 @@ func (p *proof) query(text string) {
 	}
 	if bound, ok := map[string]string{"tenant": "tenant_id", "account": "account_id"}[p.scope]; ok {
 		if slices.Contains(p.names, bound+"?") {
-			p.fault("sqlc.narg makes %s a pointer, which the door may find empty; write @%[1]s", bound)
+			p.fault(nil, "sqlc.narg makes %s a pointer, which the door may find empty; write @%[1]s", bound)
 		}
 		if len(p.faults) == 0 && !slices.Contains(p.names, bound) {
-			p.fault("it has no @%s, so its door would refuse every call", bound)
+			p.fault(nil, "it has no @%s, so its door would refuse every call", bound)
 		}
 	}
 }
@@ -124,7 +143,7 @@ func (p *proof) number(text string) (string, error) {
 	}
 	var tokens []*pg.ScanToken
 	for _, token := range scan.Tokens {
-		if token.Token != pg.Token_SQL_COMMENT && token.Token != pg.Token_C_COMMENT {
+		if !isComment(token) {
 			tokens = append(tokens, token)
 		}
 	}
@@ -159,7 +178,43 @@ func (p *proof) number(text string) (string, error) {
 			p.names = append(p.names, name)
 		}
 		fmt.Fprintf(&sql, "%s$%d", text[done:tokens[i].Start], slices.Index(p.names, name)+1)
+		sql.WriteString(strings.Repeat("\n", strings.Count(text[tokens[i].Start:tokens[last].End], "\n"))) // each line stays where it was
 		done, i = int(tokens[last].End), last
 	}
 	return sql.String() + text[done:], nil
+}
+
+// What sqlc must be told, and no more of the same: another list of queries would be generated, and not proven.
+var generation = map[string]string{
+	"engine":      "postgresql",
+	"schema":      "sql/migrations",
+	"queries":     "sql/queries",
+	"package":     "db",
+	"out":         "db",
+	"sql_package": "pgx/v5",
+}
+
+var (
+	generationLine = regexp.MustCompile(`^[\s-]*(engine|schema|queries|package|out|sql_package):\s*(.*)$`)
+	tenantType     = regexp.MustCompile(`(?m)^\s*- \{ column: "\*\.tenant_id",\s+go_type: rowhouse/ids\.TenantID \}$`)
+)
+
+// proveGeneration holds sqlc to the queries that are proven, and to the type by which a door knows the tenant.
+func proveGeneration(report reporter, file, text string) {
+	seen, types := map[string]bool{}, 1
+	for i, line := range strings.Split(text, "\n") {
+		said := generationLine.FindStringSubmatch(line)
+		if said != nil && (said[2] != generation[said[1]] || seen[said[1]]) {
+			report(place{file, i + 1}, said[1], "it must be "+generation[said[1]]+", once: what sqlc reads elsewhere, or writes elsewhere, is not proven")
+		}
+		if said != nil {
+			seen[said[1]] = true
+		}
+		if strings.Contains(line, `"*.tenant_id"`) {
+			types = i + 1
+		}
+	}
+	if !tenantType.MatchString(text) {
+		report(place{file, types}, "overrides", "every column tenant_id must be of the type ids.TenantID, by which a door knows the tenant of a call")
+	}
 }

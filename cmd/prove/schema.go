@@ -13,25 +13,61 @@ import (
 
 // A schema is what the Up parts of the migrations make, one after the other.
 type schema struct {
-	tables map[string]*table
-	report func(file, subject, fault string)
-	file   string // the migration being read
+	tables    map[string]*table
+	functions map[string]*function
+	grants    map[grant]place
+	called    []call
+	report    reporter
+	excuse    excuse
+
+	// The migration being read, and where in it the statement begins that is being applied.
+	file, text string
+	tokens     []*pg.ScanToken
+	start      int
+}
+
+func newSchema(report reporter, excuse excuse) *schema {
+	return &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, report: report, excuse: excuse}
 }
 
 type table struct {
-	name, file      string
+	name            string
+	made            place
+	lost            map[string]place // what it once had, and where that went
 	columns         map[string]*column
 	indexes         []index
 	foreign         []foreign
 	enabled, forced bool
 	resting         bool // its triggers are disabled
-	policies        map[string]*pg.CreatePolicyStmt
-	audits          map[string]int32 // by trigger: the events after which it calls audit()
+	policies        map[string]policy
+	triggers        map[string]trigger
+	calls           map[string]bool // functions in its defaults, checks, generated columns and indexes
+}
+
+type policy struct {
+	*pg.CreatePolicyStmt
+	place
+	text string // of its migration
+}
+
+type trigger struct {
+	*pg.CreateTrigStmt
+	place
+}
+
+// function is the name of what it executes.
+func (t trigger) function() string { return builtin(t.Funcname) }
+
+// A call is a function that an expression of the schema names: what calls it is the database, for whoever touches the row.
+type call struct {
+	place
+	subject, function string
 }
 
 type column struct{ kind, comment string }
 
 type index struct {
+	place
 	name            string
 	columns         []string // an expression is ""
 	primary, unique bool
@@ -39,6 +75,7 @@ type index struct {
 }
 
 type foreign struct {
+	place
 	name, to    string
 	here, there []string
 }
@@ -83,51 +120,82 @@ var (
 
 // migrate reads one migration.
 func (s *schema) migrate(file, text string) {
-	s.file = file
-	for _, line := range gooseLine.FindAllString(text, -1) {
-		if !slices.Contains(gooseLines, line) {
-			s.report(file, line, "goose may read it otherwise than prove, who knows "+strings.Join(gooseLines, ", "))
+	s.file, s.text, s.start, s.tokens = file, text, 0, nil
+	end, ups, last := len(text), 0, 0
+	for _, at := range gooseLine.FindAllStringIndex(text, -1) {
+		switch line := text[at[0]:at[1]]; {
+		case !slices.Contains(gooseLines, line):
+			s.report(s.line(at[0]), line, "goose may read it otherwise than prove, who knows "+strings.Join(gooseLines, ", "))
 			return
+		case line == "-- +goose Up":
+			ups, last = ups+1, at[0]
+		case line == "-- +goose Down":
+			end = min(end, at[0])
 		}
 	}
-	up, _, _ := strings.Cut(text, "-- +goose Down")
-	tree, err := pg.Parse(up)
+	if ups != 1 {
+		s.report(s.line(last), "file", "it must say `-- +goose Up` once, or goose runs other statements than prove reads")
+		return
+	}
+	s.text = text[:end] // as if there were nothing behind
+	tree, err := pg.Parse(s.text)
+	if err == nil {
+		var scan *pg.ScanResult
+		if scan, err = pg.Scan(s.text); err == nil {
+			s.tokens = slices.DeleteFunc(scan.Tokens, isComment)
+		}
+	}
 	if err != nil {
-		s.report(file, "file", err.Error())
+		s.report(s.line(errorAt(err)), "file", err.Error())
 		return
 	}
 	for _, raw := range tree.Stmts {
-		s.apply(raw.Stmt)
+		s.start = int(s.token(int(raw.StmtLocation)).GetStart())
+		s.apply(raw)
 	}
+}
+
+// token returns the first token at or behind a byte of the migration.
+func (s *schema) token(at int) *pg.ScanToken {
+	if i := slices.IndexFunc(s.tokens, func(t *pg.ScanToken) bool { return int(t.Start) >= at }); i >= 0 {
+		return s.tokens[i]
+	}
+	return nil
+}
+
+func (s *schema) line(at int) place { return place{s.file, 1 + strings.Count(s.text[:at], "\n")} }
+
+// at is the line of a part of the statement that is being applied.
+func (s *schema) at(part anyNode) place {
+	if at := where(part.ProtoReflect()); at > 0 {
+		return s.line(at)
+	}
+	return s.line(s.start)
 }
 
 // strange reports what the schema reader has no meaning for.
 func (s *schema) strange(subject, what string) {
-	s.report(s.file, subject, what+" is nothing that prove understands; say it otherwise, or teach prove what it means for the tenant")
+	s.report(s.line(s.start), subject, what+notUnderstood)
 }
+
+const notUnderstood = " is nothing that prove understands; say it otherwise, or teach prove what it means for the tenant"
 
 // named returns a table; of one that no migration has made, a blank one, reported.
 func (s *schema) named(name string) *table {
 	if t := s.tables[name]; t != nil {
 		return t
 	}
-	s.report(s.file, name, "no table of this name has been made")
+	s.report(s.line(s.start), name, "no table of this name has been made")
 	return s.blank(name)
 }
 
 func (s *schema) blank(name string) *table {
-	return &table{name: name, file: s.file, columns: map[string]*column{}, policies: map[string]*pg.CreatePolicyStmt{}, audits: map[string]int32{}}
+	return &table{name: name, made: s.line(s.start), lost: map[string]place{}, columns: map[string]*column{},
+		policies: map[string]policy{}, triggers: map[string]trigger{}, calls: map[string]bool{}}
 }
 
-func (s *schema) apply(node *pg.Node) {
-	visit(node.ProtoReflect(), func(m message) bool {
-		named, ok := m.Interface().(*pg.RangeVar)
-		if ok && named.Schemaname != "" {
-			s.strange(named.Relname, "a table outside of the schema public, or qualified by it,")
-		}
-		_, function := m.Interface().(*pg.CreateFunctionStmt) // what it does is its grantees' to do
-		return !function
-	})
+func (s *schema) apply(raw *pg.RawStmt) {
+	node := raw.Stmt
 	switch n := node.GetNode().(type) {
 	case *pg.Node_CreateStmt:
 		s.create(n.CreateStmt)
@@ -137,23 +205,21 @@ func (s *schema) apply(node *pg.Node) {
 			s.alter(t, cmd.GetAlterTableCmd())
 		}
 	case *pg.Node_IndexStmt:
-		i := n.IndexStmt
-		made := index{name: i.Idxname, unique: i.Unique, partial: i.WhereClause != nil || i.AccessMethod != "btree"}
-		for _, on := range i.IndexParams {
-			made.columns = append(made.columns, on.GetIndexElem().GetName())
-		}
-		t := s.named(i.Relation.Relname)
-		t.indexes = append(t.indexes, made)
+		s.index(n.IndexStmt)
 	case *pg.Node_CreatePolicyStmt:
-		s.named(n.CreatePolicyStmt.Table.Relname).policies[n.CreatePolicyStmt.PolicyName] = n.CreatePolicyStmt
+		p := n.CreatePolicyStmt
+		s.named(p.Table.Relname).policies[p.PolicyName] = policy{p, s.at(p), s.text}
 	case *pg.Node_CreateTrigStmt:
 		c, t := n.CreateTrigStmt, s.named(n.CreateTrigStmt.Relation.Relname)
-		delete(t.audits, c.Trigname) // OR REPLACE
-		if slices.Equal(words(c.Funcname), []string{"audit"}) && !c.Row && c.Timing == 0 && c.WhenClause == nil && c.Columns == nil {
-			t.audits[c.Trigname] = c.Events
+		if field := surplus(c.ProtoReflect(), set("replace trigname relation funcname args row timing events columns when_clause transition_rels")); field != "" {
+			s.strange(t.name, "CreateTrigStmt."+field)
 		}
+		if old, ok := t.triggers[c.Trigname]; ok && c.Replace {
+			t.lost["audit "+old.function()] = s.at(c)
+		}
+		t.triggers[c.Trigname] = trigger{c, s.at(c)}
 	case *pg.Node_CreateFunctionStmt:
-		s.function(n.CreateFunctionStmt)
+		s.function(n.CreateFunctionStmt, raw)
 	case *pg.Node_CommentStmt:
 		if n.CommentStmt.Objtype == pg.ObjectType_OBJECT_COLUMN {
 			name := words(n.CommentStmt.Object.GetList().GetItems())
@@ -165,31 +231,70 @@ func (s *schema) apply(node *pg.Node) {
 		s.grant(n.GrantStmt)
 	case *pg.Node_AlterDefaultPrivilegesStmt:
 		if n.AlterDefaultPrivilegesStmt.Action.IsGrant {
-			s.report(s.file, "ALTER DEFAULT PRIVILEGES", "it grants what nobody sees at the object; grant each by name")
+			s.report(s.line(s.start), "ALTER DEFAULT PRIVILEGES", "it grants what nobody sees at the object; grant each by name")
 		}
 	case *pg.Node_DropStmt:
 		s.drop(n.DropStmt)
-	case *pg.Node_InsertStmt:
-		s.data(n.InsertStmt.Relation.Relname)
-	case *pg.Node_UpdateStmt:
-		s.data(n.UpdateStmt.Relation.Relname)
-	case *pg.Node_DeleteStmt:
-		s.data(n.DeleteStmt.Relation.Relname)
+	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:
+		s.data(node)
 	case *pg.Node_DoStmt:
-		if trusted[s.file] == "" {
-			s.report(s.file, "DO", "prove cannot see what a DO block makes; use plain statements")
+		if !s.excuse("DO in "+s.file, trusted[s.file]) {
+			s.report(s.line(s.start), "DO", "prove cannot see what a DO block makes; use plain statements")
+		}
+	case *pg.Node_VacuumStmt:
+		if n.VacuumStmt.IsVacuumcmd {
+			s.strange("statement", "VACUUM")
 		}
 	default:
 		var what string
 		children(node.ProtoReflect(), func(field string, _ message) { what = field })
 		s.strange("statement", what)
 	}
+	s.names(node)
 }
 
-func (s *schema) data(name string) {
-	if s.named(name).kind() != reference && backfills[s.file] == "" {
-		s.report(s.file, name, "a migration writes rows of reference tables only")
+// names takes in the functions that a statement names, and reports a name that is qualified.
+func (s *schema) names(statement *pg.Node) {
+	var table, calls string
+	visit(statement.ProtoReflect(), func(m message) bool {
+		switch n := m.Interface().(type) {
+		case *pg.RangeVar:
+			if table = cmp.Or(table, n.Relname); n.Schemaname != "" {
+				s.strange(n.Relname, "a table outside of the schema public, or qualified by it,")
+			}
+		case *pg.FuncCall:
+			calls = strings.TrimPrefix(builtin(n.Funcname), "public.")
+			s.called = append(s.called, call{s.at(n), cmp.Or(table, calls), calls})
+			if t := s.tables[table]; t != nil {
+				t.calls[calls] = true
+			}
+		case *pg.CreateFunctionStmt: // what it does is read by itself
+			return false
+		}
+		return true
+	})
+}
+
+// data reports a statement that writes rows of tenants, or copies them to where every tenant sees them.
+func (s *schema) data(statement *pg.Node) {
+	visit(statement.ProtoReflect(), func(m message) bool {
+		if named, ok := m.Interface().(*pg.RangeVar); ok && s.named(named.Relname).kind() != reference && !s.excuse("backfill in "+s.file, backfills[s.file]) {
+			s.report(s.at(named), named.Relname, "a migration reads and writes rows of reference tables only")
+		}
+		return true
+	})
+}
+
+func (s *schema) index(i *pg.IndexStmt) {
+	t := s.named(i.Relation.Relname)
+	if field := surplus(i.ProtoReflect(), set("idxname relation access_method index_params index_including_params where_clause unique concurrent")); field != "" {
+		s.strange(t.name, "IndexStmt."+field)
 	}
+	made := index{place: s.at(i), name: i.Idxname, unique: i.Unique, partial: i.WhereClause != nil || i.AccessMethod != "btree"}
+	for _, on := range i.IndexParams {
+		made.columns = append(made.columns, on.GetIndexElem().GetName())
+	}
+	t.indexes = append(t.indexes, made)
 }
 
 func (s *schema) create(c *pg.CreateStmt) {
@@ -236,9 +341,9 @@ func (s *schema) constraint(t *table, c *pg.Constraint, on []string) {
 		return
 	case pg.ConstrType_CONSTR_CHECK:
 	case pg.ConstrType_CONSTR_PRIMARY, pg.ConstrType_CONSTR_UNIQUE:
-		t.indexes = append(t.indexes, index{name: c.Conname, columns: on, unique: true, primary: c.Contype == pg.ConstrType_CONSTR_PRIMARY})
+		t.indexes = append(t.indexes, index{place: s.at(c), name: c.Conname, columns: on, unique: true, primary: c.Contype == pg.ConstrType_CONSTR_PRIMARY})
 	case pg.ConstrType_CONSTR_EXCLUSION:
-		made := index{name: c.Conname, unique: true, partial: true}
+		made := index{place: s.at(c), name: c.Conname, unique: true, partial: true}
 		for _, exclusion := range c.Exclusions {
 			pair := exclusion.GetList().GetItems()
 			name := pair[0].GetIndexElem().GetName()
@@ -249,16 +354,20 @@ func (s *schema) constraint(t *table, c *pg.Constraint, on []string) {
 		}
 		t.indexes = append(t.indexes, made)
 	case pg.ConstrType_CONSTR_FOREIGN:
-		t.foreign = append(t.foreign, foreign{c.Conname, c.Pktable.Relname, on, words(c.PkAttrs)})
+		t.foreign = append(t.foreign, foreign{s.at(c), c.Conname, c.Pktable.Relname, on, words(c.PkAttrs)})
 	default:
 		s.strange(t.name, c.Contype.String())
+		return
 	}
 	if c.Conname == "" {
-		s.report(s.file, t.name, fmt.Sprintf("a constraint has no name; errors are told by it: CONSTRAINT %s_…", t.name))
+		s.report(s.at(c), t.name, fmt.Sprintf("a constraint has no name; errors are told by it: CONSTRAINT %s_…", t.name))
 	}
 }
 
 func (s *schema) alter(t *table, c *pg.AlterTableCmd) {
+	if c.Behavior == pg.DropBehavior_DROP_CASCADE {
+		s.strange(t.name, "CASCADE, which drops more than is seen here,")
+	}
 	switch c.Subtype {
 	case pg.AlterTableType_AT_AddColumn:
 		s.column(t, c.Def.GetColumnDef())
@@ -266,9 +375,16 @@ func (s *schema) alter(t *table, c *pg.AlterTableCmd) {
 		s.constraint(t, c.Def.GetConstraint(), nil)
 	case pg.AlterTableType_AT_DropColumn:
 		delete(t.columns, c.Name)
+		t.loses("column "+c.Name, s.line(s.start))
+		for _, i := range t.indexes {
+			if slices.Contains(i.columns, c.Name) {
+				t.loses("index", s.line(s.start))
+			}
+		}
 		t.indexes = slices.DeleteFunc(t.indexes, func(i index) bool { return slices.Contains(i.columns, c.Name) })
 		t.foreign = slices.DeleteFunc(t.foreign, func(f foreign) bool { return slices.Contains(f.here, c.Name) })
 	case pg.AlterTableType_AT_DropConstraint:
+		t.loses("index", s.line(s.start))
 		t.indexes = slices.DeleteFunc(t.indexes, func(i index) bool { return i.name == c.Name })
 		t.foreign = slices.DeleteFunc(t.foreign, func(f foreign) bool { return f.name == c.Name })
 	case pg.AlterTableType_AT_AlterColumnType:
@@ -280,121 +396,68 @@ func (s *schema) alter(t *table, c *pg.AlterTableCmd) {
 		s.column(t, c.Def.GetColumnDef())
 		t.columns[c.Name].comment = comment
 	case pg.AlterTableType_AT_EnableRowSecurity, pg.AlterTableType_AT_DisableRowSecurity:
-		t.enabled = c.Subtype == pg.AlterTableType_AT_EnableRowSecurity
-	case pg.AlterTableType_AT_ForceRowSecurity, pg.AlterTableType_AT_NoForceRowSecurity:
-		t.forced = c.Subtype == pg.AlterTableType_AT_ForceRowSecurity
-	case pg.AlterTableType_AT_DisableTrigUser, pg.AlterTableType_AT_EnableTrigUser:
-		if backfills[s.file] == "" {
-			s.report(s.file, t.name, "its triggers rest, audit among them; only a backfill may do that, listed in cmd/prove with its reason")
+		if t.enabled = c.Subtype == pg.AlterTableType_AT_EnableRowSecurity; !t.enabled {
+			t.loses("security", s.line(s.start))
 		}
+	case pg.AlterTableType_AT_ForceRowSecurity, pg.AlterTableType_AT_NoForceRowSecurity:
+		if t.forced = c.Subtype == pg.AlterTableType_AT_ForceRowSecurity; !t.forced {
+			t.loses("security", s.line(s.start))
+		}
+	case pg.AlterTableType_AT_DisableTrigUser, pg.AlterTableType_AT_EnableTrigUser:
+		if !s.excuse("backfill in "+s.file, backfills[s.file]) {
+			s.report(s.line(s.start), t.name, "its triggers rest, audit among them; only a backfill may do that, listed in cmd/prove with its reason")
+		}
+		t.loses("triggers", s.line(s.start))
 		t.resting = c.Subtype == pg.AlterTableType_AT_DisableTrigUser
-	case pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetNotNull, pg.AlterTableType_AT_DropNotNull, pg.AlterTableType_AT_ValidateConstraint:
+	case pg.AlterTableType_AT_SetOptions, pg.AlterTableType_AT_ResetOptions, // a column's: what the planner is told of its values
+		pg.AlterTableType_AT_ColumnDefault, pg.AlterTableType_AT_SetNotNull, pg.AlterTableType_AT_DropNotNull, pg.AlterTableType_AT_ValidateConstraint:
 	default:
 		s.strange(t.name, c.Subtype.String())
 	}
 }
 
+// loses keeps where something went, for the finding that it is missed.
+func (t *table) loses(what string, at place) { t.lost[what] = at }
+
+// missed is where the fault lies that a table has not got something: where it lost it, or where it was made without.
+func (t *table) missed(what string) place {
+	if at, ok := t.lost[what]; ok {
+		return at
+	}
+	return t.made
+}
+
 func (s *schema) drop(d *pg.DropStmt) {
+	here := s.line(s.start)
+	if d.Behavior == pg.DropBehavior_DROP_CASCADE {
+		s.strange("DROP", "CASCADE, which drops more than is seen here,")
+	}
 	for _, object := range d.Objects {
 		switch name := words(object.GetList().GetItems()); {
 		case d.RemoveType == pg.ObjectType_OBJECT_TABLE && len(name) == 1:
 			delete(s.tables, name[0])
+			s.revoke(name[0])
 		case d.RemoveType == pg.ObjectType_OBJECT_INDEX && len(name) == 1:
 			for _, t := range s.tables {
-				t.indexes = slices.DeleteFunc(t.indexes, func(i index) bool { return i.name == name[0] })
+				before := len(t.indexes)
+				if t.indexes = slices.DeleteFunc(t.indexes, func(i index) bool { return i.name == name[0] }); len(t.indexes) < before {
+					t.loses("index", here)
+				}
 			}
 		case d.RemoveType == pg.ObjectType_OBJECT_POLICY && len(name) == 2:
-			delete(s.named(name[0]).policies, name[1])
+			t := s.named(name[0])
+			delete(t.policies, name[1])
+			t.loses("policy", here)
 		case d.RemoveType == pg.ObjectType_OBJECT_TRIGGER && len(name) == 2:
-			delete(s.named(name[0]).audits, name[1])
+			t := s.named(name[0])
+			t.loses("audit "+t.triggers[name[1]].function(), here)
+			delete(t.triggers, name[1])
 		case d.RemoveType == pg.ObjectType_OBJECT_FUNCTION:
+			name := strings.Join(words(object.GetObjectWithArgs().GetObjname()), ".")
+			delete(s.functions, name)
+			s.revoke(name)
 		default:
 			s.strange("DROP", d.RemoveType.String()+" "+strings.Join(name, "."))
-		}
-	}
-}
-
-// function reports one that would pass for a built-in, and a SECURITY DEFINER function that means what its caller's
-// search_path or temporary tables make it mean.
-func (s *schema) function(f *pg.CreateFunctionStmt) {
-	if name := builtin(f.Funcname); pure[name] {
-		s.report(s.file, name, "it has the name of a built-in function that queries are trusted with")
-	}
-	definer, path := false, []string{}
-	for _, option := range f.Options {
-		switch o := option.GetDefElem(); {
-		case o.Defname == "security":
-			definer = o.Arg.GetBoolean().GetBoolval()
-		case o.Defname == "set" && o.Arg.GetVariableSetStmt().GetName() == "search_path":
-			for _, arg := range o.Arg.GetVariableSetStmt().Args {
-				path = append(path, arg.GetAConst().GetSval().GetSval())
-			}
-		}
-	}
-	if definer && (len(path) == 0 || path[0] != "pg_catalog" || path[len(path)-1] != "pg_temp") {
-		s.report(s.file, builtin(f.Funcname), "SECURITY DEFINER without SET search_path = pg_catalog, public, pg_temp")
-	}
-}
-
-// may returns the privileges that a role may hold on a table.
-func (t *table) may(role string) string {
-	const all = "select insert update delete"
-	kind := t.kind()
-	switch {
-	case role != "rowhouse_app" && role != "rowhouse_login":
-		return ""
-	case kind == internal:
-		return all
-	case kind == reference:
-		return "select"
-	case role == "rowhouse_login" && t.name == "account_events":
-		return "select insert"
-	case role == "rowhouse_login" && kind == ofAccount, role == "rowhouse_app" && kind == ofTenant && t.name != "audit_events":
-		return all
-	case role == "rowhouse_app" && kind == ofTenant:
-		return "select insert"
-	case role == "rowhouse_login" && accountPolicy[t.name] != "":
-		return "select"
-	}
-	return ""
-}
-
-func (s *schema) grant(g *pg.GrantStmt) {
-	if !g.IsGrant {
-		return // what was granted before stays proven to be allowed
-	}
-	if g.Targtype != pg.GrantTargetType_ACL_TARGET_OBJECT || g.GrantOption {
-		s.report(s.file, "GRANT", "grant by name what each role needs, without grant option")
-		return
-	}
-	switch g.Objtype {
-	case pg.ObjectType_OBJECT_FUNCTION:
-	case pg.ObjectType_OBJECT_SCHEMA:
-		if len(g.Privileges) != 1 || g.Privileges[0].GetAccessPriv().PrivName != "usage" {
-			s.report(s.file, "GRANT", "a role needs no more of a schema than USAGE")
-		}
-	case pg.ObjectType_OBJECT_TABLE:
-		var wanted []string // GRANT ALL lists none
-		for _, privilege := range g.Privileges {
-			wanted = append(wanted, privilege.GetAccessPriv().PrivName)
-		}
-		for _, object := range g.Objects {
-			for _, to := range g.Grantees {
-				s.mayHold(s.named(object.GetRangeVar().Relname), to.GetRoleSpec().GetRolename(), wanted)
-			}
-		}
-	default:
-		s.strange("GRANT", g.Objtype.String())
-	}
-}
-
-func (s *schema) mayHold(t *table, role string, wanted []string) {
-	if wanted == nil {
-		s.report(s.file, t.name, "GRANT ALL grants TRUNCATE too, which no policy holds; name the privileges")
-	}
-	for _, privilege := range wanted {
-		if !set(t.may(role))[privilege] {
-			s.report(s.file, t.name, fmt.Sprintf("%s must not %s it: %s", cmp.Or(role, "PUBLIC"), strings.ToUpper(privilege), t.why()))
 		}
 	}
 }
@@ -403,27 +466,51 @@ func (s *schema) mayHold(t *table, role string, wanted []string) {
 func (s *schema) check() {
 	for _, name := range slices.Sorted(maps.Keys(s.tables)) {
 		t := s.tables[name]
-		fault := func(format string, args ...any) { s.report(t.file, t.name, fmt.Sprintf(format, args...)) }
+		fault := func(at place, format string, args ...any) { s.report(at, t.name, fmt.Sprintf(format, args...)) }
 
 		if _, listed := untenanted[name]; !listed && t.columns["tenant_id"] == nil {
-			fault("it has no tenant_id; give it one, or list it in cmd/prove with the reason why it needs none")
+			fault(t.missed("column tenant_id"), "it has no tenant_id; give it one, or list it in cmd/prove with the reason why it needs none")
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.columns)) {
 			if strings.HasSuffix(name, "_cents") && !strings.Contains(strings.ToLower(t.columns[name].comment), "cents") {
-				fault("the comment on %s must say of what it is cents", name)
+				fault(t.made, "the comment on %s must say of what it is cents", name)
 			}
 		}
 		for _, f := range t.foreign {
 			t.checkForeign(f, s.tables[f.to], fault)
 		}
+		for _, name := range slices.Sorted(maps.Keys(t.triggers)) {
+			s.checkTrigger(t, t.triggers[name])
+		}
 		if t.kind() == ofTenant || t.kind() == internal {
-			t.checkTenant(fault)
+			s.checkTenant(t, fault)
+		}
+	}
+	for _, c := range s.called {
+		f := s.functions[c.function]
+		switch {
+		case pure[c.function], inner[c.function]:
+		case f == nil:
+			s.report(c.place, c.subject, fmt.Sprintf("the function %s is not among those known to read no table and change no setting", c.function))
+		case len(s.reaches(f)) > 0:
+			s.report(c.place, c.subject, fmt.Sprintf("the function %s does more than compute: %s", c.function, strings.Join(s.reaches(f), ", ")))
 		}
 	}
 }
 
-func (t *table) checkForeign(f foreign, to *table, fault func(string, ...any)) {
+// checkTrigger reports a trigger whose function does not fit its table.
+func (s *schema) checkTrigger(t *table, c trigger) {
+	f := s.functions[c.function()]
+	switch {
+	case f == nil || !f.trigger:
+		s.report(c.place, t.name, fmt.Sprintf("the trigger %s executes %s, which is no trigger function that the migrations make", c.Trigname, c.function()))
+	case f.ofTenant && t.columns["tenant_id"] == nil:
+		s.report(c.place, t.name, fmt.Sprintf("the trigger %s executes %s, which goes by the tenant_id of its rows; these have none", c.Trigname, f.name))
+	}
+}
+
+func (t *table) checkForeign(f foreign, to *table, fault func(place, string, ...any)) {
 	covers := func(i index) bool {
 		if i.partial || len(i.columns) < len(f.here) {
 			return false
@@ -436,52 +523,51 @@ func (t *table) checkForeign(f foreign, to *table, fault func(string, ...any)) {
 		return true
 	}
 	if !slices.ContainsFunc(t.indexes, covers) {
-		fault("no index begins with (%s), the columns of %s", strings.Join(f.here, ", "), f.name)
+		fault(cmp.Or(t.lost["index"], f.place), "no index begins with (%s), the columns of %s", strings.Join(f.here, ", "), f.name)
 	}
 	here, there := slices.Index(f.here, "tenant_id"), slices.Index(f.there, "tenant_id")
 	switch {
 	case to == nil:
-		fault("%s refers to %s, which no migration makes", f.name, f.to)
+		fault(f.place, "%s refers to %s, which no migration makes", f.name, f.to)
 	case len(f.there) == 0:
-		fault("%s must name the columns it refers to", f.name)
+		fault(f.place, "%s must name the columns it refers to", f.name)
 	case to.name == "tenants":
 		if !slices.Equal(f.here, []string{"tenant_id"}) || !slices.Equal(f.there, []string{"id"}) {
-			fault("%s could point to another tenant; only tenant_id refers to tenants (id)", f.name)
+			fault(f.place, "%s could point to another tenant; only tenant_id refers to tenants (id)", f.name)
 		}
 	case to.kind() == ofTenant && (here < 0 || here != there):
-		fault("%s could point into another tenant: tenant_id must refer to tenant_id in it", f.name)
+		fault(f.place, "%s could point into another tenant: tenant_id must refer to tenant_id in it", f.name)
 	}
 }
 
 // checkTenant reports what the database would not hold apart by itself.
-func (t *table) checkTenant(fault func(string, ...any)) {
+func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 	lead := t.lead()
 	primary := slices.IndexFunc(t.indexes, func(i index) bool { return i.primary })
 	if primary < 0 {
-		fault("it has no primary key; it must begin with %s", lead)
+		fault(t.missed("index"), "it has no primary key; it must begin with %s", lead)
 	}
 	for _, i := range t.indexes {
 		if i.unique && t.name != "tenants" && (len(i.columns) == 0 || i.columns[0] != lead) {
-			fault("%s must begin with %s: unique among all tenants, it tells one what another has", i.name, lead)
+			fault(i.place, "%s must begin with %s: unique among all tenants, it tells one what another has", i.name, lead)
 		}
 	}
 	if t.resting {
-		fault("its triggers are left disabled")
+		fault(t.missed("triggers"), "its triggers are left disabled")
 	}
 	if !t.enabled || !t.forced {
-		fault("row-level security must be both enabled and forced")
+		fault(t.missed("security"), "row-level security must be both enabled and forced")
 	}
 	if _, excused := unaudited[t.name]; !excused && t.kind() == ofTenant {
-		var events int32
-		for _, after := range t.audits {
-			events |= after
+		var audited int32
+		for _, c := range t.triggers {
+			if c.function() == "audit" && !c.Row && c.Timing == 0 && c.WhenClause == nil && c.Columns == nil {
+				audited |= c.Events
+			}
 		}
-		for _, event := range []struct {
-			name string
-			bit  int32
-		}{{"INSERT", 4}, {"DELETE", 8}, {"UPDATE", 16}} {
-			if events&event.bit == 0 {
-				fault("no trigger AFTER %s FOR EACH STATEMENT executes audit()", event.name)
+		for _, event := range slices.Sorted(maps.Keys(events)) {
+			if audited&events[event] == 0 {
+				fault(t.missed("audit audit"), "no trigger AFTER %s FOR EACH STATEMENT executes audit()", strings.ToUpper(event))
 			}
 		}
 	}
@@ -495,30 +581,35 @@ func (t *table) checkTenant(fault func(string, ...any)) {
 		}
 		to, using, checks := strings.Join(roles, ", "), same(policy.Qual, holds), same(policy.WithCheck, holds)
 		switch {
-		case !policy.Permissive: // it only takes away
+		case !policy.Permissive: // it only takes away, and may look at rows to do so
+			s.expression(policy.place, policy.text, t, policy.Qual, policy.WithCheck)
 		case policy.CmdName == "all" && to == "" && using && checks:
 			held = true
 		case policy.CmdName == "select" && to == "rowhouse_login" && same(policy.Qual, accountPolicy[t.name]):
 		default:
-			fault("the policy %s opens it otherwise than by USING and WITH CHECK (%s), FOR ALL TO PUBLIC", name, holds)
+			fault(policy.place, "the policy %s opens it otherwise than by USING and WITH CHECK (%s), FOR ALL TO PUBLIC", name, holds)
 		}
 	}
 	if !held {
-		fault("it has no policy USING and WITH CHECK (%s), FOR ALL TO PUBLIC", holds)
+		fault(t.missed("policy"), "it has no policy USING and WITH CHECK (%s), FOR ALL TO PUBLIC", holds)
 	}
 }
 
-// same reports whether an expression is the given one, whatever its spaces and capitals.
-func same(node *pg.Node, text string) bool {
-	tree, err := pg.Parse("SELECT " + text)
-	if err != nil || node == nil || text == "" {
-		return false
+// expression proves what the database evaluates for every row of a table.
+func (s *schema) expression(at place, text string, t *table, nodes ...*pg.Node) {
+	p := newProof(inSchema, s)
+	p.text, p.first = text, 1
+	row := &occurrence{name: t.name, table: t}
+	for _, node := range nodes {
+		if node != nil {
+			p.expr(&level{entries: []*occurrence{row}}, node.ProtoReflect())
+		}
 	}
-	wanted, err := pg.Deparse(tree)
-	if err != nil {
-		return false
+	p.equal[term{row, t.lead()}] = []term{{nil, boundTenant}}
+	for _, o := range p.occurrences {
+		p.hold(o)
 	}
-	tree.Stmts[0].Stmt.GetSelectStmt().TargetList[0].GetResTarget().Val = node
-	got, err := pg.Deparse(tree)
-	return err == nil && got == wanted
+	for _, f := range p.faults {
+		s.report(place{at.file, f.line}, t.name, f.text)
+	}
 }

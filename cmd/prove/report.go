@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+//go:embed *.md.tmpl
+var templates embed.FS
+
+// A run is one call of go test, whose tests tell their counts by testing.T.Attr.
+type run struct {
+	directory   string
+	tests, tags string // as for -run and -tags
+	whole       bool   // every mutant, cell and kill, not a sample
+}
+
+// isolation is what docs/isolation.md tells beside the static proof: each test breaks something on purpose, or tries to.
+var isolation = []run{
+	{"./cmd/prove", ".", "", false},
+	{"./handlers", "^(" + strings.Join([]string{
+		"TestMutants", "TestPolicyMutants", "TestPermissionMutants", "TestEveryAccessorIsBound", "TestRowLevelSecurityAlone",
+		"TestForeignEverywhere", "TestForeignTenant", "TestForeignIdempotencyKey", "TestForeignTiming", "TestIsolation",
+		"TestReachGolden", "TestPermissionGridGolden", "TestPermissionAlone", "TestScopeAlone", "TestOneTenantAlone", "TestConferring",
+		"TestCatalogueFaults",
+	}, "|") + ")$", "", true},
+}
+
+// faults are what docs/faults.md tells.
+var faults = []run{
+	{"./handlers", "^(TestInterleaving|TestAlternatingTenants)$", "", true},
+	{"./tenancy", "^TestPlans$", "", true},
+	{"./faults", ".", "faults", true},
+}
+
+// A page is what the template of a report is given.
+type page struct {
+	Static Counts
+	Passed int // tests, those within tests among them
+
+	told   map[[2]string]int // by test and key
+	failed []string          // the output of each test that did
+}
+
+// Count is what a test and those within it told under a key, in sum. What nobody told is an error: the test did not run, or tells it no
+// more.
+func (p *page) Count(test, key string) (int, error) {
+	n, told := p.told[[2]string{test, key}]
+	if !told {
+		return 0, fmt.Errorf("%s told no %s", test, key)
+	}
+	return n, nil
+}
+
+// report runs tests and writes what they told, by a template, to a file. When one fails nothing is written, and its output is printed.
+func report(static Counts, runs []run, layout, file string) error {
+	p := &page{Static: static, told: map[[2]string]int{}}
+	for _, r := range runs {
+		if err := p.run(r); err != nil {
+			return err
+		}
+	}
+	if len(p.failed) > 0 {
+		return fmt.Errorf("%s\n%d tests failed; above stands where and why", strings.Join(p.failed, "\n"), len(p.failed))
+	}
+	layouts, err := template.ParseFS(templates, layout)
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := layouts.Execute(&text, p); err != nil {
+		return err
+	}
+	return os.WriteFile(file, text.Bytes(), 0o644)
+}
+
+// run runs the tests of one package and adds what they tell. It prints each that passes.
+func (p *page) run(r run) error {
+	arguments := []string{"test", "-json", "-count=1", "-timeout=90m", "-tags=" + r.tags, "-run=" + r.tests, r.directory}
+	if r.whole {
+		arguments = append(arguments, "-whole")
+	}
+	command := exec.Command("go", arguments...)
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	if err := command.Start(); err != nil {
+		return err
+	}
+	ran, outputs := 0, map[string]*strings.Builder{}
+	lines := bufio.NewScanner(stdout)
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		var event struct{ Action, Package, ImportPath, Test, Output, Key, Value string }
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			return fmt.Errorf("go test -json: %q: %w", lines.Text(), err)
+		}
+		name := event.Package + event.ImportPath + " " + event.Test
+		switch event.Action {
+		case "output", "build-output":
+			if outputs[name] == nil {
+				outputs[name] = &strings.Builder{}
+			}
+			outputs[name].WriteString(event.Output)
+		case "attr":
+			top, _, _ := strings.Cut(event.Test, "/")
+			if n, err := strconv.Atoi(event.Value); err == nil { // else it is no count
+				p.told[[2]string{top, event.Key}] += n
+			}
+		case "pass":
+			delete(outputs, name)
+			if event.Test != "" {
+				ran++
+			}
+			if event.Test != "" && !strings.Contains(event.Test, "/") {
+				fmt.Println("ok", name)
+			}
+		case "skip":
+			p.failed = append(p.failed, name+": skipped, which proves nothing")
+		case "fail", "build-fail":
+			if outputs[name] != nil {
+				p.failed = append(p.failed, outputs[name].String())
+			}
+		}
+	}
+	failure := command.Wait()
+	p.Passed += ran
+	switch {
+	case lines.Err() != nil:
+		return lines.Err()
+	case failure != nil && len(p.failed) == 0:
+		return fmt.Errorf("%s: %w\n%s", strings.Join(command.Args, " "), failure, stderr.String())
+	case ran == 0 && len(p.failed) == 0:
+		return errors.New(strings.Join(command.Args, " ") + ": no test ran")
+	}
+	return nil
+}
