@@ -55,7 +55,7 @@ generate: ## Write db/ again from sql/
 
 .PHONY: golden
 golden: ## Write the golden files again; read the diff
-	go test ./handlers -run Golden -update
+	go test ./handlers -run Golden -update -whole
 
 .PHONY: verify
 verify: generate golden prove-text openapi-lint ## Fail if a generated file is not what it would be now, against git's index
