@@ -58,10 +58,14 @@ golden: ## Write the golden files again; read the diff
 	go test ./handlers -run Golden -update -whole
 
 .PHONY: verify
-verify: generate golden prove-text openapi-lint ## Fail if a generated file is not what it would be now, against git's index
+verify: generate golden prove-text allocations openapi-lint ## Fail if a generated file is not what it would be now, against git's index
 	@git diff --exit-code --stat -- $(GENERATED) || { echo 'verify: these differ from what git has: git add them if they are right' >&2; exit 1; }
 	@new=$$(git ls-files --others -- $(GENERATED)); test -z "$$new" || { echo "verify: git does not have these: $$new" >&2; exit 1; }
 	go mod tidy -diff
+
+.PHONY: allocations
+allocations: ## Hold each hot request to its budget of allocations, without the race detector
+	go test -run Allocations ./handlers
 
 .PHONY: prove
 prove: ## Show that tenants are kept apart, and write docs/isolation.md; some minutes

@@ -411,7 +411,7 @@ func another(t *testing.T, f field) string {
 }
 
 // routeOf is the route of a pattern.
-func routeOf(t *testing.T, pattern string) *Route {
+func routeOf(t testing.TB, pattern string) *Route {
 	t.Helper()
 	i := slices.IndexFunc(routes, func(r Route) bool { return r.Pattern == pattern })
 	if i < 0 {

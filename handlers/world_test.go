@@ -54,7 +54,7 @@ type house struct {
 // world is two tenants on a real database, served by a real server. Everything in it was made at the same moment, and some
 // rows of the two have the same id: a cursor or a join that forgets the tenant shows only then.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	db     *testdb.Database
 	server *Server
 	URL    string
@@ -85,13 +85,13 @@ var testKeys = sync.OnceValue(func() []auth.SigningKey {
 	return keys
 })
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	return newWorldAs(t, "rowhouse_server", nil)
 }
 
 // newWorldAs serves with another login, or another configuration.
-func newWorldAs(t *testing.T, login string, configure func(*Config)) *world {
+func newWorldAs(t testing.TB, login string, configure func(*Config)) *world {
 	t.Helper()
 	w := newRows(t)
 	w.server, w.URL = w.serve(w.db.URL(login), worldConfig(configure))
@@ -99,7 +99,7 @@ func newWorldAs(t *testing.T, login string, configure func(*Config)) *world {
 }
 
 // newRows is a world that nobody serves yet.
-func newRows(t *testing.T) *world {
+func newRows(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}, post: mailtest.New(t)}
 	w.A = w.makeHouse("A", "canary-of-a")
@@ -118,7 +118,7 @@ func newRows(t *testing.T) *world {
 }
 
 // copy is another world of the same rows, to which nobody may be connected; nobody serves it yet.
-func (w *world) copy(t *testing.T) *world {
+func (w *world) copy(t testing.TB) *world {
 	t.Helper()
 	made := *w
 	made.t, made.db, made.logs = t, w.db.Clone(t), &lockedBuffer{}

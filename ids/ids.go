@@ -64,6 +64,9 @@ type entity interface{ prefix() string }
 // ID is the identifier of one kind of entity. The zero ID identifies nothing.
 type ID[E entity] [16]byte
 
+// maxText is the length of the standard form, in bytes, for a prefix of up to 11; a longer one only costs an allocation.
+const maxText = 48
+
 // ErrFormat is what parsing returns for text that is no identifier at all.
 var ErrFormat = errors.New("not an identifier")
 
@@ -84,7 +87,8 @@ func (id ID[E]) UUID() string { return uuid.UUID(id).String() }
 
 // String is the standard form, `<type>-<uuid>`.
 func (id ID[E]) String() string {
-	text, _ := id.AppendText(nil)
+	var room [maxText]byte
+	text, _ := id.AppendText(room[:0])
 	return string(text)
 }
 
@@ -128,7 +132,7 @@ func (id ID[E]) AppendText(b []byte) ([]byte, error) {
 }
 
 // MarshalText is the standard form; it never fails.
-func (id ID[E]) MarshalText() ([]byte, error) { return id.AppendText(nil) }
+func (id ID[E]) MarshalText() ([]byte, error) { return id.AppendText(make([]byte, 0, maxText)) }
 
 // UnmarshalText is Parse.
 func (id *ID[E]) UnmarshalText(text []byte) error { return id.Parse(string(text)) }
