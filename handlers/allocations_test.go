@@ -20,10 +20,10 @@ var hot = []struct {
 	name, method, path, body string
 	budget                   float64
 }{
-	{"get", "GET", "/items/%s", ``, 134},
-	{"list", "GET", "/items", ``, 459},
-	{"create", "POST", "/items", `{"name":"Ash stool","price_cents":4900}`, 168},
-	{"update", "PATCH", "/items/%s", `{"price_cents":4900}`, 164},
+	{"get", http.MethodGet, "/items/%s", ``, 134},
+	{"list", http.MethodGet, "/items", ``, 459},
+	{"create", http.MethodPost, "/items", `{"name":"Ash stool","price_cents":4900}`, 168},
+	{"update", http.MethodPatch, "/items/%s", `{"price_cents":4900}`, 164},
 }
 
 // hotWorld has a page of items.
@@ -91,7 +91,7 @@ func BenchmarkParts(b *testing.B) {
 	admin := w.A.people["admin"]
 	token := w.token(admin)
 	who := Caller{AccountID: admin.account, SessionID: admin.session, TenantID: w.A.id, Address: "127.0.0.1", Operation: "item.get", RequestID: "req-1"}
-	r := httptest.NewRequest("POST", base+"/items", nil)
+	r := httptest.NewRequest(http.MethodPost, base+"/items", nil)
 	r.Header.Set("Content-Type", "application/json")
 	body := []byte(`{"name":"Ash stool","description":"With three legs","price_cents":4900}`)
 	x := &exchange{server: w.server, route: routeOf(b, "GET /items"), ctx: ctx, request: r, who: who, param: func(string) string { return "" }}
