@@ -1,5 +1,6 @@
 # Tools are pinned: what they write and what they object to must not depend on the day.
 SQLC          := go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
+BENCHSTAT     := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # OPENAPI_LINT reads the file that it is given and fails on what OpenAPI 3.1 does not allow. It brings its own Node: Debian's is
@@ -47,6 +48,15 @@ fuzz: ## Look for input that breaks a parser, FUZZTIME=20s for each
 .PHONY: bench
 bench: ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: bench-compare
+bench-compare: ## Compare the hot requests with the previous commit's, in turns; a report, whatever it says
+	@dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/tree; rm -rf $$dir' EXIT && \
+	git worktree add --quiet --detach $$dir/tree HEAD~1 && \
+	go test -c -o $$dir/new.test ./handlers && (cd $$dir/tree && go test -c -o $$dir/old.test ./handlers) && \
+	bench() { cd $$1/handlers && $$dir/$$2.test -test.run '^$$' -test.bench 'Hot|Parts' -test.benchtime 500x >>$$dir/$$2; } && \
+	for turn in 1 2 3 4 5 6; do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
+	cd $$dir && $(BENCHSTAT) old new
 
 .PHONY: generate
 generate: ## Write db/ again from sql/
