@@ -56,7 +56,7 @@ bench-compare: ## Compare the hot requests with the previous commit's, in turns;
 	go test -c -o $$dir/new.test ./handlers && (cd $$dir/tree && go test -c -o $$dir/old.test ./handlers) && \
 	bench() { cd $$1/handlers && $$dir/$$2.test -test.run '^$$' -test.bench 'Hot|Parts' -test.benchtime 500x >>$$dir/$$2; } && \
 	for turn in 1 2 3 4 5 6; do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
-	cd $$dir && $(BENCHSTAT) old new
+	(cd $$dir && $(BENCHSTAT) old new)
 
 .PHONY: generate
 generate: ## Write db/ again from sql/
@@ -86,7 +86,7 @@ prove-text: ## Read every query, table, function and Go file, and run nothing
 	go run ./cmd/prove
 
 .PHONY: faults
-faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; most of an hour
+faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; a quarter of an hour
 	go run ./cmd/prove -faults docs/faults.md
 
 .PHONY: faults-sample

@@ -50,8 +50,8 @@ type page struct {
 	failed []string          // the output of each test that did
 }
 
-// Count is what a test and those within it told under a key, in sum. What nobody told is an error: the test did not run, or tells it no
-// more.
+// Count is what a test and those within it told under a key: the sum, or of times, which have _ms_ in their keys, the longest. What
+// nobody told is an error: the test did not run, or tells it no more.
 func (p *page) Count(test, key string) (int, error) {
 	n, told := p.told[[2]string{test, key}]
 	if !told {
@@ -115,8 +115,13 @@ func (p *page) run(r run) error {
 			outputs[name].WriteString(event.Output)
 		case "attr":
 			top, _, _ := strings.Cut(event.Test, "/")
-			if n, err := strconv.Atoi(event.Value); err == nil { // else it is no count
-				p.told[[2]string{top, event.Key}] += n
+			n, err := strconv.Atoi(event.Value)
+			switch key := [2]string{top, event.Key}; {
+			case err != nil: // it is no number
+			case strings.Contains(event.Key, "_ms_"):
+				p.told[key] = max(p.told[key], n)
+			default:
+				p.told[key] += n
 			}
 		case "pass":
 			delete(outputs, name)
