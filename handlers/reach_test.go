@@ -380,3 +380,17 @@ func areaUnderCurve(one, other []time.Duration) float64 {
 	}
 	return wins / float64(len(one)*len(other))
 }
+
+// The area is a half for times that are alike, and one or nothing where one side is always the longer.
+func TestAreaUnderCurve(t *testing.T) {
+	t.Parallel()
+	short, long := []time.Duration{1, 2, 3}, []time.Duration{7, 8, 9}
+	for _, c := range []struct {
+		one, other []time.Duration
+		want       float64
+	}{{short, short, 0.5}, {long, short, 1}, {short, long, 0}, {[]time.Duration{2, 8}, []time.Duration{8, 1}, 0.625}} {
+		if got := areaUnderCurve(slices.Clone(c.one), slices.Clone(c.other)); got != c.want {
+			t.Errorf("%v and %v: got %v, want %v", c.one, c.other, got, c.want)
+		}
+	}
+}
