@@ -24,19 +24,34 @@ import (
 type mutant struct {
 	scope, query string
 	place        string // the line of the predicate; of a line that occurs again, with its number
-	original     string
-	sql          string
+	like         *regexp.Regexp
+	nth          int // of what is like the predicate in the query's text
+}
+
+// of is the statement without the predicate, if it is one of the query's: a list has several shapes. The parameter stays where the
+// predicate was, for PostgreSQL to know its type by.
+func (m *mutant) of(sql string) string {
+	if !strings.HasPrefix(sql, "-- name: "+m.query+" :") {
+		return sql
+	}
+	at := m.like.FindAllStringSubmatchIndex(sql, -1)[m.nth]
+	with := "ON true"
+	if m.like == scoping {
+		with = sql[at[2]:at[3]] + "::uuid IS NOT NULL"
+	}
+	return sql[:at[0]] + with + sql[at[1]:]
 }
 
 var (
 	scopeOfFile = regexp.MustCompile(`^-- Scope: (\w+)\.`)
 	generated   = regexp.MustCompile("(?s)const (\\w+) = `(-- name: (\\w+) :.*?)`")
+	named       = regexp.MustCompile(`^-- name: (\w+) :`)
 	accessor    = regexp.MustCompile(`q\.db\.\w+\(ctx, (\w+),([^)]*)\)`)
-	joined      = regexp.MustCompile(`\bON \w+\.id = \w+\.tenant_id\b`)
+	scoping     = regexp.MustCompile(`\b(?:\w+\.)?(?:id|tenant_id|account_id) = (\$\d+|NULL)`)
+	joining     = regexp.MustCompile(`\bON \w+\.id = \w+\.tenant_id\b`)
 )
 
-// mutants are made of the text that db/ sends: nothing else is generated anew. The parameter stays where the predicate was, for
-// PostgreSQL to know its type by.
+// mutants are found in the text of db/, and made of what the server sends.
 func mutants(t *testing.T) (all []mutant) {
 	t.Helper()
 	files, err := filepath.Glob("../sql/queries/*.sql")
@@ -68,20 +83,18 @@ func mutants(t *testing.T) (all []mutant) {
 			if number == 0 {
 				t.Errorf("%s: no parameter is the %s's id", query, scope)
 			}
-			bound := regexp.MustCompile(fmt.Sprintf(`\b(\w+\.)?(id|tenant_id|account_id) = \$%d\b`, number))
 			seen := map[string]int{}
-			mutate := func(at []int, with string) {
-				place := strings.TrimSpace(sql[strings.LastIndexByte(sql[:at[0]], '\n')+1 : at[1]])
-				if seen[place]++; seen[place] > 1 {
-					place += fmt.Sprintf(" (%d)", seen[place])
+			for _, like := range []*regexp.Regexp{scoping, joining} {
+				for nth, at := range like.FindAllStringSubmatchIndex(sql, -1) {
+					if like == scoping && sql[at[2]:at[3]] != fmt.Sprintf("$%d", number) {
+						continue
+					}
+					place := strings.TrimSpace(sql[strings.LastIndexByte(sql[:at[0]], '\n')+1 : at[1]])
+					if seen[place]++; seen[place] > 1 {
+						place += fmt.Sprintf(" (%d)", seen[place])
+					}
+					all = append(all, mutant{scope, query, place, like, nth})
 				}
-				all = append(all, mutant{scope, query, place, sql, sql[:at[0]] + with + sql[at[1]:]})
-			}
-			for _, at := range bound.FindAllStringIndex(sql, -1) {
-				mutate(at, fmt.Sprintf("$%d::uuid IS NOT NULL", number))
-			}
-			for _, at := range joined.FindAllStringIndex(sql, -1) {
-				mutate(at, "ON true")
 			}
 			if len(seen) == 0 && !strings.HasPrefix(strings.TrimSpace(sql[strings.IndexByte(sql, '\n'):]), "INSERT") {
 				t.Errorf("%s: no predicate found", query)
@@ -130,10 +143,15 @@ func TestMutants(t *testing.T) {
 	for _, policies := range []bool{false, true} {
 		name := map[bool]string{false: "queries alone", true: "queries and policies"}[policies]
 		var sent sync.Map
-		want := base.run(t, policies, func(sql string) string { sent.Store(sql, nil); return sql })
+		want := base.run(t, policies, func(sql string) string {
+			if query := named.FindStringSubmatch(sql); query != nil {
+				sent.Store(query[1], nil)
+			}
+			return sql
+		})
 		for i := 0; i < len(all); i += step {
 			m := all[i]
-			if _, ok := sent.Load(m.original); !ok {
+			if _, ok := sent.Load(m.query); !ok {
 				t.Errorf("%s is never sent: the probe needs a request for it", m.query)
 			}
 			if policies && m.scope == "account" {
@@ -141,12 +159,7 @@ func TestMutants(t *testing.T) {
 			}
 			t.Run(name+"/"+m.query+"/"+m.place, func(t *testing.T) {
 				t.Parallel()
-				got := base.run(t, policies, func(sql string) string {
-					if sql == m.original {
-						return m.sql
-					}
-					return sql
-				})
+				got := base.run(t, policies, m.of)
 				difference := firstDifference(want, got)
 				if policies {
 					leaks[i] = difference != ""

@@ -46,11 +46,14 @@ type Database struct {
 	prepared sync.Map // SQL text → nothing
 	count    atomic.Int64
 
+	shapes sync.Map // SQL text of a list → *shapes
+
 	// generation counts the times that all connections were given up; a connection remembers the one that it was made in.
 	generation atomic.Int64
 
 	// heard counts the trips that the server has answered.
 	heard atomic.Int64
+	watch watch
 }
 
 // Open makes the pool for the harmless login of url. It connects when first used, or in Check. Without pool_max_conns in
@@ -64,6 +67,8 @@ func Open(ctx context.Context, url string) (*Database, error) {
 		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
 	}
 	d := &Database{AcquireTimeout: acquireTimeout}
+	d.watch.underway = map[*watched]struct{}{}
+	d.watch.life, d.watch.end = context.WithCancel(context.Background())
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
 	config.ConnConfig.ConnectTimeout = connectTimeout
 	config.AfterConnect = d.prepare
@@ -93,12 +98,15 @@ func (d *Database) Warm(ctx context.Context) {
 }
 
 // Close waits for the connections in use and closes all.
-func (d *Database) Close() { d.pool.Close() }
+func (d *Database) Close() {
+	d.pool.Close()
+	d.watch.end()
+}
 
 // LoginFaults lists what is wrong with the login itself, one sentence each. It goes through no door: a login that is wrong may
 // get through none.
 func (d *Database) LoginFaults(ctx context.Context) ([]string, error) {
-	conn, err := d.acquire(ctx)
+	conn, err := d.acquire()
 	if err != nil {
 		return nil, err
 	}
@@ -137,10 +145,8 @@ func (d *Database) remember(sql string) {
 }
 
 // acquire takes a connection from the pool, or ErrUnavailable. That the client hangs up changes nothing: what it did is still counted.
-func (d *Database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.AcquireTimeout)
-	defer cancel()
-	conn, err := d.pool.Acquire(ctx)
+func (d *Database) acquire() (*pgxpool.Conn, error) {
+	conn, err := d.pool.Acquire(d.soon())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

@@ -22,12 +22,6 @@ const (
 	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
 	bindTenant   = `SELECT set_config('role', 'none', true), set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
-
-	// For lists, whose one statement serves every sort: only with its values known does the planner see the index. And where
-	// it takes a tenant for smaller than it is, it would collect the rows by a bitmap and sort them; without bitmaps the
-	// index that has the order wins, at the same guess. A table is never read from end to end for a tenant that has most of
-	// it: the rest is other tenants'. What is off and has to be used all the same counts as costly, and such plans would be compiled.
-	planEachTime = `SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)`
 )
 
 // scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.
@@ -155,17 +149,19 @@ func (d *door) open(ctx context.Context, list bool, sql string, args []any) (*tr
 	}
 	d.called = true
 
-	conn, err := d.database.acquire(ctx)
+	conn, err := d.database.acquire()
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := d.database.bounded(ctx, conn.Conn())
 	t := &trip{database: d.database, conn: conn, cancel: cancel}
-	t.statements = append(t.statements, d.scope.binding())
+	binding, asked := d.scope.binding(), statement{sql, args}
 	if list {
-		t.statements = append(t.statements, statement{sql: planEachTime})
+		var andPlan string
+		asked, andPlan = d.database.asList(sql, args)
+		binding.sql += andPlan
 	}
-	t.statements = append(t.statements, statement{sql, args})
+	t.statements = append(t.statements, binding, asked)
 	return t, t.send(ctx)
 }
 

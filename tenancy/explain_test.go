@@ -163,7 +163,9 @@ func (e explainer) explain(t *testing.T, through *scope, what asked, mode string
 	run(`SELECT set_config('plan_cache_mode', $1, true)`, mode)
 	run(through.bind, through.args...)
 	if what.list {
-		run(planEachTime)
+		listed, andPlan := new(Database).asList(what.sql, what.args)
+		run("SELECT true" + andPlan)
+		what.sql, what.args = listed.sql, listed.args
 	}
 	const name = "asked"
 	known, err := tx.Prepare(ctx, name, what.sql)

@@ -98,7 +98,7 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 	}
 	tx := d.tx
 	if tx.conn == nil {
-		conn, err := tx.database.acquire(ctx)
+		conn, err := tx.database.acquire()
 		if err != nil {
 			return nil, err
 		}
@@ -120,10 +120,13 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 	if tx.bound != d.scope {
 		t.statements = append(t.statements, d.scope.binding())
 	}
+	asked := statement{sql, args}
 	if list {
-		t.statements = append(t.statements, statement{sql: planEachTime})
+		var andPlan string
+		asked, andPlan = tx.database.asList(sql, args)
+		t.statements = append(t.statements, statement{sql: "SELECT true" + andPlan})
 	}
-	t.statements = append(t.statements, statement{sql, args})
+	t.statements = append(t.statements, asked)
 	tx.begun, tx.bound = true, d.scope
 	return t, t.send(ctx)
 }
