@@ -34,6 +34,9 @@ var readWhole = map[string]string{
 // which some of them read, and less than the giant has of anything.
 const modestly = 100
 
+// ends are the calls that end the passes of a whole tenant, however many there are.
+var ends = map[string]bool{"TenantDelete": true}
+
 // What a statement is planned for: any values, as the server plans what it has run some times, or those that it is run with. A list has
 // it chosen by its door.
 const (
@@ -335,6 +338,9 @@ func (s *skew) calls(t *testing.T) {
 						t.Errorf("%s in a tenant of %d, %s: %s\n%v", accessor, h.size, mode, fault, p)
 					}
 					for table, r := range read {
+						if table == "passes" && ends[accessor] {
+							continue
+						}
 						if r.Scans > 0 && readWhole[table] == "" || r.Rows > modestly {
 							t.Errorf("%s in a tenant of %d, %s: it reads %d rows of %s, and that from end to end %d times, want up to %d rows by an index\n%v",
 								accessor, h.size, mode, r.Rows, table, r.Scans, modestly, p)

@@ -25,6 +25,7 @@ var untenanted = map[string]struct {
 	"tenants":          {ofTenant, "it is the tenants: its id is what tenant_id is elsewhere"},
 	"accounts":         {ofAccount, "an account logs in before it has a tenant, and may be in many"},
 	"sessions":         {ofAccount, "a session belongs to an account"},
+	"passes":           {ofAccount, "a pass belongs to a session, and ends when the rows of a tenant or of an account change, whichever is bound then"},
 	"refresh_tokens":   {ofAccount, "a refresh token belongs to a session"},
 	"one_time_tokens":  {ofAccount, "a one-time token belongs to an account"},
 	"account_events":   {ofAccount, "it is about accounts, and only grows"},
@@ -79,7 +80,8 @@ var (
 
 	// The same, for the schema's own texts: what queries have no business with, or no need of.
 	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
-		hashtextextended int8send jsonb_each left octet_length overlay pg_try_advisory_xact_lock right set_bit split_part
+		hashtextextended int8send jsonb_each left octet_length overlay pg_advisory_xact_lock
+		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right set_bit split_part
 		substring uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
@@ -133,6 +135,8 @@ type power struct{ may, by, why string }
 
 var powers = map[string]power{
 	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked"},
+	"make_pass":         {"accounts", "", "it keeps what enter has found"},
+	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them"},
 	"enter_key":         {"definer settings accounts", "", "the same door, for an API key"},
 	"enter_account":     {"definer settings accounts", "", "the door of the account scope"},
 	"key_account":       {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again"},

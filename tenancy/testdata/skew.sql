@@ -55,6 +55,11 @@ SELECT md5('session ' || n || ' ' || i)::uuid, account_id, created_at, now() + i
   FROM people
  WHERE i > 1;
 
+INSERT INTO passes (session_id, active_tenant_id, account_id, user_id, permissions, expires_at)
+SELECT md5('session ' || n || ' ' || i)::uuid, tenant_id, account_id, md5('user ' || n || ' ' || i)::uuid, '{items:read}', now() + interval '1 day'
+  FROM people
+ WHERE i > 1;
+
 INSERT INTO refresh_tokens (hash, session_id, used_at, successor)
 SELECT sha256(convert_to(concat_ws(' ', CASE WHEN spent THEN 'spent' ELSE 'live' END, n, i), 'UTF8')), md5('session ' || n || ' ' || i)::uuid,
        CASE WHEN spent THEN now() END, CASE WHEN spent THEN '\x00'::bytea END
