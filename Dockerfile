@@ -4,7 +4,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -trimpath -o /rowhouse ./cmd/rowhouse
+RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -trimpath -tags nomsgpack -o /rowhouse ./cmd/rowhouse
 RUN mkdir /empty
 
 FROM scratch AS rowhouse

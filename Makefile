@@ -28,7 +28,7 @@ run: build ## Serve a demonstration, with a PostgreSQL of its own
 
 .PHONY: build
 build: ## Build ./rowhouse
-	CGO_ENABLED=0 go build -trimpath -o rowhouse ./cmd/rowhouse
+	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -o rowhouse ./cmd/rowhouse # gin would bring a fifth of the binary for it
 
 .PHONY: test
 test: ## Run all tests but the browser's; they bring their own PostgreSQL
@@ -50,7 +50,15 @@ fuzz: ## Look for input that breaks a parser, FUZZTIME=20s for each
 	done
 
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Measure against bare gin and pgx and against pgbench, and write docs/performance.md; a quarter of an hour
+	go run ./cmd/bench -write docs/performance.md
+
+.PHONY: bench-quick
+bench-quick: ## Measure a little of that, and print it; two minutes
+	go run ./cmd/bench -quick
+
+.PHONY: bench-go
+bench-go: ## Run the benchmarks that are tests
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-compare

@@ -20,10 +20,10 @@ var hot = []struct {
 	name, method, path, body string
 	budget                   float64
 }{
-	{"get", http.MethodGet, "/items/%s", ``, 134},
-	{"list", http.MethodGet, "/items", ``, 459},
-	{"create", http.MethodPost, "/items", `{"name":"Ash stool","price_cents":4900}`, 168},
-	{"update", http.MethodPatch, "/items/%s", `{"price_cents":4900}`, 164},
+	{"get", http.MethodGet, "/items/%s", ``, 121},
+	{"list", http.MethodGet, "/items", ``, 380},
+	{"create", http.MethodPost, "/items", `{"name":"Ash stool","price_cents":4900}`, 155},
+	{"update", http.MethodPatch, "/items/%s", `{"price_cents":4900}`, 151},
 }
 
 // hotWorld has a page of items.

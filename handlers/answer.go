@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"bytes"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -31,23 +33,25 @@ type deleted[ID any] struct {
 // done is the output of an action that has nothing to say.
 type done struct{}
 
-// render makes the answer of a success from a pointer to the handler's output.
+// render makes the answer of a success from a pointer to the handler's output. Its body is the exchange's until it is written.
 func (x *exchange) render(out any) (answer, error) {
 	a := answer{Status: x.route.Status, Header: http.Header{}}
-	body := append(make([]byte, 0, 512), `{"success":true,"title":`...)
-	body, err := jsontext.AppendQuote(body, x.route.Title)
+	body := x.newBody()
+	body.WriteString(`{"success":true,"title":`)
+	title, err := jsontext.AppendQuote(body.AvailableBuffer(), x.route.Title)
 	if err != nil {
 		return a, err
 	}
-	body = append(body, `,"content":`...)
+	body.Write(title)
+	body.WriteString(`,"content":`)
 	switch out := out.(type) {
 	case pageAnswer:
 		content, page := out.page(x)
-		if body, err = appendJSON(body, content); err != nil {
+		if err := json.MarshalWrite(body, content); err != nil {
 			return a, err
 		}
-		body = append(body, `,"page":`...)
-		if body, err = appendJSON(body, page); err != nil {
+		body.WriteString(`,"page":`)
+		if err := json.MarshalWrite(body, page); err != nil {
 			return a, err
 		}
 		if page.Next != nil {
@@ -60,20 +64,20 @@ func (x *exchange) render(out any) (answer, error) {
 		}
 	case resource:
 		name, path, version := out.resource()
-		body = append(append(append(body, `{"`...), name...), `":`...)
-		from := len(body)
-		if body, err = appendJSON(body, out); err != nil {
+		body.WriteString(`{"` + name + `":`)
+		from := body.Len()
+		if err := json.MarshalWrite(body, out); err != nil {
 			return a, err
 		}
 		if version > 0 {
-			a.Header.Set("ETag", etag(version, body[from:]))
+			a.Header.Set("ETag", etag(version, body.Bytes()[from:]))
 		}
 		if a.Status == http.StatusCreated {
 			a.Header.Set("Location", base+path)
 		}
-		body = append(body, '}')
+		body.WriteByte('}')
 	default:
-		if body, err = appendJSON(body, out); err != nil {
+		if err := json.MarshalWrite(body, out); err != nil {
 			return a, err
 		}
 		if of, ok := out.(interface{ made() resource }); ok {
@@ -81,13 +85,31 @@ func (x *exchange) render(out any) (answer, error) {
 			a.Header.Set("Location", base+path)
 		}
 	}
-	a.Body = append(body, '}')
+	body.WriteByte('}')
+	a.Body = body.Bytes()
 	return a, nil
 }
 
-func appendJSON(body []byte, value any) ([]byte, error) {
-	text, err := json.Marshal(value)
-	return append(body, text...), err
+// Bodies that were written serve the next answers. A large one would be held for many small ones.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+const maxKeptBody = 64 << 10 // bytes
+
+// newBody is an empty one; an exchange may render more than once.
+func (x *exchange) newBody() *bytes.Buffer {
+	body := bodies.Get().(*bytes.Buffer)
+	body.Reset()
+	x.bodies = append(x.bodies, body)
+	return body
+}
+
+// written gives the bodies back: nobody may look at them any more.
+func (x *exchange) written() {
+	for _, body := range x.bodies {
+		if body.Cap() <= maxKeptBody {
+			bodies.Put(body)
+		}
+	}
 }
 
 // refusal makes the answer of an error.

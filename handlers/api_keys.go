@@ -65,7 +65,7 @@ func apiKeyList(ctx context.Context, q *db.Queries, who Caller, in apiKeyListInp
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.ApiKeyListRow) (APIKey, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.ApiKeyListRow) (APIKey, position, int64) {
 		return newAPIKey(row.ApiKey), position{ID: row.ApiKey.ID, Time: &row.ApiKey.CreatedAt}, row.Total
 	})
 }

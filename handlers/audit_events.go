@@ -62,7 +62,7 @@ func auditEventList(ctx context.Context, q *db.Queries, who Caller, in auditEven
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.AuditEventListRow) (AuditEvent, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.AuditEventListRow) (AuditEvent, position, int64) {
 		return newAuditEvent(row.AuditEvent), position{ID: row.AuditEvent.ID, Time: &row.AuditEvent.CreatedAt}, row.Total
 	})
 }

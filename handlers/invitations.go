@@ -60,7 +60,7 @@ func invitationList(ctx context.Context, q *db.Queries, who Caller, in invitatio
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.InvitationListRow) (Invitation, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.InvitationListRow) (Invitation, position, int64) {
 		return newInvitation(row.Invitation), position{ID: row.Invitation.ID, Time: &row.Invitation.CreatedAt}, row.Total
 	})
 }

@@ -58,7 +58,7 @@ func itemList(ctx context.Context, q *db.Queries, who Caller, in itemListInput) 
 		Size:            in.limit(),
 		WithTotal:       in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.ItemListRow) (Item, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.ItemListRow) (Item, position, int64) {
 		at := position{ID: row.Item.ID}
 		switch in.Sort {
 		case "name", "-name":

@@ -133,7 +133,7 @@ type Page[T any] struct {
 }
 
 // pageOf makes a page of what a list query returned; each row gives its output, its place and the list's total.
-func pageOf[Row, T any](l List, rows []Row, err error, each func(Row) (out T, at position, total int64)) (Page[T], error) {
+func pageOf[Row, T any](l List, rows []Row, err error, each func(*Row) (out T, at position, total int64)) (Page[T], error) {
 	if err != nil {
 		return Page[T]{}, err
 	}
@@ -142,12 +142,12 @@ func pageOf[Row, T any](l List, rows []Row, err error, each func(Row) (out T, at
 		p.total = 0
 	}
 	var last position
-	for i, row := range rows {
+	for i := range rows {
 		if i == int(p.size) {
 			p.next = &last
 			break
 		}
-		out, at, total := each(row)
+		out, at, total := each(&rows[i])
 		p.rows, last, p.total = append(p.rows, out), at, total
 	}
 	return p, nil

@@ -88,7 +88,7 @@ func roleList(ctx context.Context, q *db.Queries, who Caller, in roleListInput) 
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.RoleListRow) (Role, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.RoleListRow) (Role, position, int64) {
 		at := position{ID: row.Role.ID, Time: &row.Role.CreatedAt}
 		if in.Sort != "" {
 			at = position{ID: row.Role.ID, Text: &row.Role.NameKey}

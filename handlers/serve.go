@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -121,7 +122,8 @@ type exchange struct {
 	param   func(string) string
 	who     Caller
 	body    []byte
-	key     string // Idempotency-Key
+	key     string          // Idempotency-Key
+	bodies  []*bytes.Buffer // of what was rendered
 }
 
 // reads says that the request changes nothing.
@@ -166,6 +168,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		if writeErr := given.write(c.Writer); writeErr != nil && given.stream != nil {
 			err = writeErr
 		}
+		x.written()
 		s.record(x, c.Writer.Status(), time.Since(began), err)
 		if refused != nil && refused.Code == errTenant.Code {
 			s.refuse(x.who, "tenant.refused")

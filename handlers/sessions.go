@@ -132,7 +132,7 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		rows, err := q.AccountTenantList(ctx, db.AccountTenantListParams{AccountID: found.ID, Size: loginTenants})
 		out.Tenants = make([]Membership, len(rows))
 		for i, row := range rows {
-			out.Tenants[i] = newMembership(row)
+			out.Tenants[i] = newMembership(&row)
 		}
 		return err
 	})
@@ -323,7 +323,7 @@ func sessionList(ctx context.Context, q *db.Queries, who Caller, in sessionListI
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.SessionListRow) (Session, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.SessionListRow) (Session, position, int64) {
 		r := row.Session
 		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
 		return out, position{ID: r.ID, Time: &r.CreatedAt}, row.Total

@@ -47,7 +47,7 @@ func teamList(ctx context.Context, q *db.Queries, who Caller, in teamListInput) 
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.TeamListRow) (Team, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.TeamListRow) (Team, position, int64) {
 		at := position{ID: row.Team.ID, Time: &row.Team.CreatedAt}
 		if in.Sort != "" {
 			at = position{ID: row.Team.ID, Text: &row.Team.NameKey}

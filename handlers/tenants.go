@@ -36,7 +36,7 @@ type Membership struct {
 	Role   string     `json:"role" validate:"oneof=admin assistant artist member"`
 }
 
-func newMembership(row db.AccountTenantListRow) Membership {
+func newMembership(row *db.AccountTenantListRow) Membership {
 	return Membership{newTenant(row.Tenant), row.UserID, row.Role}
 }
 
@@ -52,10 +52,10 @@ func membershipList(ctx context.Context, q *db.Queries, who Caller, in tenantLis
 
 // tenantList is membershipList, of the tenants alone.
 func tenantList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[Tenant], error) {
-	return tenantPage(ctx, q, who, in, func(row db.AccountTenantListRow) Tenant { return newTenant(row.Tenant) })
+	return tenantPage(ctx, q, who, in, func(row *db.AccountTenantListRow) Tenant { return newTenant(row.Tenant) })
 }
 
-func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenantListInput, out func(db.AccountTenantListRow) T) (Page[T], error) {
+func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenantListInput, out func(*db.AccountTenantListRow) T) (Page[T], error) {
 	rows, err := q.AccountTenantList(ctx, db.AccountTenantListParams{
 		AccountID:      who.AccountID,
 		Sort:           in.Sort,
@@ -66,7 +66,7 @@ func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenant
 		Size:           in.limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row db.AccountTenantListRow) (T, position, int64) {
+	return pageOf(in.List, rows, err, func(row *db.AccountTenantListRow) (T, position, int64) {
 		at := position{ID: row.Tenant.ID, Time: &row.Tenant.CreatedAt}
 		if in.Sort != "" {
 			at = position{ID: row.Tenant.ID, Text: &row.Tenant.Name}

@@ -165,7 +165,7 @@ func userList(ctx context.Context, q *db.Queries, who Caller, in userListInput) 
 		WithTotal:      in.Count,
 	}
 	rows, err := q.UserList(ctx, list)
-	page, failed := pageOf(in.List, rows, err, func(row db.UserListRow) (User, position, int64) {
+	page, failed := pageOf(in.List, rows, err, func(row *db.UserListRow) (User, position, int64) {
 		at := position{ID: row.User.ID}
 		switch in.Sort {
 		case "name", "-name":

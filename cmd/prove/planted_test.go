@@ -406,6 +406,12 @@ func TestPlantedGo(t *testing.T) {
 
 		{"the pool", here, "", in("var planted *pgxpool.Pool", pool), "it imports github.com/jackc/pgx/v5/pgxpool"},
 		{"the pool under another name", here, "", in("var planted *p.Pool", "p "+pool), "it imports github.com/jackc/pgx/v5/pgxpool"},
+		{"a pool where nobody is served", "cmd/bench/planted.go", "", in("var planted *pgxpool.Pool", pool), ""},
+		{"a pool below that", "cmd/bench/floor/planted.go", "", in("var planted *pgxpool.Pool", pool), ""},
+		{"a pool beside that", "cmd/benchplanted/planted.go", "", in("var planted *pgxpool.Pool", pool), "it imports github.com/jackc/pgx/v5/pgxpool"},
+		{"a pool above that", "cmd/planted.go", "", in("var planted *pgxpool.Pool", pool), "it imports github.com/jackc/pgx/v5/pgxpool"},
+		{"a pool in a folder of that name elsewhere", "handlers/bench/planted.go", "", in("var planted *pgxpool.Pool", pool), "it imports github.com/jackc/pgx/v5/pgxpool"},
+		{"an import of what is not read", here, "", in("var planted = floor.Pool", `"rowhouse/cmd/bench/floor" /*!*/`), "it imports rowhouse/cmd/bench/floor, which prove does not read"},
 		{"database/sql", here, "", in("var planted *sql.DB", `"database/sql" /*!*/`), "it imports database/sql"},
 		{"another driver", here, "", in("", `_ "github.com/lib/pq" /*!*/`), "it imports github.com/lib/pq"},
 		{"a connection of one's own", here, "", in("var planted, _ = pgx.Connect /*!*/ (nil, \"\")", pgx), "pgx.Connect: what speaks to the database is listed"},
