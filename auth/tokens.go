@@ -28,9 +28,9 @@ const (
 	maxToken = 4 << 10
 	// leeway is how far the clocks of two servers may be apart.
 	leeway = 5 * time.Second
-	// cachedTokens bounds the memory of remembered tokens to about 2 MB, and is more than a server's callers of ten
+	// cachedTokens bounds the memory of remembered tokens to about 4 MB, and is more than a server's callers of ten
 	// minutes.
-	cachedTokens = 8192
+	cachedTokens = 16384
 	// minDistinctBytes is what 32 random bytes have at the very least, and what is typed by hand, or a repeated word,
 	// has not.
 	minDistinctBytes = 16

@@ -23,20 +23,48 @@ SELECT n, $TENANTS FROM generate_series($TENANTS * $ITEMS::bigint, $TENANTS * $I
 UNION ALL
 SELECT n, $TENANTS + 1 + n % ($ALL - $TENANTS - 1) FROM generate_series($TENANTS * $ITEMS::bigint + $GIANT, $TENANTS * $ITEMS + $GIANT + 10 * ($ALL - $TENANTS - 1) - 1) n;
 
--- The floor's tables: the same columns, constraints and indexes, and no walls and triggers.
-CREATE SCHEMA bare;
-CREATE TABLE bare.items        (LIKE items        INCLUDING ALL);
-CREATE TABLE bare.audit_events (LIKE audit_events INCLUDING ALL);
-ALTER TABLE bare.items        ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
-ALTER TABLE bare.audit_events ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+-- Indexes are built once the rows are there.
+CREATE TEMP TABLE later AS
+SELECT indexname, indexdef
+  FROM pg_indexes
+ WHERE schemaname = 'public'
+   AND tablename = 'items'
+   AND indexname <> 'items_pkey';
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOR name IN SELECT indexname FROM later LOOP
+        EXECUTE 'DROP INDEX ' || name;
+    END LOOP;
+END
+$$;
 
 INSERT INTO items (tenant_id, id, name, description, price_cents, created_at, updated_at)
 SELECT pg_temp.uuid_of('tenant', tenant), pg_temp.uuid_of('item', n), 'Item name ' || n,
        CASE WHEN n % 5 > 0 THEN 'A description of item number ' || n || ' with some words in it' END,
        1 + n * 7919 % 10000, timestamptz '2026-01-01Z' + n * interval '10 s', timestamptz '2026-01-01Z' + n * interval '10 s'
   FROM seeds;
+
+-- The floor's tables: the same columns, constraints and indexes, and no walls and triggers.
+CREATE SCHEMA bare;
+CREATE TABLE bare.items        (LIKE items        INCLUDING ALL);
+CREATE TABLE bare.audit_events (LIKE audit_events INCLUDING ALL);
 INSERT INTO bare.items (tenant_id, id, name, description, price_cents, created_at, updated_at)
-SELECT tenant_id, id, name, description, price_cents, created_at, updated_at FROM items;
+SELECT tenant_id, id, name, description, price_cents, created_at, updated_at
+  FROM items;
+ALTER TABLE bare.items        ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+ALTER TABLE bare.audit_events ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+DO $$
+DECLARE
+    definition text;
+BEGIN
+    FOR definition IN SELECT indexdef FROM later LOOP
+        EXECUTE definition;
+        EXECUTE replace(definition, ' ON public.', ' ON bare.');
+    END LOOP;
+END
+$$;
 
 -- What may be asked for: a fiftieth of the items of the large tenants, and every item of the small ones.
 CREATE TABLE bare.asked AS

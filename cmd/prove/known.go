@@ -135,7 +135,7 @@ type power struct{ may, by, why string }
 
 var powers = map[string]power{
 	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked"},
-	"make_pass":         {"accounts", "", "it keeps what enter has found"},
+	"make_pass":         {"settings accounts", "", "it keeps what enter has found, and waits for no disk"},
 	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them"},
 	"enter_key":         {"definer settings accounts", "", "the same door, for an API key"},
 	"enter_account":     {"definer settings accounts", "", "the door of the account scope"},

@@ -30,7 +30,7 @@ var isolation = []run{
 		"TestMutants", "TestPolicyMutants", "TestPermissionMutants", "TestEveryAccessorIsBound", "TestRowLevelSecurityAlone",
 		"TestForeignEverywhere", "TestForeignTenant", "TestForeignIdempotencyKey", "TestForeignTiming", "TestIsolation",
 		"TestReachGolden", "TestPermissionGridGolden", "TestPermissionAlone", "TestScopeAlone", "TestOneTenantAlone", "TestConferring",
-		"TestCatalogueFaults",
+		"TestCatalogueFaults", "TestNextRequest", "TestPassRace",
 	}},
 }
 
