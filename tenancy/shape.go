@@ -104,10 +104,12 @@ func (s *shapes) of(args []any) (statement, bool) {
 	}
 	found, known := s.made.Load(string(key))
 	if !known {
-		if s.count.Add(1) > maxShapes {
+		if s.count.Load() >= maxShapes {
 			return statement{}, false
 		}
-		found, _ = s.made.LoadOrStore(string(key), s.make(args))
+		if found, known = s.made.LoadOrStore(string(key), s.make(args)); !known {
+			s.count.Add(1)
+		}
 	}
 	made := found.(*shape)
 	kept := make([]any, len(made.kept))
