@@ -269,7 +269,7 @@ var plpgsql = map[string]map[string]bool{
 	"PLpgSQL_row":          set("refname lineno fields"),
 	"PLpgSQL_type":         set("typname"),
 	"PLpgSQL_expr":         set("query parseMode"),
-	"PLpgSQL_stmt_block":   set("lineno body"),
+	"PLpgSQL_stmt_block":   set("lineno body exceptions"),
 	"PLpgSQL_stmt_if":      set("lineno cond then_body elsif_list else_body"),
 	"PLpgSQL_if_elsif":     set("lineno cond stmts"),
 	"PLpgSQL_stmt_raise":   set("lineno elog_level condname message params options"),
@@ -279,6 +279,10 @@ var plpgsql = map[string]map[string]bool{
 	"PLpgSQL_stmt_assign":  set("lineno varno expr"),
 	"PLpgSQL_stmt_return":  set("lineno expr"),
 	"PLpgSQL_stmt_fors":    set("lineno var body query"),
+
+	"PLpgSQL_exception_block": set("exc_list"),
+	"PLpgSQL_exception":       set("lineno conditions action"),
+	"PLpgSQL_condition":       set("condname sqlerrstate"),
 }
 
 func (r *reader) fault(format string, args ...any) {
@@ -320,9 +324,13 @@ func (r *reader) walk(tree any) {
 			r.target(cmp.Or(fields["target"], fields["var"]))
 		case "PLpgSQL_stmt_return":
 			r.returns(fields)
+		case "PLpgSQL_condition":
+			if fields["condname"] != "insufficient_resources" {
+				r.fault("it catches %v, which may be a refusal: what may be caught is insufficient_resources", fields["condname"])
+			}
 		}
 		for _, field := range []string{"datums", "action", "default_val", "expr", "cond", "query", "sqlstmt", "message", "params", "options",
-			"stmts", "then_body", "elsif_list", "else_body", "body"} {
+			"stmts", "then_body", "elsif_list", "else_body", "body", "exceptions", "exc_list", "conditions"} {
 			r.walk(fields[field])
 		}
 	}

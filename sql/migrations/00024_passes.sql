@@ -26,7 +26,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- Makes the pass of a session that has entered the bound tenant as its user. What it stands on is locked until this transaction ends: who
 -- would change it waits, and then finds the pass and ends it. What is being changed now, or is being looked at by another who makes the
 -- pass, is not waited for: then there is none yet. Only a transaction that reads makes one, for it changes nothing that it has locked;
--- nor does it wait for the disk, since a pass that a crash takes away is made again.
+-- nor does it wait for the disk, since a pass that a crash takes away is made again, or fail with a disk that is full.
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     IF pg_try_advisory_xact_lock_shared(hashtextextended('permissions', 0))
@@ -68,6 +68,8 @@ BEGIN
                       expires_at  = excluded.expires_at,
                       permissions = excluded.permissions;
     END IF;
+EXCEPTION WHEN insufficient_resources THEN
+    NULL;
 END
 $$;
 
