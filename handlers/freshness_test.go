@@ -245,3 +245,19 @@ func TestPassRace(t *testing.T) {
 		}
 	}
 }
+
+// Under an older snapshot a change would not see the passes made since, and leave them: it is refused.
+func TestPassesNeedReadCommitted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	conn := w.db.Connect(w.db.Superuser())
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		_, err := conn.Exec(t.Context(), `BEGIN ISOLATION LEVEL `+level+`; UPDATE sessions SET revoked_at = now()`)
+		if err == nil || !strings.Contains(err.Error(), "READ COMMITTED") {
+			t.Errorf("%s: got %v", level, err)
+		}
+		if _, err := conn.Exec(t.Context(), `ROLLBACK`); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
