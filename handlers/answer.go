@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
 	"sync"
@@ -36,23 +35,28 @@ type done struct{}
 // render makes the answer of a success from a pointer to the handler's output. Its body is the exchange's until it is written.
 func (x *exchange) render(out any) (answer, error) {
 	a := answer{Status: x.route.Status, Header: http.Header{}}
-	body := x.newBody()
-	body.WriteString(`{"success":true,"title":`)
-	title, err := jsontext.AppendQuote(body.AvailableBuffer(), x.route.Title)
+	room := bodies.Get().(*[]byte)
+	x.bodies = append(x.bodies, room)
+	b, err := x.appendBody((*room)[:0], &a, out)
+	*room, a.Body = b, b
+	return a, err
+}
+
+// appendBody appends the body of a success, and sets the headers that follow from it.
+func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
+	b, err := jsontext.AppendQuote(append(b, `{"success":true,"title":`...), x.route.Title)
 	if err != nil {
-		return a, err
+		return b, err
 	}
-	body.Write(title)
-	body.WriteString(`,"content":`)
+	b = append(b, `,"content":`...)
 	switch out := out.(type) {
 	case pageAnswer:
-		content, page := out.page(x)
-		if err := json.MarshalWrite(body, content); err != nil {
-			return a, err
+		rows, page := out.page(x)
+		if b, err = appendJSON(b, rows); err != nil {
+			return b, err
 		}
-		body.WriteString(`,"page":`)
-		if err := json.MarshalWrite(body, page); err != nil {
-			return a, err
+		if b, err = appendJSON(append(b, `,"page":`...), &page); err != nil {
+			return b, err
 		}
 		if page.Next != nil {
 			next := *x.request.URL
@@ -64,50 +68,40 @@ func (x *exchange) render(out any) (answer, error) {
 		}
 	case resource:
 		name, path, version := out.resource()
-		body.WriteString(`{"` + name + `":`)
-		from := body.Len()
-		if err := json.MarshalWrite(body, out); err != nil {
-			return a, err
+		b = append(append(append(b, `{"`...), name...), `":`...)
+		from := len(b)
+		if b, err = appendJSON(b, out); err != nil {
+			return b, err
 		}
 		if version > 0 {
-			a.Header.Set("ETag", etag(version, body.Bytes()[from:]))
+			a.Header.Set("ETag", etag(version, b[from:]))
 		}
 		if a.Status == http.StatusCreated {
 			a.Header.Set("Location", base+path)
 		}
-		body.WriteByte('}')
+		b = append(b, '}')
 	default:
-		if err := json.MarshalWrite(body, out); err != nil {
-			return a, err
+		if b, err = appendJSON(b, out); err != nil {
+			return b, err
 		}
 		if of, ok := out.(interface{ made() resource }); ok {
 			_, path, _ := of.made().resource()
 			a.Header.Set("Location", base+path)
 		}
 	}
-	body.WriteByte('}')
-	a.Body = body.Bytes()
-	return a, nil
+	return append(b, '}'), nil
 }
 
 // Bodies that were written serve the next answers. A large one would be held for many small ones.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxKeptBody = 64 << 10 // bytes
 
-// newBody is an empty one; an exchange may render more than once.
-func (x *exchange) newBody() *bytes.Buffer {
-	body := bodies.Get().(*bytes.Buffer)
-	body.Reset()
-	x.bodies = append(x.bodies, body)
-	return body
-}
-
 // written gives the bodies back: nobody may look at them any more.
 func (x *exchange) written() {
-	for _, body := range x.bodies {
-		if body.Cap() <= maxKeptBody {
-			bodies.Put(body)
+	for _, room := range x.bodies {
+		if cap(*room) <= maxKeptBody {
+			bodies.Put(room)
 		}
 	}
 }

@@ -156,7 +156,7 @@ func pageOf[Row, T any](l List, rows []Row, err error, each func(*Row) (out T, a
 type pageAnswer interface {
 	// counted says whether the page has the total that was asked for. A page beyond the end has no row to bring it.
 	counted() bool
-	page(*exchange) (content any, page pageInfo)
+	page(*exchange) (rows any, page pageInfo) // rows: a pointer to them
 	setTotal(pageAnswer)
 }
 
@@ -179,7 +179,7 @@ func (p *Page[T]) page(x *exchange) (any, pageInfo) {
 	if p.total >= 0 {
 		info.Total = &p.total
 	}
-	return p.rows, info
+	return &p.rows, info
 }
 
 func (p *Page[T]) counted() bool             { return p.total >= 0 }

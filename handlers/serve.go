@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -122,8 +121,8 @@ type exchange struct {
 	param   func(string) string
 	who     Caller
 	body    []byte
-	key     string          // Idempotency-Key
-	bodies  []*bytes.Buffer // of what was rendered
+	key     string    // Idempotency-Key
+	bodies  []*[]byte // of what was rendered; an exchange may render more than once
 }
 
 // reads says that the request changes nothing.

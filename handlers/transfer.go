@@ -16,8 +16,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/tenancy"
@@ -350,16 +348,17 @@ func download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 }
 
 func ndjsonWriter[Row any](w io.Writer) func([]Row) error {
-	return func(rows []Row) error {
+	var lines []byte
+	return func(rows []Row) (err error) {
+		lines = lines[:0]
 		for i := range rows {
-			if err := json.MarshalWrite(w, &rows[i]); err != nil {
+			if lines, err = appendJSON(lines, &rows[i]); err != nil {
 				return err
 			}
-			if _, err := io.WriteString(w, "\n"); err != nil {
-				return err
-			}
+			lines = append(lines, '\n')
 		}
-		return nil
+		_, err = w.Write(lines)
+		return err
 	}
 }
 
