@@ -16,12 +16,13 @@ import (
 
 // The statements that bind a transaction. Parameterised and so prepared once: text that differs a tenant would not be.
 const (
-	enterTenant  = `SELECT set_config('role', 'none', true), enter($1, $2, $3, $4, $5, $6, $7)`
-	enterByKey   = `SELECT set_config('role', 'none', true), enter_key($1, $2, $3, $4, $5, $6, $7)`
+	enterTenant  = `SELECT enter($1, $2, $3, $4, $5, $6, $7)`
+	enterByKey   = `SELECT enter_key($1, $2, $3, $4, $5, $6, $7)`
 	andReachAll  = `, reach_all()`
 	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
-	bindTenant   = `SELECT set_config('role', 'none', true), set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
+	bindTenant   = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
+	andNoRole    = `, set_config('role', 'none', true)`
 )
 
 // scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.
@@ -33,6 +34,15 @@ type scope struct {
 }
 
 func (s *scope) binding() statement { return statement{s.bind, s.args} }
+
+// rebinding is the binding where the transaction may have been bound before, and have a role.
+func (s *scope) rebinding() statement {
+	b := s.binding()
+	if !s.tenant.IsZero() {
+		b.sql += andNoRole
+	}
+	return b
+}
 
 func tenantScope(who Caller, permission auth.Permission) *scope {
 	name, everything := permission.Split()

@@ -73,7 +73,7 @@ func (tx *Tx) end(ctx context.Context, how string, last *statement) error {
 	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
 	if last != nil {
 		if tx.bound != tx.claim.scope {
-			t.statements = append(t.statements, tx.claim.scope.binding())
+			t.statements = append(t.statements, tx.claim.scope.rebinding())
 		}
 		t.statements = append(t.statements, *last)
 	}
@@ -115,10 +115,10 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 			tx.claim.scope = tx.claim.home
 		}
 		tx.bound = tx.claim.scope
-		t.statements = append(t.statements, tx.bound.binding(), tx.claim.take())
+		t.statements = append(t.statements, tx.bound.rebinding(), tx.claim.take())
 	}
 	if tx.bound != d.scope {
-		t.statements = append(t.statements, d.scope.binding())
+		t.statements = append(t.statements, d.scope.rebinding())
 	}
 	asked := statement{sql, args}
 	if list {

@@ -77,7 +77,7 @@ func listen(address string) (net.Listener, error) {
 
 // gcPercent is how much garbage may grow beside what is held, unless GOGC says otherwise. A server holds little, and at Go's own 100
 // would spend a fifth of the time of its lists on collecting.
-const gcPercent = 150
+const gcPercent = 125
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
 func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)) error {
