@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -22,7 +23,7 @@ const (
 	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
 	bindTenant   = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
-	andNoRole    = `, set_config('role', 'none', true)`
+	noRoleAnd    = `SELECT set_config('role', 'none', true), `
 )
 
 // scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.
@@ -35,11 +36,11 @@ type scope struct {
 
 func (s *scope) binding() statement { return statement{s.bind, s.args} }
 
-// rebinding is the binding where the transaction may have been bound before, and have a role.
+// rebinding is the binding where the transaction may have been bound before, and have a role that may not do what the binding does.
 func (s *scope) rebinding() statement {
 	b := s.binding()
 	if !s.tenant.IsZero() {
-		b.sql += andNoRole
+		b.sql = noRoleAnd + strings.TrimPrefix(b.sql, "SELECT ")
 	}
 	return b
 }

@@ -191,6 +191,37 @@ func TestScopesHaveRoles(t *testing.T) {
 	}
 }
 
+// A transaction goes from any door through any other, also on a connection that has planned nothing yet, where every right is asked for.
+func TestDoorAfterDoor(t *testing.T) {
+	t.Parallel()
+	raw, _, who := scene(t)
+	ctx := context.Background()
+	through := map[string]func(*Tx) error{
+		"tenant": func(tx *Tx) error { _, err := tx.Enter(who, "users:write").TenantGet(ctx, who.TenantID); return err },
+		"everything": func(tx *Tx) error {
+			_, err := tx.Enter(who, "users:write:any").TenantGet(ctx, who.TenantID)
+			return err
+		},
+		"account":   func(tx *Tx) error { _, err := tx.Account(who).AccountGet(ctx, who.AccountID); return err },
+		"unscoped":  func(tx *Tx) error { _, err := tx.Unscoped(who).MigrationVersion(ctx); return err },
+		"provision": func(tx *Tx) error { _, err := tx.Provision(who.TenantID, who).TenantGet(ctx, who.TenantID); return err },
+		"assume":    func(tx *Tx) error { _, err := tx.Assume(who.AccountID, who).AccountGet(ctx, who.AccountID); return err },
+	}
+	for one, first := range through {
+		for other, second := range through {
+			doors, err := Open(ctx, raw.Server()+"&pool_max_conns=1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = doors.Atomic(ctx, func(tx *Tx) error { return errors.Join(first(tx), second(tx)) })
+			if err != nil {
+				t.Errorf("%s, then %s: %v", one, other, err)
+			}
+			doors.Close()
+		}
+	}
+}
+
 func code(err error) string {
 	var said interface{ SQLState() string }
 	if errors.As(err, &said) {
