@@ -76,6 +76,15 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
+// A page is encoded by its plan, in room that there is: the library would make some of each row.
+func TestEncodingAllocatesNothing(t *testing.T) {
+	rows := make([]Item, 50)
+	room := make([]byte, 0, maxKeptBody)
+	if got := testing.AllocsPerRun(100, func() { _, _ = appendJSON(room, &rows) }); got > 0 {
+		t.Errorf("%.0f allocations", got)
+	}
+}
+
 // BenchmarkHot is what a request costs the server, and the database with it, without the network to the client.
 func BenchmarkHot(b *testing.B) {
 	w := hotWorld(b)

@@ -1,7 +1,6 @@
 package tenancy
 
 import (
-	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +64,6 @@ func TestShapesAreFew(t *testing.T) {
 		texts[got.sql] = true
 	}
 	if len(texts) < maxShapes-1 || len(texts) > maxShapes+1 {
-		t.Error(fmt.Sprint(len(texts)) + " texts")
+		t.Errorf("%d texts", len(texts))
 	}
 }
