@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -33,6 +34,10 @@ func TestHashVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other, err := argon2id.CreateHash(password, &argon2id.Params{Memory: 96, Iterations: 2, Parallelism: 2, SaltLength: 8, KeyLength: 24})
+	if err != nil {
+		t.Fatal(err)
+	}
 	type answer struct{ OK, Stale bool }
 	for _, c := range []struct {
 		password, hash string
@@ -41,6 +46,7 @@ func TestHashVerify(t *testing.T) {
 		{password, fresh, answer{OK: true}},
 		{strings.TrimSpace(password), fresh, answer{}},
 		{password, older, answer{OK: true, Stale: true}},
+		{password, other, answer{OK: true, Stale: true}},
 		{"another", older, answer{}},
 		{"", older, answer{}},
 		{password, "", answer{}},
@@ -114,7 +120,7 @@ func TestGateIsBounded(t *testing.T) {
 		var inside, busiest, entered, refused atomic.Int64
 		for range 100 {
 			go func() {
-				leave, err := g.enter(t.Context())
+				_, leave, err := g.enter(t.Context())
 				if err != nil {
 					if !errors.Is(err, ErrBusy) {
 						t.Errorf("got %v, want ErrBusy", err)
@@ -140,8 +146,8 @@ func TestGateIsBounded(t *testing.T) {
 		if busiest.Load() != parallel || entered.Load() != parallel+queue {
 			t.Errorf("in all: at most %d inside and %d entered, want %d and %d", busiest.Load(), entered.Load(), parallel, parallel+queue)
 		}
-		if len(g.present) != 0 || len(g.inside) != 0 {
-			t.Errorf("%d present and %d inside after all left", len(g.present), len(g.inside))
+		if len(g.present) != 0 || len(g.memories) != cap(g.memories) {
+			t.Errorf("%d present and %d inside after all left", len(g.present), cap(g.memories)-len(g.memories))
 		}
 	})
 }
@@ -151,27 +157,56 @@ func TestGateWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate(1, 1)
-		leave, err := g.enter(t.Context())
+		_, leave, err := g.enter(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		start := time.Now()
-		if _, err := g.enter(t.Context()); !errors.Is(err, ErrBusy) || time.Since(start) != maxWait {
+		if _, _, err := g.enter(t.Context()); !errors.Is(err, ErrBusy) || time.Since(start) != maxWait {
 			t.Errorf("after %v: got %v, want ErrBusy after %v", time.Since(start), err, maxWait)
 		}
 		gone, cancel := context.WithTimeout(t.Context(), maxWait/2)
 		defer cancel()
-		if _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
+		if _, _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the caller's own deadline: got %v, want it", err)
 		}
 		leave()
 		for range 50 { // as often as a fair choice between two open ways would not go the same one
-			if _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
+			if _, _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
 				t.Fatalf("a free place for who has given up: got %v, want the caller's deadline", err)
 			}
 		}
-		if len(g.present) != 0 || len(g.inside) != 0 {
-			t.Errorf("%d present and %d inside after all left", len(g.present), len(g.inside))
+		if len(g.present) != 0 || len(g.memories) != cap(g.memories) {
+			t.Errorf("%d present and %d inside after all left", len(g.present), cap(g.memories)-len(g.memories))
+		}
+	})
+}
+
+// A memory goes from one caller to the next while there is a queue, and when there is none it is given up.
+func TestGateMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1, 1)
+		first, leave, err := g.enter(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		key(first, "password", []byte("somesalt"), cheap)
+		kept := !reflect.ValueOf(*first).IsZero() // not where argon2 is the library
+		go func() {
+			second, leave, err := g.enter(t.Context())
+			if err != nil || reflect.ValueOf(*second).IsZero() == kept {
+				t.Errorf("who waited: error %v, want the memory of the first", err)
+				return
+			}
+			leave()
+		}()
+		synctest.Wait()
+		leave()
+		synctest.Wait()
+		third, _, err := g.enter(t.Context())
+		if err != nil || !reflect.ValueOf(*third).IsZero() {
+			t.Errorf("who came when all had left: error %v, want an empty memory", err)
 		}
 	})
 }
@@ -180,7 +215,7 @@ func TestGateWait(t *testing.T) {
 func TestHashingIsGated(t *testing.T) {
 	t.Parallel()
 	p := NewPasswords(1, 0)
-	leave, err := p.gate.enter(t.Context())
+	_, leave, err := p.gate.enter(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
