@@ -67,6 +67,9 @@ func unavailable(code, detail string) *Error {
 	return e.with("Retry-After", "1")
 }
 
+// statusHungUp is nginx's for a client that did not wait. Only the log hears of it.
+const statusHungUp = 499
+
 // The refusals that more than one place gives.
 var (
 	errRouteNotFound = &Error{Status: http.StatusNotFound, Code: "route_not_found", Title: "Not found", Detail: "There is no such address. The API stands under /api/v1 and is described at /docs."}
@@ -85,6 +88,7 @@ var (
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
 	errNoRoom        = unavailable("unavailable", "There is no room left on this server's disk; nothing was done.")
 	errInternal      = &Error{Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error", Detail: "Something went wrong on our side. The request id leads to it in the log."}
+	errHungUp        = &Error{Status: statusHungUp, Code: "hung_up", Title: "Hung up", Detail: "The connection was closed while the request waited for its turn; nothing was done."}
 	errInFlight      = (&Error{Status: http.StatusConflict, Code: "idempotency_in_flight", Title: "Conflict", Detail: "A request with this Idempotency-Key is still under way."}).with("Retry-After", "1")
 	errInUse         = &Error{Status: http.StatusConflict, Code: "in_use", Title: "Conflict", Detail: "Other rows still refer to this one."}
 	errReference     = &Error{Status: http.StatusUnprocessableEntity, Code: "reference_not_found", Title: "Validation failed", Detail: "A row that this one refers to does not exist."}
@@ -249,6 +253,8 @@ func classify(err error, deletes bool) *Error {
 		return errMailFull
 	case errors.Is(err, context.DeadlineExceeded):
 		return errUnavailable
+	case errors.Is(err, context.Canceled): // by the client alone: what silence of the database cancels is lost
+		return errHungUp
 	case errors.Is(err, syscall.ENOSPC): // an import is spooled to disk
 		return errNoRoom
 	case !errors.As(err, &said):

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -297,6 +300,29 @@ func TestLogs(t *testing.T) {
 		if strings.Contains(w.logs.tail(), secret) {
 			t.Errorf("the log has %q", secret)
 		}
+	}
+}
+
+// A client that hangs up while its password waits for its turn is no fault of ours: nothing is done, and the log has no error.
+func TestHungUp(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, base+"/auth/login", strings.NewReader(`{"login":"admin-a","password":"`+password+`"}`))
+	r.Header.Set("Content-Type", "application/json")
+	before := testdb.Value[int](w.db, `SELECT count(*) FROM sessions`)
+	w.server.ServeHTTP(httptest.NewRecorder(), r)
+	if after := testdb.Value[int](w.db, `SELECT count(*) FROM sessions`); after != before {
+		t.Errorf("%d sessions, want %d", after, before)
+	}
+	lines := slices.Collect(strings.Lines(w.logs.tail()))
+	var entry struct {
+		Level  string
+		Status int
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &entry); err != nil || entry.Level != "INFO" || entry.Status != statusHungUp {
+		t.Errorf("error %v; got %s, want INFO and status %d", err, lines[len(lines)-1], statusHungUp)
 	}
 }
 
