@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/go-cmp/cmp"
+
+	"rowhouse/auth/argon2"
 )
 
 var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
@@ -29,6 +32,9 @@ func TestHashVerify(t *testing.T) {
 	}
 	if want := "$argon2id$v=19$m=19456,t=2,p=1$"; !strings.HasPrefix(fresh, want) {
 		t.Errorf("got %s, want %s…", fresh, want)
+	}
+	if again, err := p.Hash(t.Context(), password); err != nil || again == fresh {
+		t.Errorf("again: got %s and error %v, want another salt", again, err)
 	}
 	older, err := argon2id.CreateHash(password, &cheap)
 	if err != nil {
@@ -182,7 +188,40 @@ func TestGateWait(t *testing.T) {
 	})
 }
 
-// A memory goes from one caller to the next while there is a queue, and when there is none it is given up.
+// Each who is inside has a memory of his own, and after a crowd none is kept.
+func TestGateMemories(t *testing.T) {
+	t.Parallel()
+	g := newGate(2, 40)
+	for range 50 {
+		var all sync.WaitGroup
+		var taken sync.Map
+		for range 40 {
+			all.Go(func() {
+				memory, leave, err := g.enter(t.Context())
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, twice := taken.LoadOrStore(memory, nil); twice {
+					t.Error("two have one memory")
+				}
+				key(memory, "password", []byte("somesalt"), cheap)
+				taken.Delete(memory)
+				leave()
+			})
+		}
+		all.Wait()
+		for range cap(g.memories) {
+			memory := <-g.memories
+			if !reflect.ValueOf(*memory).IsZero() {
+				t.Fatal("a memory is kept")
+			}
+			g.memories <- memory
+		}
+	}
+}
+
+// A memory goes from one caller to the next while there is one, and when there is none it is given up.
 func TestGateMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -209,6 +248,58 @@ func TestGateMemory(t *testing.T) {
 			t.Errorf("who came when all had left: error %v, want an empty memory", err)
 		}
 	})
+}
+
+// An unknown account is work in the caller's memory like a known one, and what Admit refuses is no work at all; whatever comes of it,
+// the place is free again.
+func TestVerifyWorks(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(1, 1)
+	refusal := errors.New("refused")
+	var memory argon2.Memory
+	key(&memory, "password", []byte("somesalt"), cheap)
+	keeps := !reflect.ValueOf(memory).IsZero() // not where argon2 is the library
+	known, err := p.Hash(t.Context(), "password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.gate.present <- struct{}{} // as if somebody waited, so that the memory is kept
+	for _, c := range []struct {
+		hash  string
+		admit error
+		works bool
+	}{{known, nil, keeps}, {"", nil, keeps}, {known, refusal, false}, {"", refusal, false}} {
+		memory := <-p.gate.memories
+		*memory = argon2.Memory{}
+		p.gate.memories <- memory
+		_, _, err := p.Verify(t.Context(), "password", c.hash, func() error { return c.admit })
+		if worked := !reflect.ValueOf(*memory).IsZero(); worked != c.works || !errors.Is(err, c.admit) {
+			t.Errorf("%+v: got error %v, and that it worked is %v", c, err, worked)
+		}
+		if len(p.gate.memories) != 1 || len(p.gate.present) != 1 {
+			t.Errorf("%+v: its place is not free", c)
+		}
+	}
+}
+
+// Parameters at the edge of what is taken are taken, and those beyond are not.
+func TestParametersAtTheEdge(t *testing.T) {
+	t.Parallel()
+	for _, edge := range []argon2id.Params{least, most} {
+		if !between(least, edge, most) {
+			t.Errorf("%+v is refused", edge)
+		}
+	}
+	for i := range reflect.TypeFor[argon2id.Params]().NumField() {
+		for edge, step := range map[*argon2id.Params]int{&least: -1, &most: 1} {
+			beyond := *edge
+			field := reflect.ValueOf(&beyond).Elem().Field(i)
+			field.SetUint(uint64(int(field.Uint()) + step))
+			if between(least, beyond, most) {
+				t.Errorf("%+v is taken", beyond)
+			}
+		}
+	}
 }
 
 // All that computes a hash passes the gate, for an unknown account as for a known one.

@@ -66,7 +66,7 @@ GLOBL rotate16<>(SB), RODATA|NOPTR, $32
 	VPERMQ $0x93, z0, z0; \
 	VPERMQ $0x93, z1, z1
 
-// In the columns a register is half a row of both matrices, and one matrix's is the lower lane. Words turn by one here; they turn by two
+// In the columns a register is half a row of both matrices, and one matrix's is its lower 128 bits. Words turn by one here; they turn by two
 // where what follows swaps two registers' names, and by three where both is done.
 #define TURN_COLUMNS(x0, x1) \
 	VPALIGNR $8, x0, x1, Y8; \
@@ -94,7 +94,7 @@ TEXT ·compress(SB), 0, $1024-32
 	VMOVDQU rotate24<>(SB), Y10
 	VMOVDQU rotate16<>(SB), Y11
 
-	// Where y is, nobody could know before: ask for all of it, and wait once.
+	// Where y is, was mostly not known before: ask for all of it, and wait once.
 	PREFETCHT0 0(DX)
 	PREFETCHT0 64(DX)
 	PREFETCHT0 128(DX)

@@ -29,6 +29,7 @@ func (m *Memory) oneLane(password, salt []byte, passes, memory, keyLen uint32) [
 	segment := memory / slices // the blocks of a slice
 	size := slices * segment
 	if len(m.blocks) < int(size) {
+		m.blocks = nil // so that the collector may have it meanwhile
 		m.blocks = make([]block, size)
 	}
 	blocks := m.blocks[:size]
