@@ -59,11 +59,16 @@ func (s *Server) write(l letter) *mail.Message {
 	return &mail.Message{To: l.to, Subject: say(l.kind.subject), Text: text}
 }
 
-// post writes a mail that its reader did not ask for, unless there were too many to that address; the log says when it was not sent.
+// post writes a mail that its reader did not ask for, unless there were too many to that address or of that tenant; the log says when it
+// was not sent.
 func (s *Server) post(who Caller, to string, write func(ctx context.Context) (*mail.Message, error)) {
 	err := s.mail.Post(func(ctx context.Context) (*mail.Message, error) {
-		if err := s.take(ctx, who, s.mails(who, to)[:1]...); err != nil {
-			return nil, errors.New("too many to one address")
+		attempts := s.mails(who, to)[:1]
+		if !who.TenantID.IsZero() {
+			attempts = append(attempts, attempt{"mail of", who.TenantID.String(), s.config.Limits.MailTenant})
+		}
+		if err := s.take(ctx, who, attempts...); err != nil {
+			return nil, errors.New("too many to one address, or of one tenant")
 		}
 		return write(ctx)
 	})

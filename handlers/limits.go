@@ -29,6 +29,7 @@ type Limits struct {
 	Guess        Limit // from one address: tokens that are no good, names that are taken
 	Mail         Limit // mails to one address
 	MailAddress  Limit // mails asked for from one address
+	MailTenant   Limit // mails to new users and to the invited, of one tenant
 }
 
 // maxLimited is how many credentials one process counts at a time; the one that was quiet for longest is forgotten first.

@@ -144,6 +144,22 @@ func TestOtherLimits(t *testing.T) {
 		w.want(forgot("another@example.com"), 200)
 		w.tooMany(w.send(forgot("one.more@example.com")), 5)
 	})
+	t.Run("mail of a tenant", func(t *testing.T) {
+		t.Parallel()
+		w, _ := limited(t, Limits{MailTenant: Limit{2, time.Hour}})
+		invite := func(h house, email string) {
+			w.want(w.as(h.people["admin"], call("POST", "/invitations").json(`{"email":"`+email+`","role":"member"}`), h), 201)
+		}
+		for n := range 4 {
+			invite(w.A, fmt.Sprintf("stranger-%d@example.com", n))
+		}
+		w.want(w.as(w.A.people["admin"], call("POST", "/users").json(`{"email":"new@example.com","name":"New"}`), w.A), 201)
+		invite(w.B, "guest@example.com")
+		w.mailed("guest@example.com")
+		if n := w.post.Count(); n != 3 {
+			t.Errorf("%d mails, want two of A's and B's", n)
+		}
+	})
 }
 
 // Each credential has requests of its own in each process; what is not verified counts for nobody's but its address.

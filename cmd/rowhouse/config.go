@@ -44,6 +44,7 @@ type config struct {
 	RateLimitGuess       limit         `env:"RATE_LIMIT_GUESS" envDefault:"60/10m"`
 	RateLimitMail        limit         `env:"RATE_LIMIT_MAIL" envDefault:"5/15m"`
 	RateLimitMailFrom    limit         `env:"RATE_LIMIT_MAIL_FROM" envDefault:"60/15m"`
+	RateLimitMailTenant  limit         `env:"RATE_LIMIT_MAIL_TENANT" envDefault:"300/1h"`
 	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"LOG_FORMAT" envDefault:"json"`
 
@@ -220,6 +221,7 @@ func (c *config) server() (handlers.Config, error) {
 			Guess:        handlers.Limit(c.RateLimitGuess),
 			Mail:         handlers.Limit(c.RateLimitMail),
 			MailAddress:  handlers.Limit(c.RateLimitMailFrom),
+			MailTenant:   handlers.Limit(c.RateLimitMailTenant),
 		},
 	}, err
 }

@@ -169,6 +169,7 @@ func TestConfigListsAll(t *testing.T) {
 		"RATE_LIMIT_GUESS":       "-60/10m",
 		"RATE_LIMIT_MAIL":        "5/15",
 		"RATE_LIMIT_MAIL_FROM":   "60 a day",
+		"RATE_LIMIT_MAIL_TENANT": "300",
 		"LOG_LEVEL":              "loud",
 		"LOG_FORMAT":             "xml",
 	}
