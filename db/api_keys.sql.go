@@ -252,6 +252,7 @@ const apiKeyRevokeAll = `-- name: ApiKeyRevokeAll :execrows
 UPDATE api_keys
    SET revoked_at = now()
  WHERE tenant_id = $1
+   AND ($2::bool OR (SELECT my_user()) IS NOT NULL)
    AND user_id = CASE WHEN $2::bool THEN $3 ELSE (SELECT my_user()) END
    AND (user_id = (SELECT me()) OR (SELECT holds('keys:revoke_any')))
    AND revoked_at IS NULL
@@ -264,7 +265,7 @@ type ApiKeyRevokeAllParams struct {
 }
 
 // ApiKeyRevokeAll ends the live keys of one user, the caller unless of_user says that another is named, and returns how many. Another's are ended only
-// where the caller holds keys:revoke_any.
+// where the caller holds keys:revoke_any. RHUSR: the caller is no user and names none, even where there is no key.
 func (q *Queries) ApiKeyRevokeAll(ctx context.Context, arg ApiKeyRevokeAllParams) (int64, error) {
 	result, err := q.db.Exec(ctx, apiKeyRevokeAll, arg.TenantID, arg.OfUser, arg.UserID)
 	if err != nil {

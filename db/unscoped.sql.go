@@ -24,7 +24,8 @@ type AccountByKeyParams struct {
 	Hash      []byte
 }
 
-// AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key.
+// AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key. RHTEN: its user or
+// its tenant is not active.
 func (q *Queries) AccountByKey(ctx context.Context, arg AccountByKeyParams) (Account, error) {
 	row := q.db.QueryRow(ctx, accountByKey, arg.Tenant, arg.KeyPrefix, arg.Hash)
 	var i Account

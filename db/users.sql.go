@@ -44,7 +44,7 @@ type UserActivateRow struct {
 	RoleList []byte
 }
 
-// UserActivate lets a user in again, or shuts one out; RHADM: the last admin stays. RHGRT: as in UserCreate. pgx.ErrNoRows when
+// UserActivate lets a user in again, or shuts one out; RHADM: the last admin stays. RHCLO: its account was closed. RHGRT: as in UserCreate. pgx.ErrNoRows when
 // the tenant has none of that id.
 func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (UserActivateRow, error) {
 	row := q.db.QueryRow(ctx, userActivate, arg.IsActive, arg.TenantID, arg.ID)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strings"
 	"time"
@@ -192,7 +193,7 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 	if err != nil {
 		return none, err
 	}
-	name := "closed-" + strings.ReplaceAll(who.AccountID.UUID(), "-", "")
+	name := "closed-" + strings.ToLower(rand.Text()) // drawn, so that nobody can have taken it
 	for _, tenant := range tenants {
 		if _, err := tx.Provision(tenant, who).UserDeactivateOwn(ctx, db.UserDeactivateOwnParams{
 			TenantID: tenant, AccountID: who.AccountID, Username: name,

@@ -338,6 +338,13 @@ func TestMe(t *testing.T) {
 	if n := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events WHERE action = 'account.close' AND actor_account_id = $1`, w.both.account); n != 2 {
 		t.Errorf("got %d events, want one in each tenant", n)
 	}
+	// Nobody lets it in again, so that it is never the admin who is left; and its new name was nobody's to take before.
+	user := w.userID(w.A, w.both).String()
+	w.want(w.as(w.A.people["admin"], call("POST", "/users/"+user+"/reactivate"), w.A), 409, "account_closed")
+	w.want(w.as(w.A.people["admin"], call("POST", "/users/"+user+"/deactivate"), w.A), 200)
+	if id := strings.ReplaceAll(w.both.account.UUID(), "-", ""); strings.Contains(left, "closed-"+id) {
+		t.Errorf("what is left can be foretold: %s", left)
+	}
 }
 
 // The last active admin of a tenant stays: of two who close their accounts at once, one may, a hundred times.

@@ -83,6 +83,7 @@ var (
 	errTokenRequired = &Error{Status: http.StatusForbidden, Code: "token_required", Title: "Forbidden", Detail: "An API key belongs to one user of one tenant; this asks for an access token of the account, from POST /api/v1/auth/login."}
 	errUnproven      = &Error{Status: http.StatusForbidden, Code: "email_unproven", Title: "Forbidden", Detail: "Nobody has confirmed this account's e-mail yet: POST /api/v1/auth/email/verify/request sends a mail."}
 	errWrongAccount  = &Error{Status: http.StatusForbidden, Code: "wrong_account", Title: "Forbidden", Detail: "The invitation was sent to another e-mail than this account's."}
+	errVisiting      = &Error{Status: http.StatusForbidden, Code: "visiting", Title: "Forbidden", Detail: "A visit is bound to its tenant and ends by itself, or by logout; the token that began it goes on as before."}
 	errTenant        = &Error{Status: http.StatusForbidden, Code: "tenant_forbidden", Title: "Forbidden", Detail: "You are not an active user of this tenant."}
 	errBusy          = unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
@@ -182,6 +183,7 @@ var refused = map[string]*Error{
 	"RHTEN": errTenant,
 	"RHPER": {Status: http.StatusForbidden, Code: "permission_denied", Title: "Forbidden", Detail: "Your role in this tenant does not allow this."},
 	"RHADM": {Status: http.StatusConflict, Code: "last_admin", Title: "Conflict", Detail: "A tenant keeps at least one active admin; make somebody else one first."},
+	"RHCLO": {Status: http.StatusConflict, Code: "account_closed", Title: "Conflict", Detail: "The account of this user was closed: nobody could log in as it."},
 	"RHBUS": errInFlight,
 	"RHEML": errUnproven,
 	"RHCNF": invalid(FieldError{"confirm", "mismatch", "Write the tenant's name exactly as it is."}),
@@ -190,6 +192,9 @@ var refused = map[string]*Error{
 	"RHOWN": {Status: http.StatusForbidden, Code: "forbidden_field", Title: "Forbidden", Detail: "Of yourself you may change other fields, but not those listed."},
 	"RHLIM": {Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests", Detail: "Too many attempts; Retry-After says in how many seconds the next may be made."},
 }
+
+// errKeyDenied is permission_denied for an API key, which may lack what its user has.
+var errKeyDenied = &Error{Status: http.StatusForbidden, Code: "permission_denied", Title: "Forbidden", Detail: "The scopes of this key, or the role of its user, do not allow this."}
 
 // listed are the private codes whose DETAIL names what was refused, and what each name then is.
 var listed = map[string]FieldError{

@@ -164,9 +164,9 @@ func (s *scene) next(c turn, when, token, key, account string) {
 	if c.custom {
 		work = call("PATCH", "/teams/"+s.own.UUID()).json(`{}`)
 	}
-	byKeyAlone := fine // what a key is told of its account: that it has one, if it is good for anything
-	if key == over || key == outside {
-		byKeyAlone = over
+	byKeyAlone := key
+	if key == denied {
+		byKeyAlone = fine // its account it may see, whatever else
 	}
 	for _, server := range []string{s.elsewhere, s.URL} {
 		for _, ask := range []struct {

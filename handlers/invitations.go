@@ -222,13 +222,16 @@ func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAccept
 			return err
 		}
 		email, username, wrong := names(invitation.Email, in.Username)
+		account, err := tx.Unscoped(who).AccountByLogin(ctx, email)
+		if err == nil {
+			username = account.Username // which it keeps
+		}
 		if problem := passwordProblem("password", *in.Password, username, email); problem != nil {
 			wrong = append(wrong, *problem)
 		}
 		if wrong != nil {
 			return invalid(wrong...)
 		}
-		account, err := tx.Unscoped(who).AccountByLogin(ctx, email)
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
 			create := db.AccountCreateParams{Username: username, Email: email, Name: in.Name, PasswordHash: &hash, EmailVerifiedAt: new(time.Now())}

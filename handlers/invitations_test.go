@@ -51,6 +51,25 @@ func TestInvitationAnew(t *testing.T) {
 	}
 }
 
+// An account that nobody has proven goes to whoever reads the invitation, under the username that it has: that is what the password may
+// not contain.
+func TestInvitationTakesOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.want(call("POST", "/auth/register").json(`{"username":"lantern","email":"early@example.com","password":"`+password+`"}`), 201)
+	w.mailed("early@example.com") // which asks for a proof
+	token := w.invite(w.A, "early@example.com", "")
+	if got := w.want(accept(`{"token":"`+token+`","password":"my-lantern-1","username":"wharf"}`), 422).fields(); len(got) != 1 || got[0] != "password:contains_username" {
+		t.Errorf("got %v", got)
+	}
+	got := content[userAnswer](t, w.want(accept(`{"token":"`+token+`","password":"my-wharf-11","username":"wharf"}`), 200)).User
+	if got.Username != "lantern" {
+		t.Errorf("got %+v", got)
+	}
+	w.want(loginAs("lantern", password), 401)
+	w.want(loginAs("lantern", "my-wharf-11"), 200)
+}
+
 // An account accepts with its access token, if its e-mail is proven and the one that was invited.
 func TestInvitationOfAnAccount(t *testing.T) {
 	t.Parallel()

@@ -156,12 +156,12 @@ func passwordReset(ctx context.Context, s *Server, who Caller, in passwordResetI
 
 type emailVerifyInput struct {
 	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
-	Password *string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's, to show that it is yours; an access token of the account does as well. Without either, password, sessions and API keys go." example:"correct horse battery"`
+	Password *string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's, to show that it is yours; an access token of the account does as well. Without either, password, sessions and API keys go; of an account that somebody else made they always go when its e-mail is confirmed for the first time, and password/forgot sets a new password." example:"correct horse battery"`
 }
 
 // emailVerify confirms an address, which becomes the account's if it is a new one. Who shows that the account is his, by its token
 // or its password, keeps all else; from anybody else it may be that somebody prepared it for him, and it is wiped: the next step is
-// then a new password, by mail.
+// then a new password, by mail. One that a tenant's admin made is wiped whoever comes.
 func emailVerify(ctx context.Context, s *Server, who Caller, in emailVerifyInput) (Account, error) {
 	row, token, err := s.bearer(ctx, who, in.Token, forEmail)
 	if err != nil {
@@ -183,6 +183,9 @@ func emailVerify(ctx context.Context, s *Server, who Caller, in emailVerifyInput
 		}
 	}
 	proven := row.Account.EmailVerifiedAt != nil && row.Account.Email == row.Proven
+	if row.Account.MadeIn != nil && row.Account.EmailVerifiedAt == nil {
+		owner = false // it was made by somebody who may know its password, and have a session of it
+	}
 	account, err := s.spend(ctx, who, row, token, nil, !owner && !proven)
 	return newAccount(account), err
 }

@@ -242,7 +242,12 @@ func TestPreparedAccount(t *testing.T) {
 		s.want(call("POST", "/auth/password/forgot").json(`{"email":"vera@example.com"}`), 200)
 		s.want(call("POST", "/auth/password/reset").json(`{"token":"`+s.mailed("vera@example.com")+`","password":"only she knows"}`), 200)
 		dead(s)
-		s.want(loginAs("vera@example.com", "only she knows"), 200)
+		in := content[loginAnswer](t, s.want(loginAs("vera@example.com", "only she knows"), 200))
+		// From then on it is an account like any other: another address takes nothing from her.
+		s.want(bearer(in.AccessToken, call("POST", "/auth/email/change").json(`{"email":"vera@example.org","password":"only she knows"}`)), 200)
+		s.want(bearer(in.AccessToken, call("POST", "/auth/email/verify").json(`{"token":"`+s.mailed("vera@example.org")+`"}`)), 200)
+		s.want(bearer(in.AccessToken, call("GET", "/me")), 200)
+		s.want(loginAs("vera@example.org", "only she knows"), 200)
 	})
 	t.Run("he asks her to confirm it", func(t *testing.T) {
 		t.Parallel()
@@ -251,6 +256,19 @@ func TestPreparedAccount(t *testing.T) {
 		s.want(call("POST", "/auth/email/verify").json(`{"token":"`+s.mailed("vera@example.com")+`"}`), 200)
 		dead(s)
 	})
+	for name, shown := range map[string]func(s setting, verify request) request{
+		"she logs in with what he told her, and confirms it": func(s setting, verify request) request { return bearer(s.session, verify) },
+		"she confirms it with the password that he told her": func(_ setting, verify request) request { return verify },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := prepare(t)
+			s.want(bearer(s.session, call("POST", "/auth/email/verify/request")), 200)
+			body := `{"token":"` + s.mailed("vera@example.com") + `"`
+			s.want(shown(s, call("POST", "/auth/email/verify").json(body+`,"password":"mallory knows"}`)), 200)
+			dead(s)
+		})
+	}
 	t.Run("he changes her contact e-mail and her user", func(t *testing.T) {
 		t.Parallel()
 		s := prepare(t)

@@ -157,8 +157,11 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		var refused *Error
 		if err != nil {
 			refused = s.countGuess(x, classify(err, c.Request.Method == http.MethodDelete))
-			if refused == errLostOutcome && x.reads() {
+			switch {
+			case refused == errLostOutcome && x.reads():
 				refused = errUnavailable
+			case refused.Code == errKeyDenied.Code && x.who.ByKey():
+				refused = errKeyDenied
 			}
 			given = refusal(refused, x.who.RequestID)
 		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(c.GetHeader("If-None-Match"), tag) {

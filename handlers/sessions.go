@@ -234,7 +234,10 @@ type sessionSwitchTenantOutput struct {
 // until they expire; refreshed ones have the new one. With a reason, a superuser or staff enters any active tenant instead.
 func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
 	err = bind(ctx, s.doors.Account(who), who, in.TenantID.Value)
-	if err == errTenant && in.Reason != nil { //nolint:errorlint // bind returns it as it is
+	if err == errTenant && in.TenantID.Value == nil { //nolint:errorlint // bind returns it as it is
+		return out, errVisiting
+	}
+	if err == errTenant && in.Reason != nil { //nolint:errorlint // as above
 		return s.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
 	}
 	if err != nil {

@@ -68,7 +68,10 @@ func TestSuperuser(t *testing.T) {
 	bound := call("POST", "/auth/switch-tenant").json(`{"tenant_id":"` + w.B.id.String() + `"}`)
 	w.user(w.B, root, "member") // nor, of somebody who is a user there, to an ordinary session
 	w.want(bearer(token, bound), 403, "tenant_forbidden")
-	w.want(bearer(token, call("POST", "/auth/switch-tenant").json(`{"tenant_id":null}`)), 403, "tenant_forbidden")
+	w.want(bearer(token, call("POST", "/auth/switch-tenant").json(`{"tenant_id":null}`)), 403, "visiting")
+	w.want(bearer(token, call("POST", "/auth/switch-tenant").json(`{"tenant_id":null,"reason":"back"}`)), 403, "visiting")
+	w.db.Exec(`DELETE FROM api_keys`)
+	w.want(bearer(token, call("POST", "/api-keys/revoke-all")), 403, "no_user_here")
 	w.want(bearer(token, call("GET", "/items")), 200)
 
 	type event struct{ Action, Account, Reason string }

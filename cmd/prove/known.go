@@ -137,6 +137,7 @@ var powers = map[string]power{
 	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked"},
 	"make_pass":         {"settings accounts", "", "it keeps what enter has found, and waits for no disk"},
 	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them"},
+	"refuse_closed":     {"definer accounts", "", "a trigger that looks whether a user's account was closed, for roles that may not see accounts"},
 	"enter_key":         {"definer settings accounts", "", "the same door, for an API key"},
 	"enter_account":     {"definer settings accounts", "", "the door of the account scope"},
 	"key_account":       {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again"},

@@ -50,11 +50,12 @@ UPDATE api_keys
 RETURNING *;
 
 -- ApiKeyRevokeAll ends the live keys of one user, the caller unless of_user says that another is named, and returns how many. Another's are ended only
--- where the caller holds keys:revoke_any.
+-- where the caller holds keys:revoke_any. RHUSR: the caller is no user and names none, even where there is no key.
 -- name: ApiKeyRevokeAll :execrows
 UPDATE api_keys
    SET revoked_at = now()
  WHERE tenant_id = @tenant_id
+   AND (@of_user::bool OR (SELECT my_user()) IS NOT NULL)
    AND user_id = CASE WHEN @of_user::bool THEN @user_id ELSE (SELECT my_user()) END
    AND (user_id = (SELECT me()) OR (SELECT holds('keys:revoke_any')))
    AND revoked_at IS NULL;

@@ -99,7 +99,8 @@ UPDATE sessions
  WHERE id = @session_id
    AND revoked_at IS NULL;
 
--- AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key.
+-- AccountByKey finds the account of a live API key, for GET /me: a key has no session. RHSES: there is no such key. RHTEN: its user or
+-- its tenant is not active.
 -- name: AccountByKey :one
 SELECT *
   FROM accounts

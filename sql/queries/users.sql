@@ -133,7 +133,7 @@ RETURNING sqlc.embed(users),
              WHERE user_roles.tenant_id = @tenant_id
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list;
 
--- UserActivate lets a user in again, or shuts one out; RHADM: the last admin stays. RHGRT: as in UserCreate. pgx.ErrNoRows when
+-- UserActivate lets a user in again, or shuts one out; RHADM: the last admin stays. RHCLO: its account was closed. RHGRT: as in UserCreate. pgx.ErrNoRows when
 -- the tenant has none of that id.
 -- name: UserActivate :one
 UPDATE users
