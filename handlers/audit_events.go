@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -29,11 +30,43 @@ type AuditEvent struct {
 
 func newAuditEvent(row db.AuditEvent) AuditEvent {
 	e := AuditEvent{row.ID, row.TenantID, row.ActorUserID, row.ActorAccountID, row.Action, row.EntityType, nil, row.RowCount,
-		row.Before, row.After, row.RequestID, row.Address, row.CreatedAt}
+		typedIDs(row.Before), typedIDs(row.After), row.RequestID, row.Address, row.CreatedAt}
 	if row.EntityID != nil {
 		e.EntityID = new(row.EntityID.As(row.EntityType))
 	}
 	return e
+}
+
+// idColumns are the columns of audited tables that hold an id, and its type. The row's own id and its tenant's are not in its images.
+var idColumns = map[string]string{
+	"account_id": ids.AccountID{}.Prefix(),
+	"artist_id":  ids.ArtistID{}.Prefix(),
+	"created_by": ids.AccountID{}.Prefix(),
+	"invited_by": ids.UserID{}.Prefix(),
+	"role_id":    ids.RoleID{}.Prefix(),
+	"team_id":    ids.TeamID{}.Prefix(),
+	"user_id":    ids.UserID{}.Prefix(),
+}
+
+// typedIDs is an image with its ids in the standard form, as everywhere else: the trigger that made it knows uuids only.
+func typedIDs(image []byte) jsontext.Value {
+	var made bytes.Buffer
+	in, out := jsontext.NewDecoder(bytes.NewReader(image)), jsontext.NewEncoder(&made)
+	for kind := ""; ; {
+		token, err := in.ReadToken()
+		if err != nil { // the end: an image is jsonb, or NULL
+			return made.Bytes()
+		}
+		if token.Kind() == '"' {
+			var id ids.EntityID
+			if _, n := in.StackIndex(1); n%2 == 1 { // a name, not within a value
+				kind = idColumns[token.String()]
+			} else if kind != "" && id.Parse(token.String()) == nil && id.UUID() == token.String() {
+				token = jsontext.String(id.As(kind))
+			}
+		}
+		_ = out.WriteToken(token) // what was read can be written
+	}
 }
 
 type auditEventListInput struct {
