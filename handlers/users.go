@@ -212,12 +212,16 @@ type profile struct {
 	PublicProfile    *bool            `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
-// handle is the Instagram name as it is stored.
+// handle is the Instagram name as it is stored; nil where nothing is left of it.
 func (p *profile) handle() *string {
 	if p.Instagram.Value == nil {
 		return nil
 	}
-	return new(strings.TrimPrefix(*p.Instagram.Value, "@"))
+	name := strings.TrimLeft(*p.Instagram.Value, "@ ")
+	if name == "" {
+		return nil
+	}
+	return &name
 }
 
 type userCreateInput struct {

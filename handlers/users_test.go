@@ -107,6 +107,20 @@ func TestUserArtist(t *testing.T) {
 	}
 }
 
+// An Instagram name is what is left without its @, and nothing where nothing is.
+func TestInstagram(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	who := w.A.people["member"]
+	me := "/users/" + w.userID(w.A, who).String()
+	for given, want := range map[string]string{`"@foo"`: `"foo"`, `"@@foo"`: `"foo"`, `" @ foo "`: `"foo"`, `"foo@"`: `"foo@"`, `"@"`: `null`, `""`: `null`, `null`: `null`} {
+		w.want(w.as(who, call("PATCH", me).json(`{"instagram":"before"}`), w.A), 200)
+		if got := w.want(w.as(who, call("PATCH", me).json(`{"instagram":`+given+`}`), w.A), 200); !strings.Contains(got.body, `"instagram":`+want+`,`) {
+			t.Errorf("%s: got %v, want %s", given, got, want)
+		}
+	}
+}
+
 // On oneself, exactly the profile can be changed; any other field is refused by name, and then nothing is changed.
 func TestUserSelf(t *testing.T) {
 	t.Parallel()
