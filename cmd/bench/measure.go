@@ -71,7 +71,7 @@ func (b *bench) contests(cursor string) []contest {
 		contest{load: load{name: "item 500 000 by page", address: fmt.Sprintf("%s&page=%d", path, deepPage+1), rows: "giant"}, servers: reads, conns: few},
 		contest{load: load{name: getOfTen, request: "get", rows: "ten"}, servers: reads, conns: []int{16}},
 		contest{load: load{name: getOfMany, request: "get", rows: "ten-thousand"}, servers: reads, conns: []int{16}, warm: 10},
-		contest{load: load{name: "login", request: "login", rows: "thousand"}, servers: []string{rowhouseName, hashesName}, conns: []int{16}},
+		contest{load: load{name: "login", request: "login", rows: "thousand"}, servers: []string{rowhouseName, hashesName}, conns: []int{16, 200}},
 	)
 }
 

@@ -180,6 +180,7 @@ const (
 	count = "%.0f"
 	mib   = "%.1f MiB"
 	ms    = "%.1f ms"
+	each  = "%.0f/s"
 )
 
 func (g *goals) atLeast(bound, measured float64, format, what string, args ...any) {
@@ -232,6 +233,8 @@ func (b *bench) goals(all lines) (g goals) {
 	g.atLeast(0.90, ours(byCursor, 16).Rate()/ours(firstPage, 16).Rate(), ratio, "%s: rate, to that of %s", byCursor, firstPage)
 	g.atLeast(0.90, ours(getOfMany, 16).Rate()/ours(getOfTen, 16).Rate(), ratio, "%s: rate, to that of %s", getOfMany, getOfTen)
 	g.atMost(40, ours("list", 64).Memory(), mib, "list, 64 connections: memory of rowhouse at its peak")
+	g.atLeast(85, ours("login", 16).Rate(), each, "login: rate")
+	g.atMost(200e6/(1<<20), ours("login", 200).Memory(), mib, "login, 200 connections: memory of rowhouse at its peak")
 	g.atMost(100, b.ready, ms, "from its start until rowhouse is ready, median of %d", starts)
 	failed := 0
 	for _, l := range all {

@@ -18,6 +18,8 @@ func TestReport(t *testing.T) {
 		{load: "create", conns: 16, server: pgbenchName, requests: 6000, rate: 2000},
 		{load: "create", conns: 16, server: rowhouseName, requests: 3000, rate: 1100, p50: 8, p99: 20, serverCPU: 0.8, postgresCPU: 1.2, memory: 24, failed: 2},
 		{load: "create", conns: 16, server: floorName, requests: 3000, rate: 1350, p50: 8, p99: 20},
+		{load: "login", conns: 16, server: rowhouseName, requests: 300, rate: 84},
+		{load: "login", conns: 200, server: rowhouseName, requests: 300, rate: 84, memory: 190.7},
 	}}
 	file := filepath.Join(t.TempDir(), "performance.md")
 	if err := b.report(file); err != nil {
@@ -32,6 +34,8 @@ func TestReport(t *testing.T) {
 		"| create: rate, to the floor's | ≥ 0.75 | 0.81 | yes |\n",
 		"| create: rate, to that of the floor with audit | ≥ 0.90 | 0.88 | **no** |\n",
 		"| create: p99, to the floor's | ≤ 1.50 | 1.67 | **no** |\n",
+		"| login: rate | ≥ 85/s | 84/s | **no** |\n",
+		"| login, 200 connections: memory of rowhouse at its peak | ≤ 190.7 MiB | 190.7 MiB | yes |\n",
 		"| from its start until rowhouse is ready, median of 7 | ≤ 100.0 ms | 98.8 ms | yes |\n",
 		"| answers other than 2xx, of all servers | ≤ 0 | 2 | **no** |\n",
 		"| create: 2.5 × PocketBase's 0.27 | ≥ 0.68 | 0.81 | yes |\n",
