@@ -43,18 +43,16 @@ type accountRegisterInput struct {
 	TenantName *string `json:"tenant_name" validate:"min=1,max=100" doc:"Also makes a tenant of this name, with the account's user as its admin." example:"Analytical Engines"`
 }
 
+func (in *accountRegisterInput) problems() []FieldError {
+	return accountProblems(in.Email, in.Username, &in.Password)
+}
+
 // accountRegister makes an account, and with a tenant name also a tenant that it administers.
 func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegisterInput) (Account, error) {
 	if s.config.RegistrationClosed {
 		return Account{}, errRegistration
 	}
-	email, username, wrong := names(in.Email, in.Username)
-	if problem := passwordProblem("password", in.Password, username, email); problem != nil {
-		wrong = append(wrong, *problem)
-	}
-	if wrong != nil {
-		return Account{}, invalid(wrong...)
-	}
+	email, username, _ := names(in.Email, in.Username)
 	if err := s.take(ctx, who, attempt{"register from", who.Address, s.config.Limits.Register}); err != nil {
 		return Account{}, err
 	}
@@ -85,6 +83,25 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 }
 
 var badEmail = FieldError{"email", "format", "Must be an e-mail address such as ada@example.com."}
+
+// emailProblems is what is wrong with the field email.
+func emailProblems(email string) []FieldError {
+	if _, ok := auth.NormalizeEmail(email); !ok {
+		return []FieldError{badEmail}
+	}
+	return nil
+}
+
+// accountProblems is what is wrong with the names and the password of a new account.
+func accountProblems(givenEmail string, givenUsername, password *string) []FieldError {
+	email, username, wrong := names(givenEmail, givenUsername)
+	if password != nil {
+		if problem := passwordProblem("password", *password, username, email); problem != nil {
+			wrong = append(wrong, *problem)
+		}
+	}
+	return wrong
+}
 
 // names are the canonical e-mail and username of a new account, and what is wrong with them.
 func names(givenEmail string, givenUsername *string) (email, username string, wrong []FieldError) {

@@ -162,6 +162,56 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// What an input finds wrong with itself is told together with what the decoder does, in the order of the fields, and no field twice.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin, member := w.A.people["admin"], w.A.people["member"]
+	user := "/users/" + w.A.own.UUID()
+	role := "/roles/" + w.A.own.UUID()
+	for _, c := range []struct {
+		r    request
+		want string
+	}{
+		{call("POST", "/users").json(`{"email":"bad","name":"","username":"!!","password":"x"}`), "email:format username:format name:min_length password:min_length"},
+		{call("POST", "/users").json(`{"email":"ben@example.com","name":"","username":"ben","password":"not-for-ben"}`), "name:min_length password:contains_username"},
+		{call("POST", "/users").json(`{"email":"ben.nakamura@example.com","name":"","username":"","password":"ben.nakamura"}`), "username:min_length name:min_length password:contains_email"},
+		{call("POST", "/users").json(`{"email":5,"name":"x","username":"!!","phone":5}`), "phone:type email:type username:format"},
+		{call("POST", "/users").json(`{"username":"","password":"` + strings.Repeat("x", 256) + `"}`), "email:required username:min_length name:required password:max_length"},
+		{call("PATCH", user).json(`{"email":"bad","name":"","bio":5}`), "bio:type email:format name:min_length"},
+		{call("PATCH", "/users/nonsense").json(`{"email":"bad","bio":5}`), "user_id:format bio:type email:format"},
+		{call("PATCH", user).json(`{"email":null,"name":""}`), "name:min_length"},
+		{call("POST", "/auth/register").json(`{"email":"bad","name":"","password":"x","zzz":1}`), "email:format password:min_length name:min_length zzz:unknown_field"},
+		{call("POST", "/auth/register").json(`{"email":"bad","username":"!!","password":"x"}`), "username:format email:format password:min_length"},
+		{call("POST", "/auth/register").json(`{"password":"x","tenant_name":""}`), "email:required password:min_length tenant_name:min_length"},
+		{call("POST", "/roles").json(`{"name":"","permissions":["items:read","zz","yy"],"permissions.0":1}`), "name:min_length permissions.1:one_of permissions.2:one_of permissions.0:unknown_field"},
+		{call("POST", "/roles").json(`{"name":"","permissions":["zz",5]}`), "name:min_length permissions:type"},
+		{call("POST", "/roles").json(`{"name":"","permissions":[` + strings.Repeat(`"zz",`, 100) + `"zz"]}`), "name:min_length permissions:max_items"},
+		{call("PATCH", role).json(`{"name":"","permissions":["zz"]}`), "name:min_length permissions.0:one_of"},
+		{call("PATCH", role).json(`{"name":""}`), "name:min_length"},
+		{call("POST", "/api-keys").json(`{"name":"","scopes":["zz"],"expires_in_days":0}`), "name:min_length scopes.0:one_of expires_in_days:min"},
+		{call("POST", "/api-keys").json(`{"name":"","scopes":null}`), "name:min_length"},
+		{call("POST", "/invitations").json(`{"email":"bad","role":"king"}`), "email:format role:one_of"},
+		{call("POST", "/auth/password/forgot").json(`{"email":"bad","zzz":1}`), "email:format zzz:unknown_field"},
+		{call("POST", "/auth/password/reset").json(`{"token":"","password":"x"}`), "token:min_length password:min_length"},
+		{call("POST", "/auth/email/change").json(`{"email":"bad","password":""}`), "email:format password:min_length"},
+	} {
+		got := strings.Join(w.want(w.as(admin, c.r, w.A), 422, "validation_failed").fields(), " ")
+		if got != c.want {
+			t.Errorf("%s %s %.80s: got %s, want %s", c.r.method, c.r.path, c.r.body, got, c.want)
+		}
+	}
+	// They stand where all values do in the order of refusals: before the permission.
+	for _, r := range []request{
+		call("POST", "/users").json(`{"email":"bad","name":"x"}`),
+		call("PATCH", user).json(`{"email":"bad"}`),
+		call("POST", "/roles").json(`{"name":"x","permissions":["zz"]}`),
+		call("POST", "/invitations").json(`{"email":"bad","role":"member"}`),
+	} {
+		w.want(w.as(member, r, w.A), 422, "validation_failed")
+	}
+}
+
 // Every form of an id is read; the standard one is written.
 func TestIDForms(t *testing.T) {
 	t.Parallel()

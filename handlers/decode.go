@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"maps"
@@ -69,7 +70,7 @@ func decode(x *exchange, in any) error {
 			wrong = append(wrong, *problem)
 		}
 	}
-	wrong = append(wrong, decodeMembers(members, fields, value)...)
+	wrong = decodeMembers(members, fields, value, wrong)
 	if len(wrong) > 0 {
 		return invalid(wrong...)
 	}
@@ -89,8 +90,8 @@ func decodePath(x *exchange, in any) error {
 	return nil
 }
 
-// decodeMembers reads the members of a body into the input struct, and lists what is wrong with any of them.
-func decodeMembers(members map[string]jsontext.Value, fields []field, in reflect.Value) (wrong []FieldError) {
+// decodeMembers reads the members of a body into the input struct, and adds what is wrong with any of them to what is wrong already.
+func decodeMembers(members map[string]jsontext.Value, fields []field, in reflect.Value, wrong []FieldError) []FieldError {
 	for i := range fields {
 		f := &fields[i]
 		if f.source != "json" {
@@ -108,9 +109,35 @@ func decodeMembers(members map[string]jsontext.Value, fields []field, in reflect
 			wrong = append(wrong, *problem)
 		}
 	}
+	wrong = judge(in.Addr().Interface(), fields, wrong)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		wrong = append(wrong, FieldError{name, "unknown_field", "There is no such field here."})
 	}
+	return wrong
+}
+
+// judge adds what an input finds wrong with itself, in the order of its fields. What it finds about a field that is wrong already is
+// left out: the field need not hold what was sent.
+func judge(in any, fields []field, wrong []FieldError) []FieldError {
+	judging, ok := in.(interface{ problems() []FieldError })
+	if !ok {
+		return wrong
+	}
+	place := func(e FieldError) int {
+		name, _, _ := strings.Cut(e.Field, ".")
+		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+		if i >= 0 && fields[i].source == "json" {
+			i += len(fields) // the body is read last
+		}
+		return i
+	}
+	known := wrong
+	for _, found := range judging.problems() {
+		if !slices.ContainsFunc(known, func(e FieldError) bool { return place(e) == place(found) }) {
+			wrong = append(wrong, found)
+		}
+	}
+	slices.SortStableFunc(wrong, func(a, b FieldError) int { return cmp.Compare(place(a), place(b)) })
 	return wrong
 }
 

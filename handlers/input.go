@@ -26,6 +26,9 @@ import (
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
 // (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept.
+//
+// What tags cannot say, a method problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
+// which: a field that is wrong already is not named again.
 
 // Nullable is a field in three states: left out (Set is false), null (Value is nil), or a value.
 type Nullable[T any] struct {

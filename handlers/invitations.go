@@ -82,12 +82,11 @@ type invitationCreateInput struct {
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
 }
 
+func (in *invitationCreateInput) problems() []FieldError { return emailProblems(in.Email) }
+
 // invitationCreate mails an invitation, whether or not its reader has an account.
 func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitationCreateInput) (Invitation, error) {
-	email, ok := auth.NormalizeEmail(in.Email)
-	if !ok {
-		return Invitation{}, invalid(badEmail)
-	}
+	email, _ := auth.NormalizeEmail(in.Email)
 	token, hash := auth.NewTenantSecret(invitationPrefix, who.TenantID)
 	row, err := q.InvitationCreate(ctx, db.InvitationCreateParams{
 		TenantID:  who.TenantID,

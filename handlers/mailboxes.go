@@ -59,13 +59,12 @@ type passwordForgotInput struct {
 	Email string `json:"email" validate:"max=254" doc:"The login e-mail." example:"ada@example.com"`
 }
 
+func (in *passwordForgotInput) problems() []FieldError { return emailProblems(in.Email) }
+
 // passwordForgot mails a token that sets a new password. Everything that depends on whether there is such an account is done
 // after the answer.
 func passwordForgot(ctx context.Context, s *Server, who Caller, in passwordForgotInput) (done, error) {
-	email, ok := auth.NormalizeEmail(in.Email)
-	if !ok {
-		return done{}, invalid(badEmail)
-	}
+	email, _ := auth.NormalizeEmail(in.Email)
 	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
 		return done{}, err
 	}
@@ -135,6 +134,14 @@ func (s *Server) spend(ctx context.Context, who Caller, row db.TokenGetRow, toke
 type passwordResetInput struct {
 	Token    string `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
 	Password string `json:"password" validate:"max=255" text:"raw" doc:"The new one: 8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
+}
+
+// problems has the rules that hold for every account; the others are for whoever knows its names.
+func (in *passwordResetInput) problems() []FieldError {
+	if problem := passwordProblem("password", in.Password, "", ""); problem != nil {
+		return []FieldError{*problem}
+	}
+	return nil
 }
 
 // passwordReset sets a new password for whoever reads the account's mail, which it proves, and ends every session.
@@ -207,13 +214,12 @@ type emailChangeInput struct {
 	Password string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's." example:"correct horse battery"`
 }
 
+func (in *emailChangeInput) problems() []FieldError { return emailProblems(in.Email) }
+
 // emailChange mails a token to a new address, which becomes the account's when the token comes back, and a note to the old one.
 // The answer does not tell whether another account has the address.
 func emailChange(ctx context.Context, s *Server, who Caller, in emailChangeInput) (done, error) {
-	email, ok := auth.NormalizeEmail(in.Email)
-	if !ok {
-		return done{}, invalid(badEmail)
-	}
+	email, _ := auth.NormalizeEmail(in.Email)
 	account, err := s.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
 		return done{}, err

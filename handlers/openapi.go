@@ -502,7 +502,7 @@ func wrongParam(string) string { return "!" }
 func wrongValues(r *Route, method string) error {
 	const body = `{"surplus":1}`
 	if r.line != nil {
-		wrong := decodeMembers(map[string]jsontext.Value{"surplus": jsontext.Value("1")}, fieldsOf(r.line), reflect.New(r.line).Elem())
+		wrong := decodeMembers(map[string]jsontext.Value{"surplus": jsontext.Value("1")}, fieldsOf(r.line), reflect.New(r.line).Elem(), nil)
 		for i := range wrong {
 			wrong[i].Field = "lines.1." + wrong[i].Field
 		}

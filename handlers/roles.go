@@ -56,17 +56,13 @@ func distinct(entries []string) []string {
 }
 
 // unknownPermissions lists the entries that are no permission, each as what is wrong with its place in the field.
-func unknownPermissions(field string, entries []string) error {
-	var wrong []FieldError
+func unknownPermissions(field string, entries []string) (wrong []FieldError) {
 	for i, entry := range entries {
 		if !auth.Grantable(entry) {
 			wrong = append(wrong, FieldError{field + "." + strconv.Itoa(i), "one_of", "One of: " + grantable() + "."})
 		}
 	}
-	if wrong != nil {
-		return invalid(wrong...)
-	}
-	return nil
+	return wrong
 }
 
 type roleListInput struct {
@@ -103,11 +99,12 @@ type roleCreateInput struct {
 	Permissions []string         `json:"permissions" validate:"max=100" doc:"None that the caller does not hold." example:"[\"items:read\",\"items:write\"]"`
 }
 
+func (in *roleCreateInput) problems() []FieldError {
+	return unknownPermissions("permissions", in.Permissions)
+}
+
 // roleCreate makes a role.
 func roleCreate(ctx context.Context, q *db.Queries, who Caller, in roleCreateInput) (Role, error) {
-	if err := unknownPermissions("permissions", in.Permissions); err != nil {
-		return Role{}, err
-	}
 	row, err := q.RoleCreate(ctx, db.RoleCreateParams{
 		TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value, Permissions: distinct(in.Permissions),
 	})
@@ -132,6 +129,13 @@ type roleUpdateInput struct {
 	Permissions *[]string        `json:"permissions" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\"]"`
 }
 
+func (in *roleUpdateInput) problems() []FieldError {
+	if in.Permissions == nil {
+		return nil
+	}
+	return unknownPermissions("permissions", *in.Permissions)
+}
+
 // roleUpdate changes a role, from the next request on also for those who have it.
 func roleUpdate(ctx context.Context, q *db.Queries, who Caller, in roleUpdateInput) (Role, error) {
 	change := db.RoleUpdateParams{
@@ -139,9 +143,6 @@ func roleUpdate(ctx context.Context, q *db.Queries, who Caller, in roleUpdateInp
 		Name: in.Name, DescriptionSet: in.Description.Set, Description: in.Description.Value,
 	}
 	if in.Permissions != nil {
-		if err := unknownPermissions("permissions", *in.Permissions); err != nil {
-			return Role{}, err
-		}
 		change.Permissions = distinct(*in.Permissions)
 	}
 	row, err := q.RoleUpdate(ctx, change)

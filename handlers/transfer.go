@@ -177,7 +177,7 @@ func eachLine[Line any](spool *os.File, isCSV bool, do func(number int, line Lin
 		if errors.As(err, &malformed) {
 			problems = []FieldError{{"", malformed.Code, malformed.Detail}}
 		} else {
-			problems = decodeMembers(members, fields, reflect.ValueOf(&line).Elem())
+			problems = decodeMembers(members, fields, reflect.ValueOf(&line).Elem(), nil)
 		}
 		if err := do(number, line, problems); err != nil {
 			return err
@@ -204,7 +204,8 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 		return invalid(FieldError{"lines.1", "header", "The first line names the columns."})
 	}
 	byName := make(map[string]*field)
-	for _, f := range fieldsOf(reflect.TypeFor[Line]()) {
+	fields := fieldsOf(reflect.TypeFor[Line]())
+	for _, f := range fields {
 		byName[f.name] = &f
 	}
 	columns := make([]*field, len(header))
@@ -249,7 +250,7 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 				problems = append(problems, *problem)
 			}
 		}
-		if err := do(number, line, problems); err != nil {
+		if err := do(number, line, judge(&line, fields, problems)); err != nil {
 			return err
 		}
 	}

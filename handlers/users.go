@@ -235,17 +235,13 @@ type userCreateInput struct {
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
 }
 
+func (in *userCreateInput) problems() []FieldError {
+	return accountProblems(in.Email, in.Username, in.Password)
+}
+
 // userCreate makes an account that nobody has proven yet, and its user. Whoever has an account is invited instead.
 func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in userCreateInput) (User, error) {
-	email, username, wrong := names(in.Email, in.Username)
-	if in.Password != nil {
-		if problem := passwordProblem("password", *in.Password, username, email); problem != nil {
-			wrong = append(wrong, *problem)
-		}
-	}
-	if wrong != nil {
-		return User{}, invalid(wrong...)
-	}
+	email, username, _ := names(in.Email, in.Username)
 	// Who may not make users learns no names and has nothing hashed.
 	tenant, err := s.doors.Enter(who, auth.UsersWrite.All()).TenantGet(ctx, who.TenantID)
 	if err != nil {
@@ -305,6 +301,13 @@ type userUpdateInput struct {
 	ArtistID Nullable[ids.ArtistID] `json:"artist_id" doc:"Given exactly when the role is artist; taken away with that role. Not of oneself."`
 }
 
+func (in *userUpdateInput) problems() []FieldError {
+	if in.Email.Value == nil {
+		return nil
+	}
+	return emailProblems(*in.Email.Value)
+}
+
 // notOwn are the given fields that nobody changes of himself.
 func (in *userUpdateInput) notOwn() (fields []string) {
 	for _, f := range []struct {
@@ -349,10 +352,7 @@ func userUpdate(ctx context.Context, q *db.Queries, who Caller, in userUpdateInp
 		PublicProfile:    in.PublicProfile,
 	}
 	if in.Email.Value != nil {
-		email, ok := auth.NormalizeEmail(*in.Email.Value)
-		if !ok {
-			return User{}, invalid(badEmail)
-		}
+		email, _ := auth.NormalizeEmail(*in.Email.Value)
 		change.Email = &email
 	}
 	row, err := q.UserUpdate(ctx, change)
