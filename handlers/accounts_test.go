@@ -121,6 +121,33 @@ func TestRegistration(t *testing.T) {
 	closed.want(register(`{"email":"z@example.com","password":"`+password+`"}`), 403, "registration_closed")
 }
 
+// A client logs in whatever bytes it sends as its User-Agent, and what is kept of them can be read.
+func TestUserAgent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.db.Exec(`UPDATE accounts SET is_superuser = true WHERE id = $1`, w.nobody.account)
+	login := call("POST", "/auth/login").json(`{"login":"nobody","password":"` + password + `"}`)
+	visit := w.as(w.nobody, call("POST", "/auth/switch-tenant").json(`{"tenant_id":"`+w.A.id.String()+`","reason":"Ticket 4711"}`))
+	unbind := w.as(w.nobody, call("POST", "/auth/switch-tenant").json(`{"tenant_id":null}`))
+	for sent, kept := range map[string]string{
+		"curl/8.5.0":                   "curl/8.5.0",
+		"Mozilla\t5.0":                 "Mozilla 5.0",
+		"caf\xe9 \xff/1":               "caf /1",
+		"a\u0085b\u202ec\u2028d":       "a b c d",
+		"Nüchtern 😀":                   "Nüchtern 😀",
+		"\xff\t\xff":                   "",
+		strings.Repeat("\xffä\t", 150): strings.Repeat("ä ", 100),
+	} {
+		for _, r := range []request{login, visit} {
+			w.want(r.with("User-Agent", sent), 200)
+			if got := testdb.Value[string](w.db, `SELECT user_agent FROM sessions ORDER BY created_at DESC LIMIT 1`); got != kept {
+				t.Errorf("%s: %q: got %q, want %q", r.path, sent, got, kept)
+			}
+		}
+		w.want(unbind.with("User-Agent", sent), 200)
+	}
+}
+
 // An unknown login, an inactive account and a wrong password get one answer.
 func TestLoginRefused(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,8 @@ import (
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
-// (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept.
+// (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
+// is only kept for people to read, refuses nothing, and keeps what can be read.
 //
 // What tags cannot say, a method problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
 // which: a field that is wrong already is not named again.
@@ -71,7 +72,7 @@ type field struct {
 	required bool
 	nullable bool
 	rules    string // validator tag
-	text     string // raw, long, rich or empty
+	text     string // raw, long, rich, any or empty
 	doc      string
 	example  string
 }
@@ -110,8 +111,12 @@ func fieldsOf(t reflect.Type) []field {
 		default:
 			made.required = made.source == "json" || made.source == "path"
 		}
-		if tag, ok := f.Tag.Lookup("text"); ok && (!slices.Contains([]string{"raw", "long", "rich"}, tag) || made.typ != reflect.TypeFor[string]()) {
-			panic(fmt.Sprintf("%v.%s: a text tag is raw, long or rich, of a string", t, f.Name))
+		texts := []string{"raw", "long", "rich"}
+		if made.source == "header" {
+			texts = []string{"any"}
+		}
+		if tag, ok := f.Tag.Lookup("text"); ok && (!slices.Contains(texts, tag) || made.typ != reflect.TypeFor[string]()) {
+			panic(fmt.Sprintf("%v.%s: a text tag is raw, long or rich, or of a header any, and is of a string", t, f.Name))
 		}
 		fields = append(fields, made)
 	}
@@ -229,6 +234,10 @@ func (f *field) check(target any) *FieldError {
 
 // checkText applies the rules that hold for every string.
 func (f *field) checkText(text *string) *FieldError {
+	if f.text == "any" {
+		*text = readable(*text)
+		return nil
+	}
 	if !utf8.ValidString(*text) {
 		return f.problem("encoding", "Must be valid UTF-8.")
 	}
@@ -243,6 +252,16 @@ func (f *field) checkText(text *string) *FieldError {
 	}
 	*text = strings.TrimFunc(sanitize(*text), unicode.IsSpace)
 	return f.checkControls(*text) // those that were written as &#1;
+}
+
+// readable is valid UTF-8, with a blank for each character that people do not see, such as one that turns the line around.
+func readable(text string) string {
+	return strings.TrimSpace(strings.Map(func(c rune) rune {
+		if unicode.IsGraphic(c) {
+			return c
+		}
+		return ' '
+	}, strings.ToValidUTF8(text, "")))
 }
 
 func (f *field) checkControls(text string) *FieldError {

@@ -287,6 +287,9 @@ func TestRichTextTag(t *testing.T) {
 		"no string": struct {
 			Bio int64 `json:"bio" text:"rich"`
 		}{},
+		"any, of a body": struct {
+			Bio string `json:"bio" text:"any"`
+		}{},
 		"named string": struct {
 			Bio Nullable[word] `json:"bio" text:"rich"`
 		}{},

@@ -44,7 +44,7 @@ type sessionLoginInput struct {
 	Login     string        `json:"login" validate:"min=1,max=254" doc:"Username or login e-mail." example:"ada"`
 	Password  string        `json:"password" validate:"min=1,max=255" text:"raw" example:"correct horse battery"`
 	TenantID  *ids.TenantID `json:"tenant_id" doc:"Binds the session to this tenant (derived mode): its tokens need no X-Tenant-Id."`
-	UserAgent *string       `header:"User-Agent"`
+	UserAgent *string       `header:"User-Agent" text:"any"`
 }
 
 type sessionLoginOutput struct {
@@ -222,7 +222,7 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 type sessionSwitchTenantInput struct {
 	TenantID  Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
 	Reason    *string                `json:"reason" validate:"min=1,max=500" doc:"For superusers and staff, who enter a tenant that they are no user of: why. It stands in the tenant's audit log." example:"Ticket 4711"`
-	UserAgent *string                `header:"User-Agent"`
+	UserAgent *string                `header:"User-Agent" text:"any"`
 }
 
 type sessionSwitchTenantOutput struct {
