@@ -375,7 +375,7 @@ var (
 	auditEvents = regexp.MustCompile(`\{"id":"audit-.*?"created_at":"[^"]*"\}`)
 	nextPage    = regexp.MustCompile(`"next":"([^"]+)"`)
 	uuids       = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	fleeting    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|\+00)?|"next":"[^"]+"|cursor=[^& ]+|rh\w*_[0-9A-Za-z_-]{8,}|eyJ[\w.-]+|\\\\x[0-9a-f]+|\$argon2id\$[^"]*|[0-9a-f]{12,}|founded-by-[a-z0-9-]+`)
+	fleeting    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|\+00)?|"next":"[^"]+"|cursor=[^& ]+|rh\w*_[0-9A-Za-z_-]{8,}|eyJ[\w.-]+|\\\\x[0-9a-f]+|\$argon2id\$[^"]*|[0-9a-f]{12,}|founded-by-[a-z0-9-]+|closed-[a-z2-7]{26}`)
 )
 
 // constant is a text without what differs from run to run: new ids, times, secrets.
