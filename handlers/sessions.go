@@ -163,7 +163,7 @@ func truncated(text *string, limit int) *string {
 	if text == nil {
 		return nil
 	}
-	cut := []rune(strings.ToValidUTF8(*text, ""))
+	cut := []rune(*text)
 	cut = cut[:min(len(cut), limit)]
 	short := string(cut)
 	return &short
