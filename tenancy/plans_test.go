@@ -415,7 +415,8 @@ func (s *skew) lastOfPage(t *testing.T, l list, sort string, order by, number in
 // foreignKeys: whoever deletes a row that others could refer to finds those by an index over all of the referring columns, which is what
 // the check of each foreign key asks, of the giant and of tenants that the planner knows nothing about.
 func (s *skew) foreignKeys(t *testing.T) {
-	rows, err := s.superuser.Query(t.Context(), `
+	conn := s.Connect(s.Superuser()) // deepPages has the other one
+	rows, err := conn.Query(t.Context(), `
 		SELECT f.conname, f.conrelid::regclass::text, array_agg(a.attname::text ORDER BY pair.place)
 		  FROM pg_constraint f
 		 CROSS JOIN unnest(f.conkey) WITH ORDINALITY AS pair (number, place)
@@ -435,7 +436,7 @@ func (s *skew) foreignKeys(t *testing.T) {
 	if err != nil || len(keys) == 0 {
 		t.Fatal(len(keys), err)
 	}
-	e, nobody := explainer{s.superuser}, &scope{bind: `SELECT`} // the check is bound by no row-level security
+	e, nobody := explainer{conn}, &scope{bind: `SELECT`} // the check is bound by no row-level security
 	for _, k := range keys {
 		var where []string
 		args := []any{}
