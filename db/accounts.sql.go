@@ -75,6 +75,19 @@ func (q *Queries) AccountGet(ctx context.Context, accountID ids.AccountID) (Acco
 	return i, err
 }
 
+const accountHold = `-- name: AccountHold :exec
+SELECT id
+  FROM accounts
+ WHERE id = $1
+   FOR NO KEY UPDATE
+`
+
+// AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
+func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) error {
+	_, err := q.db.Exec(ctx, accountHold, accountID)
+	return err
+}
+
 const accountPasswordSet = `-- name: AccountPasswordSet :one
 WITH changed AS (
      UPDATE accounts

@@ -206,6 +206,9 @@ func accountUpdate(ctx context.Context, q *db.Queries, who Caller, in accountUpd
 // tenant would be left without one.
 func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (deleted[ids.AccountID], error) {
 	none := deleted[ids.AccountID]{}
+	if err := tx.Account(who).AccountHold(ctx, who.AccountID); err != nil {
+		return none, err
+	}
 	tenants, err := tx.Account(who).AccountUserTenants(ctx, who.AccountID)
 	if err != nil {
 		return none, err

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -371,6 +372,48 @@ func TestMe(t *testing.T) {
 	w.want(w.as(w.A.people["admin"], call("POST", "/users/"+user+"/deactivate"), w.A), 200)
 	if id := strings.ReplaceAll(w.both.account.UUID(), "-", ""); strings.Contains(left, "closed-"+id) {
 		t.Errorf("what is left can be foretold: %s", left)
+	}
+}
+
+// Who closes his account while he becomes a user leaves no active user behind, whichever comes first.
+func TestClosedWhileInvited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for round := range 100 {
+		p := w.account(fmt.Sprint("guest-", round))
+		w.prove(p)
+		token := w.invite(w.A, fmt.Sprintf("guest-%d@example.com", round), "")
+		both := []request{accept(`{"token":"` + token + `"}`), call("DELETE", "/me")}
+		w.race(2, func(n int) request { return w.as(p, both[n]) })
+		if n := testdb.Value[int](w.db, `SELECT count(*) FROM users JOIN accounts ON accounts.id = account_id WHERE users.is_active AND NOT accounts.is_active`); n != 0 {
+			t.Fatalf("round %d: %d active users of closed accounts", round, n)
+		}
+	}
+}
+
+// Closing waits for a user that is being made, and then sees it.
+func TestClosingWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	tx, err := w.db.Connect(w.db.Superuser()).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), `INSERT INTO users (tenant_id, account_id, username, role) SELECT $1, id, username, 'member' FROM accounts WHERE id = $2`,
+		w.A.id, w.nobody.account); err != nil {
+		t.Fatal(err)
+	}
+	var closing sync.WaitGroup
+	closing.Go(func() { w.want(w.as(w.nobody, call("DELETE", "/me")), 200) })
+	for testdb.Value[int](w.db, `SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`) < 1 {
+		runtime.Gosched()
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closing.Wait()
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM users WHERE account_id = $1 AND is_active`, w.nobody.account); n != 0 {
+		t.Errorf("%d active users are left", n)
 	}
 }
 

@@ -183,7 +183,7 @@ var refused = map[string]*Error{
 	"RHTEN": errTenant,
 	"RHPER": {Status: http.StatusForbidden, Code: "permission_denied", Title: "Forbidden", Detail: "Your role in this tenant does not allow this."},
 	"RHADM": {Status: http.StatusConflict, Code: "last_admin", Title: "Conflict", Detail: "A tenant keeps at least one active admin; make somebody else one first."},
-	"RHCLO": {Status: http.StatusConflict, Code: "account_closed", Title: "Conflict", Detail: "The account of this user was closed: nobody could log in as it."},
+	"RHCLO": {Status: http.StatusConflict, Code: "account_closed", Title: "Conflict", Detail: "The account of this user was closed: nobody can log in as it."},
 	"RHBUS": errInFlight,
 	"RHEML": errUnproven,
 	"RHCNF": invalid(FieldError{"confirm", "mismatch", "Write the tenant's name exactly as it is."}),

@@ -2,10 +2,13 @@
 -- +goose StatementBegin
 CREATE FUNCTION refuse_closed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
--- A user whose account was closed is nobody: let in again it could be the last admin of a tenant that nobody can then enter.
+-- A user whose account was closed is nobody: let in it could be the last admin of a tenant that nobody can then enter. Whoever closes the
+-- account at the same time is waited for, or waits.
+DECLARE
+    active boolean;
 BEGIN
-    PERFORM 1 FROM accounts WHERE id = NEW.account_id AND is_active;
-    IF NOT FOUND THEN
+    SELECT is_active INTO active FROM accounts WHERE id = NEW.account_id FOR SHARE;
+    IF NOT active THEN
         RAISE EXCEPTION 'the account was closed' USING ERRCODE = 'RHCLO';
     END IF;
     RETURN NEW;
@@ -46,12 +49,16 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION refuse_closed() IS 'Keeps the users of closed accounts inactive.';
 
-CREATE TRIGGER refuse_closed BEFORE UPDATE OF is_active ON users FOR EACH ROW
+CREATE TRIGGER refuse_closed_insert BEFORE INSERT ON users FOR EACH ROW
+    WHEN (NEW.is_active)
+    EXECUTE FUNCTION refuse_closed();
+CREATE TRIGGER refuse_closed_update BEFORE UPDATE OF is_active ON users FOR EACH ROW
     WHEN (NEW.is_active AND NOT OLD.is_active)
     EXECUTE FUNCTION refuse_closed();
 
 -- +goose Down
-DROP TRIGGER refuse_closed ON users;
+DROP TRIGGER refuse_closed_update ON users;
+DROP TRIGGER refuse_closed_insert ON users;
 DROP FUNCTION refuse_closed();
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION key_account(tenant uuid, prefix text, key_hash bytea) RETURNS uuid

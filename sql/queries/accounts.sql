@@ -34,6 +34,13 @@ WITH changed AS (
 SELECT count(*)
   FROM changed;
 
+-- AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
+-- name: AccountHold :exec
+SELECT id
+  FROM accounts
+ WHERE id = @account_id
+   FOR NO KEY UPDATE;
+
 -- AccountClose clears what is personal and makes the account unusable; its sessions end with it.
 -- name: AccountClose :exec
 WITH ended AS (
