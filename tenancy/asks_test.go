@@ -55,6 +55,7 @@ func (h house) asks() map[string][]ask {
 		"AccountGet":            one(own, account),
 		"AccountUpdate":         one(own, db.AccountUpdateParams{AccountID: account, NameSet: true, Name: new("Ada"), IfMatch: first}),
 		"AccountPasswordSet":    one(own, db.AccountPasswordSetParams{AccountID: account, PasswordHash: new("new"), CheckedHash: new("hash"), KeptSessionID: ids.New[ids.SessionID]()}),
+		"AccountHold":           one(own, account),
 		"AccountClose":          one(own, db.AccountCloseParams{AccountID: account, Username: "closed", Email: "closed@example.com"}),
 		"AccountUserTenants":    one(assumed, account),
 		"AccountProve":          one(assumed, db.AccountProveParams{AccountID: account, Email: "proven@example.com", Wipe: true, PasswordHash: new("new")}),
