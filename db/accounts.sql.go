@@ -75,7 +75,7 @@ func (q *Queries) AccountGet(ctx context.Context, accountID ids.AccountID) (Acco
 	return i, err
 }
 
-const accountHold = `-- name: AccountHold :exec
+const accountHold = `-- name: AccountHold :one
 SELECT id
   FROM accounts
  WHERE id = $1
@@ -83,9 +83,11 @@ SELECT id
 `
 
 // AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
-func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) error {
-	_, err := q.db.Exec(ctx, accountHold, accountID)
-	return err
+func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) (ids.AccountID, error) {
+	row := q.db.QueryRow(ctx, accountHold, accountID)
+	var id ids.AccountID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const accountPasswordSet = `-- name: AccountPasswordSet :one

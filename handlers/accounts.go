@@ -206,7 +206,8 @@ func accountUpdate(ctx context.Context, q *db.Queries, who Caller, in accountUpd
 // tenant would be left without one.
 func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (deleted[ids.AccountID], error) {
 	none := deleted[ids.AccountID]{}
-	if err := tx.Account(who).AccountHold(ctx, who.AccountID); err != nil {
+	held, err := tx.Account(who).AccountHold(ctx, who.AccountID)
+	if err != nil {
 		return none, err
 	}
 	tenants, err := tx.Account(who).AccountUserTenants(ctx, who.AccountID)
@@ -224,7 +225,7 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 	err = tx.Account(who).AccountClose(ctx, db.AccountCloseParams{
 		AccountID: who.AccountID, Username: name, Email: name + "@closed.invalid",
 	})
-	return deleted[ids.AccountID]{who.AccountID}, err
+	return deleted[ids.AccountID]{held}, err
 }
 
 type accountPasswordChangeInput struct {

@@ -35,7 +35,7 @@ SELECT count(*)
   FROM changed;
 
 -- AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
--- name: AccountHold :exec
+-- name: AccountHold :one
 SELECT id
   FROM accounts
  WHERE id = @account_id
