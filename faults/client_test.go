@@ -22,12 +22,14 @@ type caller struct {
 	header http.Header
 }
 
+// password is everybody's.
+const password = "quarry-lantern-29"
+
 // newCaller registers an account with a tenant and logs it in.
 func newCaller(t *testing.T, s *service, name string) caller {
 	t.Helper()
 	who := caller{base: s.base, header: http.Header{}}
 	client := who.client()
-	const password = "quarry-lantern-29"
 	body := func(members map[string]string) string {
 		text, err := json.Marshal(members)
 		if err != nil {

@@ -28,7 +28,10 @@ import (
 	schema "rowhouse/sql"
 )
 
-var whole = flag.Bool("whole", false, "run the whole counts, not a sample")
+var (
+	whole = flag.Bool("whole", false, "run the whole counts, not a sample")
+	quota = flag.Int("quota", 100, "how many `percent` of one processor every server may use; what is held to a time then has so much more of it")
+)
 
 // times is how often: of the whole run, or of a sample.
 func times(all, sample int) int {
@@ -285,6 +288,7 @@ type service struct {
 	env    []string
 	socket *os.File // nil: each server opens its own
 	base   string
+	quota  int // percent of one processor
 }
 
 // newService serves over the database that url names.
@@ -295,7 +299,7 @@ func newService(t *testing.T, url string, env ...string) *service {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	s := &service{t: t, base: "http://" + listener.Addr().String()}
+	s := &service{t: t, base: "http://" + listener.Addr().String(), quota: *quota}
 	if s.socket, err = listener.(*net.TCPListener).File(); err != nil {
 		t.Fatal(err)
 	}
@@ -364,6 +368,9 @@ func (s *service) launch(program string) *server {
 		p.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve`, program)
 		p.cmd.Env, p.cmd.ExtraFiles = s.env, []*os.File{s.socket}
 	}
+	if s.quota < 100 {
+		p.cmd.Env = append(slices.Clone(s.env), "GOMAXPROCS=1") // it runs on one processor, when it does
+	}
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
@@ -373,6 +380,9 @@ func (s *service) launch(program string) *server {
 		_ = p.cmd.Wait() // the state says how
 		close(p.ended)
 	}()
+	if s.quota < 100 {
+		go p.starve(s.quota)
+	}
 	s.t.Cleanup(func() {
 		p.kill()
 		if s.t.Failed() {
@@ -381,6 +391,28 @@ func (s *service) launch(program string) *server {
 		}
 	})
 	return p
+}
+
+// period is that of a quota.
+const period = 100 * time.Millisecond
+
+// starve lets the process run for so many percent of each period, as a scheduler does that holds it to a quota, and needs no privilege. A
+// process that does little is stopped as well, so that it is always late.
+func (p *server) starve(percent int) {
+	run := period * time.Duration(percent) / 100
+	for {
+		for _, phase := range []struct {
+			signal syscall.Signal
+			long   time.Duration
+		}{{syscall.SIGSTOP, period - run}, {syscall.SIGCONT, run}} {
+			_ = p.cmd.Process.Signal(phase.signal) // it may have ended
+			select {
+			case <-time.After(phase.long):
+			case <-p.ended:
+				return
+			}
+		}
+	}
 }
 
 func (p *server) alive() bool { return !closed(p.ended) }

@@ -10,6 +10,7 @@ package tenancy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -25,22 +26,24 @@ import (
 const (
 	// acquireTimeout is that of a Database unless it is changed.
 	acquireTimeout = 250 * time.Millisecond
-	// connectTimeout bounds an attempt to connect: those that were swallowed while the server was away must have ended soon after it
-	// is back.
-	connectTimeout = 1500 * time.Millisecond
-	// tripTimeout is the backstop behind the login's statement_timeout, for a connection on which no answer comes any more.
-	tripTimeout = 5 * time.Second
 	// maxPrepared bounds what a new connection prepares. The statements are those of sql/queries, a finite number.
 	maxPrepared = 200
 )
 
 // Database is a PostgreSQL database behind the doors.
 type Database struct {
-	// AcquireTimeout bounds the wait for a connection, and that for a server which has fallen silent, so that a request is
-	// refused while its client still listens. It is 250 ms unless it is changed before the first use.
+	// AcquireTimeout is how long a server that is waited for may say nothing at all, until whoever waits for it, or for a connection
+	// to it, is refused. It is counted in the time in which this process could run (watch), and 250 ms unless it is changed before the
+	// first use.
 	AcquireTimeout time.Duration
+	// QueueTimeout is how long whoever wants a connection waits behind statements that do not end, of a server that does answer. It is
+	// counted likewise, is at least AcquireTimeout, and 5 s unless it is changed before the first use.
+	QueueTimeout time.Duration
 
-	pool *pgxpool.Pool
+	aloneTimeout time.Duration // aloneTimeout, unless a test is in a hurry
+
+	pool        *pgxpool.Pool
+	connections int // that the pool makes at most
 
 	// What has been run so far, so that a new connection prepares it before it serves.
 	prepared sync.Map // SQL text → nothing
@@ -51,8 +54,6 @@ type Database struct {
 	// generation counts the times that all connections were given up; a connection remembers the one that it was made in.
 	generation atomic.Int64
 
-	// heard counts the trips that the server has answered.
-	heard atomic.Int64
 	watch watch
 }
 
@@ -66,11 +67,10 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = int32(max(8, 4*runtime.GOMAXPROCS(0)))
 	}
-	d := &Database{AcquireTimeout: acquireTimeout}
-	d.watch.underway = map[*watched]struct{}{}
-	d.watch.life, d.watch.end = context.WithCancel(context.Background())
+	d := &Database{AcquireTimeout: acquireTimeout, QueueTimeout: queueTimeout, aloneTimeout: aloneTimeout, connections: int(config.MaxConns)}
+	d.watch.open()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
-	config.ConnConfig.ConnectTimeout = connectTimeout
+	config.BeforeConnect = d.watched
 	config.AfterConnect = d.prepare
 	// The pool's own ping of an idle connection would be a second round trip; a dead connection is found by using it.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
@@ -121,8 +121,6 @@ func (d *Database) LoginFaults(ctx context.Context) ([]string, error) {
 const connGeneration = "generation"
 
 func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, tripTimeout)
-	defer cancel()
 	conn.PgConn().CustomData()[connGeneration] = d.generation.Load()
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
@@ -132,6 +130,9 @@ func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
 		_, err = conn.Prepare(ctx, sql.(string), sql.(string))
 		return err == nil
 	})
+	if err == nil {
+		d.watch.ready(conn)
+	}
 	return err
 }
 
@@ -146,11 +147,21 @@ func (d *Database) remember(sql string) {
 
 // acquire takes a connection from the pool, or ErrUnavailable. That the client hangs up changes nothing: what it did is still counted.
 func (d *Database) acquire() (*pgxpool.Conn, error) {
-	conn, err := d.pool.Acquire(d.soon())
-	if err != nil {
+	d.start()
+	q := d.watch.join()
+	defer q.leave()
+	for {
+		conn, err := d.pool.Acquire(q)
+		switch {
+		case err == nil:
+			return conn, nil
+		case q.Err() != nil:
+			err = context.Cause(q)
+		case errors.Is(err, errAlone): // of a server that answers others
+			continue
+		}
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	return conn, nil
 }
 
 // release gives a connection back. One that is closed leaves the pool at once: the driver cleans up behind it for as long as 15 s
@@ -167,9 +178,6 @@ func release(conn *pgxpool.Conn) {
 // takes all of its generation with it: the others would each cost a request to find out the same. Whatever was said last on a
 // connection that broke, by the server or by a pooler before it, the whole trip had been sent and may be committed.
 func (d *Database) outcome(conn *pgx.Conn, err error) error {
-	if !conn.IsClosed() {
-		d.heard.Add(1)
-	}
 	if err == nil || !conn.IsClosed() && !stale(err) {
 		return err
 	}

@@ -164,8 +164,7 @@ func (d *door) open(ctx context.Context, list bool, sql string, args []any) (*tr
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := d.database.bounded(ctx, conn.Conn())
-	t := &trip{database: d.database, conn: conn, cancel: cancel}
+	t := &trip{database: d.database, conn: conn}
 	binding, asked := d.scope.binding(), statement{sql, args}
 	if list {
 		var andPlan string
@@ -218,20 +217,20 @@ type statement struct {
 type trip struct {
 	database   *Database
 	conn       *pgxpool.Conn
-	cancel     context.CancelFunc
 	statements []statement
 	results    pgx.BatchResults
 	keep       bool // the connection belongs to a Tx
 }
 
-// send pipelines the statements and reads the results of all but the last. On an error the trip is closed.
+// send pipelines the statements and reads the results of all but the last. On an error the trip is closed. A client that hangs up does
+// not end it, which would break the connection under a transaction; the watch bounds it.
 func (t *trip) send(ctx context.Context) error {
 	batch := &pgx.Batch{}
 	for _, s := range t.statements {
 		t.database.remember(s.sql)
 		batch.Queue(s.sql, s.args...)
 	}
-	t.results = t.conn.SendBatch(ctx, batch)
+	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
 	for range len(t.statements) - 1 {
 		if _, err := t.results.Exec(); err != nil {
 			return t.close(err)
@@ -250,7 +249,6 @@ func (t *trip) close(err error) error {
 	if !t.keep {
 		release(t.conn)
 	}
-	t.cancel()
 	return err
 }
 

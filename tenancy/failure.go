@@ -61,8 +61,8 @@ func undone(err error) bool {
 	return errors.As(err, &again{}) || stale(err) || errors.As(err, &said) && (said.Code == "40001" || said.Code == "40P01")
 }
 
-// broken leaves out a server that fell silent, which is all that cancels a trip: another attempt would wait for it as long again.
+// broken leaves out a server that fell silent: another attempt would wait for it as long again.
 func broken(err error) bool {
 	var said *pgconn.PgError
-	return errors.Is(err, ErrLost) && !errors.Is(err, context.Canceled) || errors.As(err, &said) && strings.HasPrefix(said.Code, "57P")
+	return errors.Is(err, ErrLost) && !errors.Is(err, errSilent) || errors.As(err, &said) && strings.HasPrefix(said.Code, "57P")
 }

@@ -69,8 +69,7 @@ func (tx *Tx) end(ctx context.Context, how string, last *statement) error {
 		return nil
 	}
 	tx.begun = false
-	ctx, cancel := tx.database.bounded(ctx, tx.conn.Conn())
-	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
+	t := &trip{database: tx.database, conn: tx.conn, keep: true}
 	if last != nil {
 		if tx.bound != tx.claim.scope {
 			t.statements = append(t.statements, tx.claim.scope.rebinding())
@@ -104,8 +103,7 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 		}
 		tx.conn = conn
 	}
-	ctx, cancel := tx.database.bounded(ctx, tx.conn.Conn())
-	t := &trip{database: tx.database, conn: tx.conn, cancel: cancel, keep: true}
+	t := &trip{database: tx.database, conn: tx.conn, keep: true}
 	if !tx.begun {
 		t.statements = append(t.statements, statement{sql: "begin"})
 	}

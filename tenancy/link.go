@@ -1,0 +1,181 @@
+package tenancy
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// link is a connection to a server, from when it is dialled, under the eyes of the watch.
+type link struct {
+	net.Conn // nil while it is being dialled
+	watch    *watch
+	server   *server
+	since    atomic.Int64 // own time since when something is waited for from the server; 0: nothing is
+	reads    atomic.Int64 // how many waits there were
+	end      func()
+	why      atomic.Pointer[error] // it was given up
+
+	// Of the watch, under its lock.
+	ready     bool   // to be used
+	pid       uint32 // of the process that serves it, once it is ready
+	inquired  int64  // the wait that PostgreSQL was last asked about
+	inquiries int    // and how often
+}
+
+// backstop bounds by the wall clock what own time should have bounded long before.
+const backstop = time.Minute
+
+// watched makes the connections of a configuration links.
+func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
+	dial, lookup := config.DialFunc, config.LookupFunc
+	config.ConnectTimeout = backstop
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return d.watch.dial(ctx, dial, network, address)
+	}
+	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
+		ctx, l := d.watch.begin(ctx, "name", host)
+		defer d.watch.leave(l)
+		return lookup(ctx, host)
+	}
+	return nil
+}
+
+func (w *watch) dial(ctx context.Context, dial pgconn.DialFunc, network, address string) (net.Conn, error) {
+	ctx, l := w.begin(ctx, network, address)
+	conn, err := dial(ctx, network, address)
+	l.waited()
+	if err != nil {
+		w.leave(l)
+		if why := l.why.Load(); why != nil {
+			return nil, *why
+		}
+		l.server.heard.Store(w.now.Load()) // a refusal is an answer
+		return nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.Conn, l.end = conn, func() { _ = conn.Close() }
+	return l, nil
+}
+
+// begin is a link that is about to be. The context ends when it is given up.
+func (w *watch) begin(ctx context.Context, network, address string) (context.Context, *link) {
+	l := &link{watch: w}
+	ctx, l.end = context.WithCancel(ctx)
+	l.since.Store(w.now.Load())
+	w.enter(l, network, address)
+	return ctx, l
+}
+
+func (w *watch) enter(l *link, network, address string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.servers[address]
+	if s == nil {
+		s = &server{network: network, address: address, links: map[*link]struct{}{}, since: time.Duration(w.now.Load())}
+		w.servers[address] = s
+	}
+	s.links[l] = struct{}{}
+	l.server = s
+}
+
+func (w *watch) leave(l *link) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if delete(l.server.links, l); l.Conn == nil {
+		l.end()
+	}
+}
+
+// Read waits for the server.
+func (l *link) Read(p []byte) (int, error) {
+	l.since.Store(l.watch.now.Load())
+	n, err := l.Conn.Read(p)
+	l.waited()
+	if n > 0 {
+		l.server.heard.Store(l.watch.now.Load())
+	}
+	if why := l.why.Load(); err != nil && why != nil {
+		err = *why
+	}
+	return n, err
+}
+
+func (l *link) waited() {
+	l.since.Store(0)
+	l.reads.Add(1)
+}
+
+// Close closes the connection.
+func (l *link) Close() error {
+	l.watch.leave(l)
+	return l.Conn.Close()
+}
+
+// giveUp ends whatever waits for the connection, under the lock of the watch.
+func (l *link) giveUp(why error) {
+	if l.why.CompareAndSwap(nil, &why) {
+		l.end()
+	}
+}
+
+// stalls says that the server is waited for, and that nothing is there which only nobody has read yet.
+func (l *link) stalls() bool { return l.since.Load() != 0 && !l.readable() }
+
+// readable says that the kernel holds something which nobody has read yet: our own delay.
+func (l *link) readable() (yes bool) {
+	conn, ok := l.Conn.(syscall.Conn)
+	if !ok {
+		return false // it is being dialled
+	}
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	_ = raw.Control(func(fd uintptr) { // or it is closed
+		_, _, err := syscall.Recvfrom(int(fd), make([]byte, 1), syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		yes = err != syscall.EAGAIN && err != syscall.EINTR
+	})
+	return yes
+}
+
+// ready makes the connection one that waits for statements. From then on its silence is borne as long as one may take.
+func (w *watch) ready(conn *pgx.Conn) {
+	under := conn.PgConn().Conn()
+	if encrypted, ok := under.(*tls.Conn); ok {
+		under = encrypted.NetConn()
+	}
+	l, ok := under.(*link)
+	if !ok {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l.ready, l.pid = true, conn.PgConn().PID()
+}
+
+// atWork is whether PostgreSQL is at work for a connection of this login, and not waiting for what we have to say.
+const atWork = `SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_stat_activity WHERE pid = $1`
+
+// inquire asks PostgreSQL about the connection, and gives it up unless PostgreSQL is at work for it. Reads is the wait that is meant.
+func (d *Database) inquire(l *link, reads int64) {
+	busy := false
+	config := d.pool.Config().ConnConfig
+	_ = d.watched(d.watch.over, config)
+	if conn, err := pgx.ConnectConfig(d.watch.over, config); err == nil {
+		_ = conn.QueryRow(d.watch.over, atWork, pgx.QueryExecModeExec, l.pid).Scan(&busy) // or it is not known of
+		_ = conn.Close(d.watch.over)
+	}
+	d.watch.mu.Lock()
+	defer d.watch.mu.Unlock()
+	if !busy && l.reads.Load() == reads && l.stalls() {
+		l.giveUp(errAlone)
+	}
+}
