@@ -27,11 +27,14 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rowhouse:", <-signals, "again: ending at once")
 		os.Exit(1)
 	}()
-	if err := root().ExecuteContext(ctx); err != nil {
+	if err := execute(ctx, root(), os.Args[1:]); err != nil {
 		if stopped := context.Cause(ctx); stopped != nil && (errors.Is(err, stopped) || errors.Is(err, context.Canceled)) {
 			err = stopped // whatever it was in the middle of
 		}
 		fmt.Fprintln(os.Stderr, "rowhouse:", err)
+		if errors.As(err, new(misuse)) {
+			os.Exit(2)
+		}
 		os.Exit(1)
 	}
 }
@@ -77,6 +80,8 @@ func root() *cobra.Command {
 			Run:   func(cmd *cobra.Command, _ []string) { fmt.Fprintln(cmd.OutOrStdout(), version()) },
 		},
 	)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
 	return root
 }
 

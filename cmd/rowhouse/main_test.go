@@ -244,14 +244,6 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// What is not a command is refused in one line.
-func TestUnknownCommand(t *testing.T) {
-	t.Parallel()
-	if got, want := refuses(t, nil, "served"), `rowhouse: unknown command "served" for "rowhouse"`; !strings.HasPrefix(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
 // keys rotate prints a new key before those of now, so that the next start signs with it and still takes their tokens.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
