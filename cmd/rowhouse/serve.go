@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,12 +24,14 @@ import (
 )
 
 const (
+	// stopTime is how long a server takes to stop at most, from the signal on; whoever stops it may kill it then. Its waits share it: for
+	// requests under way until requestsUntil, for mail that is to be sent until mailUntil, and what is left is for closing.
+	stopTime      = 30 * time.Second
+	requestsUntil = 20 * time.Second
+	mailUntil     = 28 * time.Second
 	// drainTime is how long a stopping server still answers while balancers and clients notice that it says not ready and
-	// closes each connection; shutdownTime is how long it then waits for what is under way.
-	drainTime    = 500 * time.Millisecond
-	shutdownTime = 20 * time.Second
-	// mailTime is how long it then waits for mail that is to be sent.
-	mailTime = 10 * time.Second
+	// closes each connection.
+	drainTime = 500 * time.Millisecond
 	// hashQueue is how many callers may wait for a password to be hashed: with two cores, a few seconds' worth.
 	hashQueue = 256
 
@@ -98,9 +101,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 	if sender == nil {
 		sender = mail.Nowhere(log)
 	}
+	stopped := sync.OnceValue(time.Now) // when stopping began
 	outbox := mail.NewOutbox(sender, log)
 	defer func() {
-		stopping, cancel := context.WithTimeout(context.Background(), mailTime)
+		stopping, cancel := context.WithDeadline(context.Background(), stopped().Add(mailUntil))
 		defer cancel()
 		if err := outbox.Close(stopping); err != nil {
 			log.Warn("some mail was not sent", "error", err.Error())
@@ -131,6 +135,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 		return err
 	case <-ctx.Done():
 	}
+	until := stopped().Add(requestsUntil)
 	server.Drain()
 	log.Info("draining")
 	time.Sleep(drainTime)
@@ -138,7 +143,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 	// those that are there.
 	_ = listener.Close()
 	time.Sleep(drainTime)
-	stopping, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	stopping, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
 	if err := web.Shutdown(stopping); err != nil && !errors.Is(err, http.ErrServerClosed) {
 		log.Warn("some requests were cut off", "error", err.Error())

@@ -355,7 +355,7 @@ func TestSecondSignal(t *testing.T) {
 	if state := p.wait(); state.ExitCode() != 1 {
 		t.Errorf("it ended with %v, want exit status 1", state)
 	}
-	if took := time.Since(sent); took > shutdownTime/4 {
+	if took := time.Since(sent); took > requestsUntil/4 {
 		t.Errorf("it took %v", took)
 	}
 }
