@@ -31,7 +31,8 @@ func devCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "dev",
 		Short: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API",
-		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API. Its data survive a restart.\n" +
+		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API. Its data survive a restart;\n" +
+			"to begin anew, end it and remove the directory that it prints.\n" +
 			"With DATABASE_URL and DATABASE_MIGRATION_URL set, it uses that server instead of its own.\n" +
 			"Without HTTP_ADDR it listens on localhost:8080 alone, since everybody knows the demo's passwords.",
 		Args: cobra.NoArgs,
@@ -64,6 +65,10 @@ func devConfig(environment map[string]string) (config, error) {
 
 // dev runs until ctx ends; then everything that it started has ended too.
 func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
+	listen, err := claim(c.HTTPAddr, "make run")
+	if err != nil {
+		return err
+	}
 	database := "the one of DATABASE_URL"
 	switch {
 	case c.DatabaseURL == "" && c.DatabaseMigrationURL == "":
@@ -76,7 +81,7 @@ func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
 		if err != nil {
 			return err
 		}
-		database = "psql '" + c.DatabaseURL + "'"
+		database = "psql '" + c.DatabaseURL + "'\n  Data      " + dir
 	case c.DatabaseURL == "" || c.DatabaseMigrationURL == "":
 		return errors.New("set both DATABASE_URL and DATABASE_MIGRATION_URL, or neither")
 	default:
@@ -95,7 +100,7 @@ func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
 	if err := seed(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("demo data: %w", err)
 	}
-	return serve(ctx, c, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
+	return serve(ctx, c, listen, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
 }
 
 const demoDatabase = "rowhouse"

@@ -103,6 +103,7 @@ func TestDev(t *testing.T) {
 		p.await(`^  API +http://127\.0\.0\.1:\d+/api/v1$`)
 		p.await(`^  Docs +http://127\.0\.0\.1:\d+/docs$`)
 		p.await(`^  Database +psql 'postgres://rowhouse_server@/rowhouse\?`)
+		p.await(`^  Data +` + regexp.QuoteMeta(dir) + `$`)
 		p.await(`^  Harbour Furniture .*ada \(admin\)`)
 		log := p.await(`^TOKEN=\$\((curl .*) \| sed 's/\.\*"access_token":"\\\(\[\^"\]\*\\\)"\.\*/\\1/'\)$`)[1]
 		lines := regexp.MustCompile(`(?m)^curl .*$`)
@@ -194,6 +195,20 @@ func TestDevInterrupted(t *testing.T) {
 	p.await(`^curl .* -d `)
 	p.signal(syscall.SIGINT)
 	p.wait()
+}
+
+// An address that another program has is found out before anything is made, and the line says how to choose another.
+func TestDevRefusesAddress(t *testing.T) {
+	t.Parallel()
+	dir := devDir(t)
+	_, address := openSocket(t)
+	want := "rowhouse: HTTP_ADDR: " + address + " is in use by another program; choose another, as in HTTP_ADDR=localhost:8090 make run"
+	if got := refuses(t, vars{"HTTP_ADDR": address}, "dev", "--data", dir); got != want {
+		t.Errorf("got\n%s\nwant %s", got, want)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it has made %s: %v", dir, err)
+	}
 }
 
 // dev with both URLs uses that database and starts none; it does not print its password. With one of them it refuses.

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,20 +51,36 @@ func serveCommand() *cobra.Command {
 			if err := errors.Join(err, c.required()); err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, c.logger(), func(net.Addr) {})
+			listen, err := claim(c.HTTPAddr, "rowhouse serve")
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, listen, c.logger(), func(net.Addr) {})
 		},
 	}
 }
 
-// listen takes the socket that a service manager hands over (sd_listen_fds(3)), or else opens one at the address. A socket that
-// outlives the process holds the connections that come between two of them.
-func listen(address string) (net.Listener, error) {
+// claim finds out whether the server will be able to listen, before anything else is begun, and is how it then does: on the socket that a
+// service manager hands over (sd_listen_fds(3)), or else at the address. Until then nobody listens at the address, for whoever could
+// connect would take the server for ready. A socket that outlives the process holds the connections that come between two of them.
+// Again is the command to be given with another address when this one is taken.
+func claim(address, again string) (listen func() (net.Listener, error), err error) {
 	if os.Getenv("LISTEN_PID") != strconv.Itoa(os.Getpid()) { // it is for nobody, or for a process before this one
-		listener, err := net.Listen("tcp", address)
-		if err != nil {
-			return nil, fmt.Errorf("HTTP_ADDR: %w", err)
+		listen = func() (net.Listener, error) {
+			listener, err := net.Listen("tcp", address)
+			switch {
+			case errors.Is(err, syscall.EADDRINUSE):
+				return nil, fmt.Errorf("HTTP_ADDR: %s is in use by another program; choose another, as in HTTP_ADDR=localhost:8090 %s", address, again)
+			case err != nil:
+				return nil, fmt.Errorf("HTTP_ADDR: %w", err)
+			}
+			return listener, nil
 		}
-		return listener, nil
+		listener, err := listen()
+		if err != nil {
+			return nil, err
+		}
+		return listen, listener.Close()
 	}
 	if sockets := os.Getenv("LISTEN_FDS"); sockets != "1" {
 		return nil, fmt.Errorf("LISTEN_FDS: got %s sockets, want 1: give the socket unit one ListenStream", cmp.Or(sockets, "no number of"))
@@ -75,7 +92,7 @@ func listen(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("LISTEN_FDS: descriptor %d: %w", first, err)
 	}
-	return listener, nil
+	return func() (net.Listener, error) { return listener, nil }, nil
 }
 
 // gcPercent is how much garbage may grow beside what is held, unless GOGC says otherwise. A server holds little: at Go's own 100 its lists
@@ -83,7 +100,7 @@ func listen(address string) (net.Listener, error) {
 const gcPercent = 125
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
-func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)) error {
+func serve(ctx context.Context, c config, listen func() (net.Listener, error), log *slog.Logger, ready func(net.Addr)) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -120,7 +137,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, ready func(net.Addr)
 	if c.mail == nil {
 		log.Warn("no mail will be sent: SMTP_URL is empty")
 	}
-	listener, err := listen(c.HTTPAddr)
+	listener, err := listen()
 	if err != nil {
 		return err
 	}

@@ -83,17 +83,40 @@ func TestServeRefusesSchema(t *testing.T) {
 	}
 }
 
-// serve refuses an address that somebody else has.
+// serve refuses an address that another program has, in a line that says how to choose another, before it asks the database; it listens
+// only once it can answer, for a balancer takes an open port for a server.
 func TestServeRefusesAddress(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // a database that takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	got := refuses(t, serving(testdb.New(t).Server()).with("HTTP_ADDR", taken.Addr().String()), "serve")
-	if !strings.Contains(got, "rowhouse: HTTP_ADDR: ") || !strings.Contains(got, "address already in use") {
-		t.Errorf("got %s", got)
+	defer silent.Close()
+	taken, err := net.Listen("tcp", "127.0.0.2:0") // where no other test listens once this one does not
+	if err != nil {
+		taken, err = net.Listen("tcp", "127.0.0.1:0")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := taken.Addr().String()
+	env := serving("postgres://rowhouse_server@"+silent.Addr().String()+"/rowhouse?sslmode=disable").with("HTTP_ADDR", address)
+	want := "rowhouse: HTTP_ADDR: " + address + " is in use by another program; choose another, as in HTTP_ADDR=localhost:8090 rowhouse serve"
+	if got := refuses(t, env, "serve"); got != want {
+		t.Errorf("got\n%s\nwant %s", got, want)
+	}
+	if err := taken.Close(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, env, "serve")
+	asked, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	if from, err := net.Dial("tcp", address); err == nil {
+		_ = from.Close()
+		t.Error("it listens before it has asked the database")
 	}
 }
 
