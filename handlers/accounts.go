@@ -229,7 +229,7 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 }
 
 type accountPasswordChangeInput struct {
-	CurrentPassword string `json:"current_password" validate:"min=1,max=255" text:"raw" example:"correct horse battery"`
+	CurrentPassword string `json:"current_password" validate:"min=1,max=255" text:"raw" example:"harbour-lights"`
 	NewPassword     string `json:"new_password" validate:"max=255" text:"raw" example:"staple the battery horse"`
 }
 

@@ -4,6 +4,7 @@ package handlers
 
 import (
 	"context"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -81,6 +82,19 @@ func TestDocsInBrowser(t *testing.T) {
 		chromedp.Navigate(w.URL+"/docs"),
 		chromedp.WaitVisible(chromedp.CSS(itemList)),
 		chromedp.Click(chromedp.CSS(`.scheme-container .authorize`)),
+		chromedp.WaitVisible(chromedp.CSS(`.modal-ux-content`)),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := chromedp.Run(ctx, chromedp.Evaluate[string](`(() => {
+		const dialog = document.querySelector(".modal-ux-content"), form = document.activeElement.closest(".auth-container")
+		return dialog.scrollTop + " " + form?.querySelector("code").textContent
+	})()`))
+	if err != nil || first != "0 accessToken" {
+		t.Errorf("the dialog opens scrolled to %q (%v), want the access token, at its top", first, err)
+	}
+	err = chromedp.Do(ctx,
 		authorize("accessToken", w.token(w.A.people["admin"])),
 		authorize("tenant", w.A.id.String()),
 		chromedp.Click(chromedp.CSS(`.modal-ux .btn-done`)),
@@ -121,5 +135,42 @@ func TestDocsInBrowser(t *testing.T) {
 	defer asked.Unlock()
 	if asked.elsewhere != nil {
 		t.Errorf("the page asks elsewhere: %v", asked.elsewhere)
+	}
+}
+
+// On a phone an operation that is opened is no wider than the page, whatever its parameters, its body and its answers.
+func TestDocsOnPhoneInBrowser(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(bare(t))
+	t.Cleanup(server.Close)
+	ctx := newBrowser(t)
+	err := chromedp.Do(ctx,
+		chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate(server.URL+"/docs"),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, operation := range []string{"auth-sessionLogin", "items-itemImport", "items-itemList", "items-itemUpdate", "users-userList"} {
+		opened := `#operations-` + operation + ` `
+		err := chromedp.Do(ctx,
+			chromedp.WaitVisible(chromedp.CSS(opened)),
+			chromedp.Click(chromedp.CSS(opened+`.opblock-summary-control`)),
+			chromedp.WaitVisible(chromedp.CSS(opened+`.responses-table`)),
+			chromedp.Click(chromedp.CSS(opened+`.try-out__btn`)),
+			chromedp.WaitVisible(chromedp.CSS(opened+`.execute`)),
+		)
+		if err != nil {
+			t.Fatalf("%s: %v", operation, err)
+		}
+		if wide, err := chromedp.Run(ctx, chromedp.Evaluate[int](`document.documentElement.scrollWidth - innerWidth`)); err != nil || wide > 0 {
+			t.Errorf("%s: %d pixels of the page are beyond its edge (%v)", operation, wide, err)
+		}
+		if page, err := chromedp.Run(ctx, chromedp.FullScreenshot(100)); err == nil {
+			_ = os.WriteFile(filepath.Join(t.ArtifactDir(), operation+".png"), page, 0o644)
+		}
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(opened+`.opblock-summary-control`))); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// The page at /docs is Swagger UI 5.35.0, files of the npm package swagger-ui-dist as they are published. The page and
-// docs.js are ours.
+// The page at /docs is Swagger UI 5.35.0, files of the npm package swagger-ui-dist as they are published. The page,
+// docs.css and docs.js are ours.
 //
 //go:embed docs
 var docsFiles embed.FS
@@ -21,6 +21,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 
 var docsPages = []root{
 	asset("/docs", "index.html", "text/html"),
+	asset("/docs/docs.css", "docs.css", "text/css"),
 	asset("/docs/docs.js", "docs.js", "text/javascript"),
 	asset("/docs/swagger-ui-bundle.js", "swagger-ui-bundle.js", "text/javascript"),
 	asset("/docs/swagger-ui-bundle.js.LICENSE.txt", "swagger-ui-bundle.js.LICENSE.txt", "text/plain"),

@@ -74,8 +74,10 @@ type field struct {
 	rules    string // validator tag
 	text     string // raw, long, rich, any or empty
 	doc      string
-	example  string
+	example  string // leftOut: a body is shown without it
 }
+
+const leftOut = "-"
 
 var inputs sync.Map // reflect.Type → []field
 

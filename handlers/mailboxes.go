@@ -211,7 +211,7 @@ func emailVerifyRequest(ctx context.Context, s *Server, who Caller, _ struct{}) 
 
 type emailChangeInput struct {
 	Email    string `json:"email" validate:"max=254" doc:"The new login e-mail; it counts once it is confirmed." example:"ada@example.org"`
-	Password string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's." example:"correct horse battery"`
+	Password string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's." example:"harbour-lights"`
 }
 
 func (in *emailChangeInput) problems() []FieldError { return emailProblems(in.Email) }

@@ -260,7 +260,13 @@ func (d *document) requestContent(r *Route) map[string]openapi31.MediaType {
 		if schema == nil {
 			return nil
 		}
-		return map[string]openapi31.MediaType{"application/json": {Schema: schema, Example: new(d.sample(schema))}}
+		body := d.sample(schema)
+		for _, f := range fieldsOf(r.input) {
+			if f.example == leftOut {
+				delete(body.(map[string]any), f.name)
+			}
+		}
+		return map[string]openapi31.MediaType{"application/json": {Schema: schema, Example: &body}}
 	}
 	var columns []string
 	for _, f := range fieldsOf(r.line) {

@@ -96,7 +96,7 @@ func (d *document) field(f *field) map[string]any {
 	if f.doc != "" {
 		s.WithDescription(strings.TrimSpace(f.doc + " " + *cmp.Or(s.Description, new(""))))
 	}
-	if f.example != "" {
+	if f.example != "" && f.example != leftOut {
 		target := reflect.New(f.typ)
 		problem := f.parse(f.example, target.Interface())
 		if problem == nil {

@@ -42,8 +42,8 @@ func (s *Server) issue(account ids.AccountID, session ids.SessionID, tenant *ids
 
 type sessionLoginInput struct {
 	Login     string        `json:"login" validate:"min=1,max=254" doc:"Username or login e-mail." example:"ada"`
-	Password  string        `json:"password" validate:"min=1,max=255" text:"raw" example:"correct horse battery"`
-	TenantID  *ids.TenantID `json:"tenant_id" doc:"Binds the session to this tenant (derived mode): its tokens need no X-Tenant-Id."`
+	Password  string        `json:"password" validate:"min=1,max=255" text:"raw" example:"harbour-lights"`
+	TenantID  *ids.TenantID `json:"tenant_id" doc:"Binds the session to this tenant (derived mode): its tokens need no X-Tenant-Id." example:"-"`
 	UserAgent *string       `header:"User-Agent" text:"any"`
 }
 

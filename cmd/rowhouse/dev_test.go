@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"rowhouse/handlers"
 	"rowhouse/testdb"
 )
 
@@ -72,6 +73,26 @@ func curl(t *testing.T, line, token string) (status int, body string) {
 		t.Fatal(err)
 	}
 	return answer.StatusCode, string(text)
+}
+
+// loginExample is the body that the description of the API shows for a login.
+func loginExample(t *testing.T) string {
+	t.Helper()
+	text, err := handlers.OpenAPI("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			RequestBody struct {
+				Content map[string]struct{ Example json.RawMessage }
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		t.Fatal(err)
+	}
+	return string(document.Paths["/auth/login"]["post"].RequestBody.Content["application/json"].Example)
 }
 
 // postgresPid is the process that has the demo's data.
@@ -146,6 +167,15 @@ func TestDev(t *testing.T) {
 	api := regexp.MustCompile(`http://\S+/api/v1`).FindString(create)
 	post := func(path, body string) (int, string) {
 		return curl(t, "curl "+api+path+" -H 'Content-Type: application/json' -d '"+body+"'", "")
+	}
+	// The login that the description shows is one of the demo's, and its token takes the tenant of each request.
+	status, body := post("/auth/login", loginExample(t))
+	shown := regexp.MustCompile(`"access_token":"([^"]*)"`).FindStringSubmatch(body)
+	if status != http.StatusOK || shown == nil {
+		t.Fatalf("the login of the description: got %d %s", status, body)
+	}
+	if status, body := curl(t, list, shown[1]); status != http.StatusOK {
+		t.Errorf("with the token of the description's login: got %d %s", status, body)
 	}
 	if status, body := post("/auth/register", `{"email":"gus@example.com","password":"correct horse battery"}`); status != http.StatusCreated {
 		t.Errorf("register: got %d %s", status, body)
