@@ -9,7 +9,7 @@ OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@
 	--skip-rule=info-license --skip-rule=tag-description --skip-rule=operation-4xx-response
 
 # What generate and golden write.
-GENERATED := db handlers/testdata
+GENERATED := db handlers/testdata docs/roles.md
 
 FUZZTIME := 20s
 

@@ -22,24 +22,24 @@ import (
 // addition is a migration such as the next release may bring: a column, a table with its walls, an index and a permission.
 const addition = `-- +goose Up
 ALTER TABLE items ADD COLUMN colour text DEFAULT 'plain';
-CREATE TABLE crates (
+CREATE TABLE scratch_crates (
     tenant_id uuid NOT NULL,
     id        uuid NOT NULL DEFAULT uuid_v7(),
     name      text NOT NULL,
-    CONSTRAINT crates_pkey           PRIMARY KEY (tenant_id, id),
-    CONSTRAINT crates_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id)
+    CONSTRAINT scratch_crates_pkey           PRIMARY KEY (tenant_id, id),
+    CONSTRAINT scratch_crates_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id)
 );
-ALTER TABLE crates ENABLE ROW LEVEL SECURITY;
-ALTER TABLE crates FORCE  ROW LEVEL SECURITY;
-CREATE POLICY tenant_only ON crates
+ALTER TABLE scratch_crates ENABLE ROW LEVEL SECURITY;
+ALTER TABLE scratch_crates FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON scratch_crates
     USING      (tenant_id = (SELECT current_tenant()))
     WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON crates TO rowhouse_app;
-INSERT INTO permissions (name, admin) VALUES ('crates:read', 'any');
+GRANT SELECT, INSERT, UPDATE, DELETE ON scratch_crates TO rowhouse_app;
+INSERT INTO permissions (name, admin) VALUES ('scratch_crates:read', 'any');
 
 -- +goose Down
-DELETE FROM permissions WHERE name = 'crates:read';
-DROP TABLE crates;
+DELETE FROM permissions WHERE name = 'scratch_crates:read';
+DROP TABLE scratch_crates;
 ALTER TABLE items DROP COLUMN colour;
 `
 
@@ -80,7 +80,7 @@ func next(t *testing.T) (dir string, latest int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	changed := strings.Replace(string(source), "var Permissions = []Permission{", `var Permissions = []Permission{"crates:read",`, 1)
+	changed := strings.Replace(string(source), "var Permissions = []Permission{", `var Permissions = []Permission{"scratch_crates:read",`, 1)
 	if changed == string(source) {
 		t.Fatal("auth/permissions.go has no list of permissions to add to")
 	}

@@ -34,7 +34,7 @@ func TestAuditIDColumns(t *testing.T) {
 		column := strings.Fields(line) // table, column and the type of what it refers to
 		got, known := idColumns[column[1]]
 		if !known {
-			t.Errorf("%s.%s is not in idColumns: events show its ids without their type", column[0], column[1])
+			t.Errorf("%s.%s is not in idColumns of handlers/audit_events.go: events show its ids without their type", column[0], column[1])
 		} else if len(column) == 3 && got != column[2] {
 			t.Errorf("%s.%s: the type is %s in idColumns, want %s", column[0], column[1], got, column[2])
 		}

@@ -405,7 +405,7 @@ func another(t *testing.T, f field) string {
 	case some:
 		return strconv.Quote(options[strings.LastIndex(options, " ")+1:])
 	case f.example == "":
-		t.Errorf("%s has no example to set", f.name)
+		t.Errorf("%s has no example to set: give the input's field an example tag", f.name)
 	}
 	return strconv.Quote(f.example)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
+	"rowhouse/auth"
 	"rowhouse/ids"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
@@ -97,13 +98,13 @@ func tenantRoutes(t *testing.T, of house) map[*Route]request {
 		}
 		sample, ok := byPattern[r.Pattern]
 		if !ok {
-			t.Errorf("%s has no sample", r.Pattern)
+			t.Errorf("%s has no sample: add a request that succeeds to samples in handlers/matrix_test.go", r.Pattern)
 		}
 		found[r] = sample
 		delete(byPattern, r.Pattern)
 	}
 	for pattern := range byPattern {
-		t.Errorf("the sample %s has no route", pattern)
+		t.Errorf("the sample %s has no route: add its row in handlers/routes.go, or take it out of samples in handlers/matrix_test.go", pattern)
 	}
 	return found
 }
@@ -172,6 +173,40 @@ func TestPermissionGridGolden(t *testing.T) {
 		grid.WriteString("\n")
 	}
 	golden(t, "permissions.txt", strings.ReplaceAll(grid.String(), " \n", "\n"))
+}
+
+// The grid in docs/roles.md is the table permissions.
+func TestRolesPageGolden(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	var grid strings.Builder
+	grid.WriteString("| | admin | assistant | artist | member | staff |\n|---|---|---|---|---|---|\n")
+	for _, name := range auth.Permissions {
+		grid.WriteString(testdb.Value[string](d, `
+			SELECT concat('| `+"`' || name || '`"+` | ', coalesce(admin, '–'), ' | ', coalesce(assistant, '–'), ' | ', coalesce(artist, '–'), ' | ',
+			              coalesce(member, '–'), ' | ', coalesce(staff, '–'), ' |', chr(10))
+			  FROM permissions
+			 WHERE name = $1`, string(name)))
+	}
+	const path, begin, end = "../docs/roles.md", "## The grid\n\n", "\nStaff are "
+	page, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(page), begin)
+	said, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("docs/roles.md has no grid between %q and %q", begin, end)
+	}
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+grid.String()+end+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		said = grid.String()
+	}
+	if diff := cmp.Diff(said, grid.String()); diff != "" {
+		t.Errorf("the grid in docs/roles.md is not the table permissions; make golden writes it (-want +got):\n%s", diff)
+	}
 }
 
 // golden compares with a file of testdata, or writes it with -update.
@@ -426,7 +461,7 @@ func TestConstraintCatalogue(t *testing.T) {
 	}
 	for _, name := range names {
 		if !known[name] {
-			t.Errorf("the constraint %s has no entry in broken", name)
+			t.Errorf("the constraint %s has no entry in broken: say in handlers/errors.go what it means to a client", name)
 		}
 		delete(known, name)
 	}
@@ -447,15 +482,15 @@ func TestCatalogueFaults(t *testing.T) {
 		`DROP POLICY tenant_only ON items`:                                          "table items: no policy for every role and command with USING and WITH CHECK",
 		`CREATE POLICY wide ON items USING (true)`:                                  "table items: policy wide opens it beyond the bound tenant",
 		`CREATE UNIQUE INDEX wide ON items (name, id)`:                              "table items: wide does not begin with tenant_id",
-		`CREATE TABLE notes (tenant_id uuid NOT NULL)`:                              "table notes: row-level security is not enabled",
+		`CREATE TABLE scratch_bare (tenant_id uuid NOT NULL)`:                       "table scratch_bare: row-level security is not enabled",
 		`CREATE VIEW peek AS SELECT * FROM items`:                                   "view peek: not security_invoker, so it shows every tenant",
 		`CREATE MATERIALIZED VIEW peek AS SELECT * FROM items`:                      "view peek: not security_invoker, so it shows every tenant",
 		`CREATE FUNCTION peek() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1`: "function peek: SECURITY DEFINER without a pinned search_path",
 		`GRANT SELECT ON accounts TO rowhouse_app`:                                  "table accounts: rowhouse_app may select it",
 		`GRANT UPDATE ON audit_events TO rowhouse_app`:                              "table audit_events: rowhouse_app may update it",
 		`GRANT INSERT ON items TO rowhouse_login`:                                   "table items: rowhouse_login may insert it",
-		`CREATE TABLE notes (tenant_id uuid, id uuid UNIQUE);
-		 ALTER TABLE items ADD parent uuid CONSTRAINT loose REFERENCES notes (id)`: "table items: loose could point into another tenant",
+		`CREATE TABLE scratch_keyed (tenant_id uuid, id uuid UNIQUE);
+		 ALTER TABLE items ADD scratch uuid CONSTRAINT loose REFERENCES scratch_keyed (id)`: "table items: loose could point into another tenant",
 		`ALTER TABLE items OWNER TO rowhouse_server`:                       "the login rowhouse_server, through rowhouse_server: owns items",
 		`INSERT INTO permissions (name) VALUES ('x:read')`:                 "permission x:read of the table permissions is unknown to this program",
 		`DELETE FROM permissions WHERE name = 'items:read'`:                "permission items:read is not in the table permissions",

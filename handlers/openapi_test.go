@@ -269,7 +269,7 @@ func TestOpenAPISchemas(t *testing.T) {
 			kind, _ := json.Marshal(p.at("type").value)
 			said := p.at("examples").value != nil || p.at("enum").value != nil || p.at("const").value != nil
 			if strings.Contains(string(kind), `"string"`) && !said && name != "Error" {
-				t.Errorf("%s.%s has no example", name, property)
+				t.Errorf("%s.%s has no example: give the field of the struct in handlers an example tag", name, property)
 			}
 		}
 	}

@@ -129,7 +129,7 @@ func TestRowLevelSecurityAlone(t *testing.T) {
 		`SELECT * FROM refresh_tokens`,
 		`SET LOCAL ROLE rowhouse_owner`,
 		`SET LOCAL row_security = off; SELECT * FROM items`,
-		`CREATE TABLE stolen ()`,
+		`CREATE TABLE scratch_stolen ()`,
 	} {
 		tx, err := conn.Begin(ctx)
 		if err != nil {

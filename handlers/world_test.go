@@ -382,7 +382,8 @@ func (w *world) documented(made *http.Request, got response) {
 		}
 		said, known := o.answers[strconv.Itoa(got.status)]
 		if !known || got.code() != "" && !strings.Contains(said, "`"+got.code()+"`") {
-			w.t.Errorf("%s: not in its description: %d %s", o.pattern, got.status, got.code())
+			w.t.Errorf("%s answers %d %s, which its description does not say: if it may, add the refusal to particular[%q] in handlers/openapi.go",
+				o.pattern, got.status, got.code(), o.handler)
 		}
 		return // static rows stand before those with a parameter
 	}
@@ -391,6 +392,7 @@ func (w *world) documented(made *http.Request, got response) {
 // operation is what the description says of a route: its answers by status.
 type operation struct {
 	pattern, method string
+	handler         string
 	path            *regexp.Regexp
 	answers         map[string]string
 }
@@ -408,7 +410,7 @@ var operations = sync.OnceValue(func() (all []operation) {
 	}
 	for i := range routes {
 		method, path, _ := strings.Cut(routes[i].Pattern, " ")
-		o := operation{routes[i].Pattern, method, regexp.MustCompile(`^` + regexp.QuoteMeta(base) + colons.ReplaceAllString(path, `[^/]+`) + `$`), map[string]string{}}
+		o := operation{routes[i].Pattern, method, routes[i].name, regexp.MustCompile(`^` + regexp.QuoteMeta(base) + colons.ReplaceAllString(path, `[^/]+`) + `$`), map[string]string{}}
 		var described struct {
 			Responses map[string]struct{ Description string }
 		}

@@ -236,7 +236,7 @@ func (s *skew) lists(t *testing.T) {
 				most = len(l.filters)
 			}
 			for _, gap := range l.gaps(t) {
-				t.Errorf("%s: this test has no %s", l.query, gap)
+				t.Errorf("%s: lists in tenancy/plans_test.go has no %s", l.query, gap)
 			}
 			for sort, order := range l.sorts {
 				for _, set := range subsets(len(l.filters), most) {
@@ -353,7 +353,7 @@ func (s *skew) calls(t *testing.T) {
 	t.Attr("plans", strconv.Itoa(plans))
 	for accessor, yes := range unasked {
 		if yes {
-			t.Errorf("%s is neither in asks nor in lists: give it arguments to be explained with", accessor)
+			t.Errorf("%s is neither in asks (tenancy/asks_test.go) nor in lists (tenancy/plans_test.go): give it arguments to be explained with", accessor)
 		}
 	}
 }
