@@ -117,7 +117,7 @@ func TestAuditTypedIDs(t *testing.T) {
 		`{"team_id": ["` + id + `", null, "` + id + `"], "name": "` + id + `"}`:                                 `{"team_id":["team-` + id + `",null,"team-` + id + `"],"name":"` + id + `"}`,
 		`{"z": {"team_id": "` + id + `"}, "role_id": "` + id + `", "n": 12345678901234567890, "a": "\"\u0001"}`: `{"z":{"team_id":"` + id + `"},"role_id":"role-` + id + `","n":12345678901234567890,"a":"\"\u0001"}`,
 	} {
-		if got := strings.TrimSpace(string(typedIDs([]byte(image)))); got != want {
+		if got := strings.TrimSpace(string(*typedIDs([]byte(image)))); got != want {
 			t.Errorf("%s: got %s, want %s", image, got, want)
 		}
 	}

@@ -190,7 +190,6 @@ func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	case reflect.TypeFor[jsontext.Value]():
 		*p.Schema = jsonschema.Schema{Examples: []any{map[string]any{"price_cents": 24900}}}
 		p.Schema.AddType(jsonschema.Object)
-		p.Schema.AddType(jsonschema.Null)
 		return true, nil
 	}
 	if id, ok := reflect.Zero(t).Interface().(identifier); ok {

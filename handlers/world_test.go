@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -368,64 +366,24 @@ func (w *world) try(r request, to string) (response, error) {
 	defer got.Body.Close()
 	body, err := io.ReadAll(got.Body)
 	answer := response{got.StatusCode, got.Header, string(body)}
-	if !w.odd {
-		w.documented(made, answer)
+	if !w.odd && err == nil {
+		w.documented(made, r.body, answer)
 	}
 	return answer, err
 }
 
-// documented fails for an answer that the description of its operation does not know, by status and code.
-func (w *world) documented(made *http.Request, got response) {
-	for _, o := range operations() {
-		if o.method != made.Method || !o.path.MatchString(made.URL.Path) {
-			continue
+// documented fails for an answer that is not as the description of its operation says, and for a success that was given to a request
+// that is not as described.
+func (w *world) documented(made *http.Request, sent string, got response) {
+	for _, fault := range undocumented(made, got) {
+		w.t.Errorf("%s %s: %s", made.Method, made.URL.RequestURI(), fault)
+	}
+	if o := operationOf(made.Method, made.URL.Path); o != nil && got.status < 300 {
+		if wrong := o.unasked(made, sent); wrong != "" {
+			w.t.Errorf("%s %s %.500q: %d, although the request is not as described: %s", made.Method, made.URL.RequestURI(), sent, got.status, wrong)
 		}
-		said, known := o.answers[strconv.Itoa(got.status)]
-		if !known || got.code() != "" && !strings.Contains(said, "`"+got.code()+"`") {
-			w.t.Errorf("%s answers %d %s, which its description does not say: if it may, add the refusal to particular[%q] in handlers/openapi.go",
-				o.pattern, got.status, got.code(), o.handler)
-		}
-		return // static rows stand before those with a parameter
 	}
 }
-
-// operation is what the description says of a route: its answers by status.
-type operation struct {
-	pattern, method string
-	handler         string
-	path            *regexp.Regexp
-	answers         map[string]string
-}
-
-var operations = sync.OnceValue(func() (all []operation) {
-	text, err := OpenAPI("")
-	if err != nil {
-		panic(err)
-	}
-	var document struct {
-		Paths map[string]map[string]json.RawMessage
-	}
-	if err := json.Unmarshal(text, &document); err != nil {
-		panic(err)
-	}
-	for i := range routes {
-		method, path, _ := strings.Cut(routes[i].Pattern, " ")
-		o := operation{routes[i].Pattern, method, routes[i].name, regexp.MustCompile(`^` + regexp.QuoteMeta(base) + colons.ReplaceAllString(path, `[^/]+`) + `$`), map[string]string{}}
-		var described struct {
-			Responses map[string]struct{ Description string }
-		}
-		if err := json.Unmarshal(document.Paths[colons.ReplaceAllString(path, `{$1}`)][strings.ToLower(method)], &described); err != nil {
-			panic(err)
-		}
-		for status, answer := range described.Responses {
-			o.answers[status] = answer.Description
-		}
-		all = append(all, o)
-	}
-	return all
-})
-
-var colons = regexp.MustCompile(`:(\w+)`)
 
 var client = &http.Client{
 	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},

@@ -1,0 +1,363 @@
+package handlers
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"mime"
+	"net/http"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"unicode"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// operation is what the description says of one row of the table, or of an address at the root.
+type operation struct {
+	route      *Route // nil at the root
+	pattern    string
+	method     string
+	path       *regexp.Regexp
+	answers    map[string]*described // by status
+	body       map[string]*jsonschema.Schema
+	parameters map[string]*jsonschema.Schema // "query page"
+}
+
+// described is what it says of the answers of one status.
+type described struct {
+	codes   map[string]bool
+	content map[string]*jsonschema.Schema // by media type; of a stream, what each line is
+	headers map[string]*jsonschema.Schema
+}
+
+// sometimes are the headers that an answer has or has not, as the case may be; every other that is documented is always there.
+var sometimes = map[string]bool{"Link": true, "Idempotent-Replayed": true}
+
+// The description, compiled: every object in it is closed, so that an answer with a member that it does not name is a fault.
+var operations = sync.OnceValue(func() (all []*operation) {
+	text, err := OpenAPI("")
+	if err != nil {
+		panic(err)
+	}
+	read, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		panic(err)
+	}
+	closed(read)
+	const name = "https://rowhouse.test/openapi.json"
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	for bits := range map[int]bool{32: true, 64: true} {
+		compiler.RegisterFormat(&jsonschema.Format{Name: fmt.Sprintf("int%d", bits), Validate: integerOf(bits)})
+	}
+	if err := compiler.AddResource(name, read); err != nil {
+		panic(err)
+	}
+	at := func(pointer []string) *jsonschema.Schema {
+		var fragment strings.Builder
+		for _, token := range pointer {
+			fragment.WriteString("/" + url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(token)))
+		}
+		return compiler.MustCompile(name + "#" + fragment.String())
+	}
+	doc := node{read, read}
+	content := func(pointer []string, of node) map[string]*jsonschema.Schema {
+		made := map[string]*jsonschema.Schema{}
+		for _, media := range of.at("content").keys() {
+			place := slices.Concat(pointer, []string{"content", media, "schema"})
+			if of.at("content", media, "schema", "contentSchema").value != nil {
+				place = append(place, "contentSchema")
+			}
+			made[media] = at(place)
+		}
+		return made
+	}
+	code := regexp.MustCompile("`([a-z_]+)`")
+	for _, path := range doc.at("paths").keys() {
+		for _, method := range doc.at("paths", path).keys() {
+			op := doc.at("paths", path, method)
+			if op.at("operationId").value == nil {
+				continue
+			}
+			pointer := []string{"paths", path, method}
+			o := &operation{
+				pattern: strings.ToUpper(method) + " " + path, method: strings.ToUpper(method),
+				answers: map[string]*described{}, parameters: map[string]*jsonschema.Schema{},
+			}
+			under := base
+			for i := range routes {
+				if routes[i].name == op.at("operationId").value {
+					o.route, o.pattern = &routes[i], routes[i].Pattern
+				}
+			}
+			if o.route == nil {
+				under = ""
+			}
+			o.path = regexp.MustCompile(`^` + under + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `[^/]+`) + `$`)
+			o.body = content(append(pointer, "requestBody"), op.at("requestBody"))
+			for i, p := range op.at("parameters").list() {
+				key := p.at("in").value.(string) + " " + p.at("name").value.(string)
+				if raw := op.at("parameters").value.([]any)[i].(map[string]any)["$ref"]; raw == nil {
+					o.parameters[key] = at(slices.Concat(pointer, []string{"parameters", strconv.Itoa(i), "schema"}))
+				}
+			}
+			for _, status := range op.at("responses").keys() {
+				said := op.at("responses", status)
+				d := &described{codes: map[string]bool{}, headers: map[string]*jsonschema.Schema{}, content: content(slices.Concat(pointer, []string{"responses", status}), said)}
+				for _, found := range code.FindAllStringSubmatch(said.at("description").value.(string), -1) {
+					d.codes[found[1]] = true
+				}
+				for _, header := range said.at("headers").keys() {
+					d.headers[header] = at([]string{"components", "headers", header, "schema"})
+				}
+				o.answers[status] = d
+			}
+			all = append(all, o)
+		}
+	}
+	errorSchema = at([]string{"components", "schemas", "Error"})
+	// Static rows stand before those with a parameter.
+	slices.SortStableFunc(all, func(a, b *operation) int { return strings.Count(a.pattern, ":") - strings.Count(b.pattern, ":") })
+	return all
+})
+
+// errorSchema is of every refusal, also where there is no route.
+var errorSchema *jsonschema.Schema
+
+// closed closes every object schema within a value that names its properties.
+func closed(value any) {
+	switch value := value.(type) {
+	case map[string]any:
+		if _, names := value["properties"].(map[string]any); names && value["additionalProperties"] == nil {
+			value["additionalProperties"] = false
+		}
+		for key, member := range value {
+			if key != "example" && key != "examples" {
+				closed(member)
+			}
+		}
+	case []any:
+		for _, member := range value {
+			closed(member)
+		}
+	}
+}
+
+func integerOf(bits int) func(any) error {
+	return func(value any) error {
+		number, ok := value.(json.Number)
+		if !ok {
+			return nil
+		}
+		if n, err := number.Int64(); err != nil || bits == 32 && (n > math.MaxInt32 || n < math.MinInt32) {
+			return fmt.Errorf("%s is no integer of %d bits", number, bits)
+		}
+		return nil
+	}
+}
+
+// operationOf finds what is described of a request; nil where nothing is.
+func operationOf(method, path string) *operation {
+	if method == http.MethodHead {
+		method = http.MethodGet
+	}
+	for _, o := range operations() {
+		if o.method == method && o.path.MatchString(path) {
+			return o
+		}
+	}
+	return nil
+}
+
+// handler is the name of the operation's handler; "" of what stands at the root.
+func (o *operation) handler() string {
+	if o.route == nil {
+		return ""
+	}
+	return o.route.name
+}
+
+// undocumented lists what an answer is or has that its description does not say: status, code, content type, headers and body.
+func undocumented(made *http.Request, got response) (faults []string) {
+	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
+	o := operationOf(made.Method, made.URL.Path)
+	said := &described{content: map[string]*jsonschema.Schema{"application/json": errorSchema}}
+	if o != nil {
+		said = o.answers[strconv.Itoa(got.status)]
+		if code := got.code(); said == nil || code != "" && !said.codes[code] {
+			fault("%s answers %d %s, which its description does not say: if it may, add the refusal to particular[%q] in handlers/openapi.go",
+				o.pattern, got.status, code, o.handler())
+		}
+		if said == nil {
+			return faults
+		}
+		for name := range answerHeaders {
+			value := got.header.Get(name)
+			switch schema := said.headers[name]; {
+			case schema == nil && value != "":
+				fault("%d: the header %s is not in its description", got.status, name)
+			case schema != nil && value == "" && !sometimes[name] && (got.status != http.StatusConflict || name != "Retry-After"):
+				fault("%d: the header %s is in its description, and missing", got.status, name)
+			case schema != nil && value != "":
+				if err := schema.Validate(value); err != nil {
+					fault("%d: the header %s: %v", got.status, name, err)
+				}
+			}
+		}
+	} else if got.status < 300 {
+		return nil // preflights, and pages for people
+	}
+	if made.Method == http.MethodHead || got.status == http.StatusNotModified {
+		if got.body != "" {
+			fault("%d has a body", got.status)
+		}
+		return faults
+	}
+	media, _, err := mime.ParseMediaType(got.header.Get("Content-Type"))
+	schema := said.content[media]
+	switch {
+	case err != nil || schema == nil:
+		fault("%d: the content type %q is not in its description", got.status, got.header.Get("Content-Type"))
+	case media == mediaNDJSON:
+		for lines := bufio.NewScanner(strings.NewReader(got.body)); lines.Scan(); {
+			if wrong := invalidJSON(schema, lines.Text()); wrong != "" {
+				fault("%d: the line %s: %s", got.status, lines.Text(), wrong)
+			}
+		}
+	case media == mediaCSV:
+		if rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll(); err != nil {
+			fault("%d: %v", got.status, err)
+		} else if got, want := slices.Sorted(slices.Values(rows[0])), propertiesOf(schema); !slices.Equal(got, want) {
+			fault("the columns are %v, want %v", got, want)
+		}
+	default:
+		if wrong := invalidJSON(schema, got.body); wrong != "" {
+			fault("%d: not as its schema says: %s\n%.2000s", got.status, wrong, got.body)
+		}
+	}
+	return faults
+}
+
+func propertiesOf(s *jsonschema.Schema) []string {
+	for s.Ref != nil {
+		s = s.Ref
+	}
+	return slices.Sorted(maps.Keys(s.Properties))
+}
+
+// invalidJSON says what is wrong with a text by a schema; nothing when it is as the schema says.
+func invalidJSON(schema *jsonschema.Schema, text string) string {
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err == nil {
+		err = schema.Validate(value)
+	}
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// unasked says how a request is another than its description asks for; nothing when it is as described. Strings are looked at as they
+// are read, without the blanks around them.
+func (o *operation) unasked(made *http.Request, body string) string {
+	if o.route == nil {
+		return ""
+	}
+	query, err := url.ParseQuery(made.URL.RawQuery)
+	if err != nil {
+		return err.Error()
+	}
+	segments, names := strings.Split(strings.TrimPrefix(made.URL.Path, base), "/"), strings.Split(strings.Fields(o.route.Pattern)[1], "/")
+	for key, schema := range o.parameters {
+		source, name, _ := strings.Cut(key, " ")
+		text, given := "", false
+		switch source {
+		case "query":
+			text, given = query.Get(name), query.Has(name)
+		case "path":
+			text, given = segments[slices.Index(names, ":"+name)], true
+		}
+		if !given {
+			continue
+		}
+		if err := schema.Validate(o.valueOf(source, name, text)); err != nil {
+			return key + ": " + err.Error()
+		}
+	}
+	for name := range query {
+		if o.parameters["query "+name] == nil {
+			return "unknown parameter " + name
+		}
+	}
+	media, _, _ := mime.ParseMediaType(made.Header.Get("Content-Type"))
+	schema := o.body[media]
+	if body == "" || schema == nil || media == mediaCSV {
+		return ""
+	}
+	lines := []string{body}
+	if media == mediaNDJSON {
+		lines = strings.Split(body, "\n")
+	}
+	for _, line := range lines {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
+		if err == nil {
+			err = schema.Validate(o.trimmed(value))
+		}
+		if err != nil {
+			return err.Error()
+		}
+	}
+	return ""
+}
+
+// valueOf is the text of a parameter as the kind of value that it stands for.
+func (o *operation) valueOf(source, name, text string) any {
+	for _, f := range fieldsOf(o.route.input) {
+		if f.source != source || f.name != name {
+			continue
+		}
+		switch f.typ.Kind() {
+		case reflect.Int32, reflect.Int64:
+			if _, err := strconv.ParseInt(text, 10, 64); err == nil {
+				return json.Number(text)
+			}
+		case reflect.Bool:
+			if text == "true" || text == "false" {
+				return text == "true"
+			}
+		case reflect.String:
+			return strings.TrimFunc(text, unicode.IsSpace)
+		}
+	}
+	return text
+}
+
+func (o *operation) trimmed(body any) any {
+	members, ok := body.(map[string]any)
+	if !ok {
+		return body
+	}
+	input := o.route.input
+	if o.route.line != nil {
+		input = o.route.line
+	}
+	for _, f := range fieldsOf(input) {
+		if text, ok := members[f.name].(string); ok && f.source == "json" && f.text != "raw" && f.typ.Kind() == reflect.String {
+			members[f.name] = strings.TrimFunc(text, unicode.IsSpace)
+		}
+	}
+	return members
+}
