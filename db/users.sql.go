@@ -250,7 +250,7 @@ SELECT users.tenant_id, users.id, users.account_id, users.username, users.email,
               JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
              WHERE user_roles.tenant_id = $1
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
-       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown
+       (users.email_privacy <> 'never' OR coalesce(users.id = (SELECT me()), false) OR (SELECT holds('users:write')))::bool AS email_shown
   FROM users
  WHERE users.tenant_id = $1
    AND users.id = $2
@@ -334,7 +334,7 @@ SELECT users.tenant_id, users.id, users.account_id, users.username, users.email,
               JOIN roles ON roles.tenant_id = $1 AND roles.id = user_roles.role_id
              WHERE user_roles.tenant_id = $1
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
-       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown,
+       (users.email_privacy <> 'never' OR coalesce(users.id = (SELECT me()), false) OR (SELECT holds('users:write')))::bool AS email_shown,
        coalesce(CASE WHEN $2::bool THEN (
             SELECT count(*)
               FROM users counted

@@ -121,6 +121,7 @@ func (p *proof) query(text string) {
 		return
 	}
 	p.statement(statement, nil)
+	p.unasked(statement.ProtoReflect(), false)
 	for _, o := range p.occurrences {
 		p.hold(o)
 	}
@@ -132,6 +133,36 @@ func (p *proof) query(text string) {
 			p.fault(nil, "it has no @%s, so its door would refuse every call", bound)
 		}
 	}
+}
+
+// nobody are the functions that are NULL where no user, artist or key asks: for a visitor, a session, or system work.
+var nobody = set("me my_artist my_key my_account")
+
+// unasked reports a column of an answer that is NULL when nobody in particular asks, which sqlc takes for one that never is. In a
+// WHERE, NULL is no row, and all is well.
+func (p *proof) unasked(node message, answered bool) {
+	children(node, func(field string, child message) {
+		switch n := child.Interface().(type) {
+		case *pg.CoalesceExpr, *pg.NullTest:
+			return
+		case *pg.A_Expr:
+			if n.Kind == pg.A_Expr_Kind_AEXPR_DISTINCT || n.Kind == pg.A_Expr_Kind_AEXPR_NOT_DISTINCT {
+				return
+			}
+		case *pg.FuncCall:
+			if called := words(n.Funcname); answered && nobody[called[len(called)-1]] {
+				p.fault(n, "%s() is NULL when nobody in particular asks, and so is what is selected: put coalesce around it", called[len(called)-1])
+			}
+		}
+		switch field {
+		case "target_list", "returning_list":
+			_, update := node.Interface().(*pg.UpdateStmt)
+			p.unasked(child, !update || field == "returning_list")
+		case "where_clause", "sort_clause":
+		default:
+			p.unasked(child, answered)
+		}
+	})
 }
 
 // number writes sqlc's parameters as PostgreSQL will see them, as $1, $2 …, and keeps their names, those of sqlc.narg with a

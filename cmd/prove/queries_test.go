@@ -23,6 +23,11 @@ const (
 
 // The planted queries. Where one has several lines, /*!*/ stands on the one that is to be named.
 var leaks = []leak{
+	// Nobody asks.
+	{"a column that is NULL for a visitor", "tenant", `SELECT id = (SELECT me()) FROM users WHERE tenant_id = @tenant_id`, "me() is NULL when nobody in particular asks",
+		`SELECT coalesce(id = (SELECT me()), false) FROM users WHERE tenant_id = @tenant_id AND id = (SELECT me())`},
+	{"the same of what was written", "tenant", `UPDATE users SET name = @name WHERE tenant_id = @tenant_id RETURNING artist_id <> my_artist()`, "my_artist() is NULL when nobody in particular asks",
+		`UPDATE users SET artist_id = my_artist() WHERE tenant_id = @tenant_id RETURNING artist_id IS DISTINCT FROM my_artist()`},
 	// The predicate is not there.
 	{"a get by id alone", "tenant", `SELECT name FROM items WHERE id = @tenant_id`, itemsLoose,
 		`SELECT name FROM items WHERE tenant_id = @tenant_id AND id = @id`},

@@ -16,7 +16,7 @@ SELECT sqlc.embed(users),
               JOIN roles ON roles.tenant_id = @tenant_id AND roles.id = user_roles.role_id
              WHERE user_roles.tenant_id = @tenant_id
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
-       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown,
+       (users.email_privacy <> 'never' OR coalesce(users.id = (SELECT me()), false) OR (SELECT holds('users:write')))::bool AS email_shown,
        coalesce(CASE WHEN @with_total::bool THEN (
             SELECT count(*)
               FROM users counted
@@ -73,7 +73,7 @@ SELECT sqlc.embed(users),
               JOIN roles ON roles.tenant_id = @tenant_id AND roles.id = user_roles.role_id
              WHERE user_roles.tenant_id = @tenant_id
                AND user_roles.user_id = users.id), '[]')::jsonb AS role_list,
-       (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write')))::bool AS email_shown
+       (users.email_privacy <> 'never' OR coalesce(users.id = (SELECT me()), false) OR (SELECT holds('users:write')))::bool AS email_shown
   FROM users
  WHERE users.tenant_id = @tenant_id
    AND users.id = @id
