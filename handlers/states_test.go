@@ -1,0 +1,312 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"rowhouse/db"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+	"rowhouse/testdb"
+)
+
+// state is a column whose value decides how a row is treated, and the SQL of all the values that it has.
+type state struct {
+	column string
+	values []string
+}
+
+var enumerated = regexp.MustCompile(`^CHECK \(\(\((\w+) = ANY \(ARRAY\[(.*)\]\)\)\)$|^CHECK \(\((\w+) = ANY \(ARRAY\[(.*)\]\)\)\)$`)
+
+// statesOf reads the catalogue: the words of a CHECK, true and false, and whether a time has come; each NULL too where it may be.
+func statesOf(w *world, table string) (all []state) {
+	for _, check := range testdb.Value[[]string](w.db, `
+		SELECT coalesce(array_agg(pg_get_constraintdef(oid)), '{}') FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'c'`, table) {
+		if found := enumerated.FindStringSubmatch(check); found != nil {
+			all = append(all, state{found[1] + found[3], strings.Split(found[2]+found[4], ", ")})
+		}
+	}
+	for _, column := range testdb.Value[[]string](w.db, `
+		SELECT coalesce(array_agg(attname || CASE WHEN attnotnull THEN '' ELSE '?' END || CASE atttypid WHEN 'boolean'::regtype THEN '' ELSE '@' END), '{}')
+		  FROM pg_attribute
+		 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+		   AND (atttypid = 'boolean'::regtype OR atttypid = 'timestamptz'::regtype AND attname NOT IN ('created_at', 'updated_at', 'last_used_at', 'last_login'))`, table) {
+		name, isTime := strings.CutSuffix(column, "@")
+		name, nullable := strings.CutSuffix(name, "?")
+		s := state{name, []string{"true", "false"}}
+		if isTime {
+			s.values = []string{"now() - interval '1 day'", "now() + interval '1 day'"}
+		}
+		if nullable {
+			s.values = append(s.values, "NULL")
+		}
+		all = append(all, s)
+	}
+	slices.SortFunc(all, func(a, b state) int { return strings.Compare(a.column, b.column) })
+	return all
+}
+
+// distinct values of the columns that are unique in a tenant, for the row of a number.
+var unique = map[string]string{
+	"id":         "uuid_v7()",
+	"username":   "'state-' || %[1]d",
+	"email":      "'state-' || %[1]d || '@example.com'",
+	"key_prefix": "'rh_' || lpad(%[1]d::text, 9, '0')",
+	"hash":       "sha256('%[1]d')",
+	"token_hash": "sha256('%[1]d')",
+	"name":       "name || '-' || %[1]d",
+	"slug":       "'state-' || %[1]d",
+}
+
+// inEveryState makes a row of the table in the house for every combination of the values of its state columns, each a copy of the row
+// with one of everything's id, and returns the ids of a few that have each value at least once.
+func (w *world) inEveryState(h house, table string) (few []string) {
+	w.t.Helper()
+	columns := testdb.Value[[]string](w.db, `
+		SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table)
+	combinations := []map[string]string{{}}
+	for _, s := range statesOf(w, table) {
+		var more []map[string]string
+		for _, c := range combinations {
+			for _, value := range s.values {
+				longer := maps.Clone(c)
+				longer[s.column] = value
+				more = append(more, longer)
+			}
+		}
+		combinations = more
+	}
+	seen := map[string]bool{}
+	for i, c := range combinations {
+		exprs := make([]string, len(columns))
+		isNew := i == 0
+		for j, column := range columns {
+			expr, ok := c[column]
+			switch {
+			case ok:
+				isNew = isNew || !seen[column+"="+expr]
+				seen[column+"="+expr] = true
+			case column == "account_id":
+				account := w.account(fmt.Sprintf("%s-%d", table, i)).account
+				expr = "'" + account.UUID() + "'"
+			case column == "artist_id" && strings.Contains(c["role"], "artist"):
+				artist := ids.New[ids.ArtistID]().UUID()
+				w.db.Exec(`INSERT INTO artists (tenant_id, id, name) VALUES ($1, $2, $3)`, h.id, artist, h.canary)
+				expr = "'" + artist + "'"
+			case unique[column] != "":
+				expr = unique[column]
+				if strings.Contains(expr, "%") {
+					expr = fmt.Sprintf(expr, i)
+				}
+			default:
+				expr = column
+			}
+			exprs[j] = expr
+		}
+		id := testdb.Value[string](w.db, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM %[1]s WHERE tenant_id = $1 AND id = $2 RETURNING id::text`,
+			table, strings.Join(columns, ", "), strings.Join(exprs, ", ")), h.id, h.own.UUID())
+		if isNew {
+			few = append(few, id)
+		}
+	}
+	return few
+}
+
+// tablesOfPaths are the tables of the tenant whose rows stand in a path, by the parameter that names one.
+func tablesOfPaths() map[string]string {
+	tables := map[string]string{}
+	for i := range routes {
+		for _, f := range fieldsOf(routes[i].input) {
+			if f.source == "path" && routes[i].scope == tenantScope {
+				tables[f.name] = strings.TrimSuffix(f.name, "_id") + "s"
+			}
+		}
+	}
+	return tables
+}
+
+// words are the values that a parameter of a list takes, of those that can be known.
+func words(f field) []string {
+	for rule := range strings.SplitSeq(f.rules, ",") {
+		if list, ok := strings.CutPrefix(rule, "oneof="); ok {
+			return strings.Fields(list)
+		}
+	}
+	if f.typ.Kind() == reflect.Bool {
+		return []string{"true", "false"}
+	}
+	return nil
+}
+
+// Whoever asks, and whatever state a row is in, no answer is a 500, or one that is not described: every route, every kind of caller,
+// and rows in every combination of the values that the catalogue allows.
+func TestEveryState(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	callers := w.callers(w.A)
+	few := map[string][]string{}
+	for parameter, table := range tablesOfPaths() {
+		few[parameter] = w.inEveryState(w.A, table)
+	}
+	w.event(w.A)
+	asked, answered := 0, map[string]map[int]int{}
+	ask := func(c caller, pattern string, r request) {
+		asked++
+		got := w.send(c.with(r))
+		if answered[pattern] == nil {
+			answered[pattern] = map[int]int{}
+		}
+		answered[pattern][got.status]++
+		if got.status >= 500 {
+			t.Errorf("%s, %s %s %s: %v", c.name, r.method, r.path, r.body, got)
+		}
+	}
+	paths := func(r *Route, path string) []string {
+		made := []string{path}
+		for _, f := range fieldsOf(r.input) {
+			if f.source != "path" {
+				continue
+			}
+			var next []string
+			for _, id := range few[f.name] {
+				for _, one := range made {
+					next = append(next, strings.Replace(one, ":"+f.name, id, 1))
+				}
+			}
+			made = next
+		}
+		return made
+	}
+	changes := func(r *Route) bool { return !strings.HasPrefix(r.Pattern, "GET ") }
+	byPattern := samples(w.A)
+	for i := range routes {
+		r := &routes[i]
+		if r.scope != tenantScope && (r.scope != accountScope || changes(r)) || changes(r) {
+			continue
+		}
+		_, path, _ := strings.Cut(r.Pattern, " ")
+		for _, c := range callers {
+			if strings.Contains(path, ":") {
+				for _, path := range paths(r, path) {
+					ask(c, r.Pattern, call("GET", path))
+				}
+				continue
+			}
+			queries := []url.Values{{}}
+			for _, f := range fieldsOf(r.input) {
+				if f.source == "query" && c.alive {
+					for _, word := range words(f) {
+						queries = append(queries, url.Values{f.name: {word}})
+					}
+				}
+			}
+			for _, query := range queries {
+				if reflect.PointerTo(r.input).Implements(reflect.TypeFor[interface{ list() *List }]()) {
+					query.Set("page_size", "200")
+				}
+				ask(c, r.Pattern, call("GET", path+"?"+query.Encode()))
+			}
+		}
+	}
+	for i := range routes { // in order: rows are changed before they are gone
+		r := &routes[i]
+		if r.scope != tenantScope || !changes(r) || ending[r.Pattern] {
+			continue
+		}
+		_, path, _ := strings.Cut(r.Pattern, " ")
+		for _, c := range callers {
+			sample := byPattern[r.Pattern]
+			if strings.Contains(path, ":") {
+				for _, sample.path = range paths(r, path) {
+					ask(c, r.Pattern, sample)
+				}
+				continue
+			}
+			ask(c, r.Pattern, sample)
+		}
+	}
+	for pattern, statuses := range answered {
+		if statuses[200]+statuses[201] == 0 {
+			t.Errorf("%s: nobody was answered with success: %v", pattern, statuses)
+		}
+	}
+	t.Logf("%d requests of %d kinds of callers", asked, len(callers))
+}
+
+// A tenant of every status answers its own, and whoever visits it, with what is described.
+func TestEveryTenant(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for i, s := range statesOf(w, "tenants") {
+		for j, value := range s.values {
+			h := w.makeHouse(fmt.Sprintf("t%d-%d", i, j), fmt.Sprintf("canary-of-t%d-%d", i, j))
+			callers := w.callers(h)
+			w.db.Exec(`UPDATE tenants SET `+s.column+` = `+value+` WHERE id = $1`, h.id)
+			for _, c := range callers {
+				for _, path := range []string{"/tenant", "/users", "/me", "/me/tenants"} {
+					if got := w.send(c.with(call("GET", path))); got.status >= 500 {
+						t.Errorf("%s = %s, %s, %s: %v", s.column, value, c.name, path, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// System work, where nobody is asking, is answered by every query of the tenant scope, also over rows in every state.
+func TestEveryQueryBySystem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, table := range tablesOfPaths() {
+		w.inEveryState(w.A, table)
+	}
+	own := reflect.ValueOf(w.A.own)
+	asked := 0
+	for method := range reflect.TypeFor[*db.Queries]().Methods() {
+		q := reflect.ValueOf(w.server.doors.System(w.A.id, "test")).MethodByName(method.Name)
+		if method.Name == "WithTx" || q.Type().NumIn() < 2 {
+			continue
+		}
+		in := []reflect.Value{reflect.ValueOf(context.Background())}
+		fill := func(v reflect.Value, name string) {
+			switch {
+			case v.Type() == reflect.TypeFor[ids.TenantID]():
+				v.Set(reflect.ValueOf(w.A.id))
+			case v.Type().ConvertibleTo(own.Type()) && v.Kind() == reflect.Array:
+				v.Set(own.Convert(v.Type()))
+			case name == "Size":
+				v.SetInt(1000)
+			}
+		}
+		for i := 1; i < q.Type().NumIn(); i++ {
+			v := reflect.New(q.Type().In(i)).Elem()
+			fill(v, "")
+			if v.Kind() == reflect.Struct {
+				for f := range v.Fields() {
+					fill(v.FieldByIndex(f.Index), f.Name)
+				}
+			}
+			in = append(in, v)
+		}
+		out := q.Call(in)
+		err, _ := out[len(out)-1].Interface().(error)
+		if errors.Is(err, tenancy.ErrUnbound) {
+			continue // of another scope
+		}
+		asked++
+		if err != nil && classify(err, false) == errInternal {
+			t.Errorf("%s: %v", method.Name, err)
+		}
+	}
+	if asked < 30 {
+		t.Errorf("%d queries were asked", asked)
+	}
+}
