@@ -86,7 +86,7 @@ func (d *document) field(f *field) map[string]any {
 		d.fail(fmt.Errorf("%s: %w", f.name, err))
 	}
 	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok && id.Prefix() != "" {
-		s.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_[0-9A-Za-z]{1,22}$`)
+		s.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_` + base62Pattern + `$`)
 		s.WithDescription("Also read in its short form " + id.Prefix() + "_<base62>, and as the bare UUID.")
 	}
 	if f.text == "rich" {
@@ -168,6 +168,10 @@ func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
 
 type identifier interface{ Prefix() string }
 
+// base62Pattern is of short forms without leading zeros, but for the last of 22 characters, which only the decoder tells from those
+// beyond 2^128.
+const base62Pattern = `(0|[1-9A-Za-z][0-9A-Za-z]{0,20}|[1-7][0-9A-Za-z]{21})`
+
 const uuidPattern = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
 
 // valueSchema adds what the Go type of a value says and its kind does not.
@@ -180,7 +184,7 @@ func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	case reflect.TypeFor[ids.EntityID]():
 		*p.Schema = jsonschema.Schema{Examples: []any{"item-" + exampleUUID}}
 		p.Schema.AddType(jsonschema.String)
-		p.Schema.WithPattern(`^([a-z]+-)?` + uuidPattern + `$|^[a-z]+_[0-9A-Za-z]{1,22}$`)
+		p.Schema.WithPattern(`^([a-z]+-)?` + uuidPattern + `$|^[a-z]+_` + base62Pattern + `$`)
 		return true, nil
 	case reflect.TypeFor[Date]():
 		*p.Schema = jsonschema.Schema{Examples: []any{exampleTime[:len(time.DateOnly)]}}

@@ -1,0 +1,402 @@
+package handlers
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rowhouse/ids"
+	"rowhouse/testdb"
+)
+
+var (
+	grammarTime = flag.Duration("grammar", 0, "how long requests are made by the grammar; 0: a few hundred")
+	grammarSeed = flag.Uint64("seed", 0, "of the grammar's choices; 0: another each time")
+)
+
+const (
+	// maxRefusal is in bytes: no refusal is larger.
+	maxRefusal = 64 << 10
+	// grammarRound is how many requests are made of one world, which they wear out: callers are removed, demoted and renamed.
+	grammarRound = 2500
+)
+
+// unsaid are the codes of values that no schema refuses, and why none can.
+var unsaid = map[string]string{
+	"since:format":                  "a leap second, and small letters",
+	"until:format":                  "a leap second, and small letters",
+	"password:min_length":           "of the normal form",
+	"new_password:min_length":       "of the normal form",
+	"email:format":                  "an address is more than its length",
+	"username:format":               "of the canonical form, not of what is sent",
+	"password:too_common":           "a list of passwords",
+	"password:contains_name":        "depends on the account",
+	"token:invalid":                 "depends on what was sent before",
+	"password:incorrect":            "is the account's own, or not",
+	"current_password:incorrect":    "is the account's own, or not",
+	"artist_id:required_with_role":  "depends on another field",
+	"artist_id:reference_not_found": "depends on the rows that there are",
+	"team_id:reference_not_found":   "depends on the rows that there are",
+	"role_id:reference_not_found":   "depends on the rows that there are",
+	"confirm:mismatch":              "is the name of the tenant",
+	"Idempotency-Key:reused":        "depends on what was sent before",
+	"username:unwanted":             "depends on the credential",
+	"password:unwanted":             "depends on the credential",
+	"password:required":             "depends on the credential",
+	"bio:max_length":                "of the HTML, in bytes, before it is cleaned",
+}
+
+// unsaidCodes are those of rules that hold for every string and number.
+var unsaidCodes = map[string]string{
+	"encoding":          "JSON in which half a character stands is no text, but a parser may repair it",
+	"control_character": "NUL and its like",
+	"type":              "1.0 and 1e2 are whole numbers of JSON, and not read as such",
+	"one_of":            "the refusal names the permissions that there are",
+}
+
+// fault is something that must not be.
+type fault struct{ kind, text string }
+
+// send gives the request to the handler itself, as net/http would; whether the connection would be broken off.
+func (g *grammar) send(p *phrase) (made *http.Request, got response, broken bool) {
+	target := p.target()
+	at, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, got, false // net/http refuses it
+	}
+	body := p.body()
+	made = &http.Request{
+		Method: p.method, URL: at, RequestURI: target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: "rowhouse.test",
+		Header: p.header(), Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)), RemoteAddr: "192.0.2.1:1234",
+	}
+	made = made.WithContext(g.w.t.Context())
+	recorder := httptest.NewRecorder()
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				if r != http.ErrAbortHandler { //nolint:errorlint // the value itself is thrown
+					panic(r)
+				}
+				broken = true
+			}
+		}()
+		g.w.server.ServeHTTP(recorder, made)
+	}()
+	got = response{recorder.Code, recorder.Header(), recorder.Body.String()}
+	if p.method == http.MethodHead {
+		got.body = ""
+	}
+	return made, got, broken
+}
+
+// faults are those that an answer shows by itself.
+func (g *grammar) faults(p *phrase, made *http.Request, got response) (all []fault) {
+	add := func(kind, format string, args ...any) { all = append(all, fault{kind, fmt.Sprintf(format, args...)}) }
+	if got.status == http.StatusInternalServerError {
+		add("internal", "%v", got)
+	}
+	for _, text := range undocumented(made, got) {
+		add("undocumented", "%s", text)
+	}
+	if n := len(got.body); got.status >= 400 && n > maxRefusal {
+		add("large", "a refusal of %d bytes", n)
+	}
+	if strings.Contains(got.body+fmt.Sprint(got.header), g.w.B.canary) {
+		add("leak", "another tenant's rows: %v", got)
+	}
+	if !p.caller.alive && p.route.scope == tenantScope && got.status < 400 {
+		add("let in", "who may not enter was let in: %v", got)
+	}
+	o := operationOf(made.Method, made.URL.Path)
+	if o == nil {
+		return all
+	}
+	wrong := o.unasked(made, p.body())
+	if got.status < 300 && wrong != "" {
+		add("accepted", "%d, although the request is not as described: %s", got.status, wrong)
+	}
+	if got.status == http.StatusUnprocessableEntity && wrong == "" {
+		for _, name := range got.fields() {
+			field, code, _ := strings.Cut(name, ":")
+			if unsaid[name] == "" && unsaidCodes[code] == "" && p.route.line == nil {
+				add("refused "+field+" "+code, "%s is refused, and its schema admits it: %v", field, got)
+			}
+		}
+	}
+	return all
+}
+
+// changed is what of the database a refused request must leave as it is: of each table the rows, and their versions or when they were
+// written. What counts and what is written after an answer is left out.
+func (g *grammar) changed() string {
+	if g.state == "" {
+		g.state = testdb.Value[string](g.w.db, g.stateOf)
+	}
+	return g.state
+}
+
+func stateQuery(w *world) string {
+	var parts []string
+	for _, table := range testdb.Value[[]string](w.db, `
+		SELECT array_agg(relname || CASE WHEN EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = c.oid AND attname = 'version') THEN '+' ELSE '' END)
+		  FROM pg_class c
+		 WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+		   AND relname NOT IN ('goose_db_version', 'rate_limits', 'account_events', 'passes', 'one_time_tokens')`) {
+		name, versions := strings.CutSuffix(table, "+")
+		measure := map[bool]string{true: "coalesce(sum(version), 0)", false: "coalesce(max(xmin::text::bigint), 0)"}[versions]
+		parts = append(parts, fmt.Sprintf("(SELECT concat('%s ', count(*), ' ', %s) FROM %[1]s)", name, measure))
+	}
+	return "SELECT concat_ws('; ', " + strings.Join(parts, ", ") + ")"
+}
+
+// step makes one request and looks at its answer from all sides.
+func (g *grammar) step() (p *phrase, got response, all []fault) {
+	p = g.phrase()
+	before := g.changed()
+	made, got, broken := g.send(p)
+	if made == nil {
+		return p, got, nil
+	}
+	all = g.faults(p, made, got)
+	if broken {
+		all = append(all, fault{"broken", "a stream was broken off"})
+	}
+	g.state = ""
+	reads := p.method == http.MethodGet || p.method == http.MethodHead
+	if (got.status >= 400 || reads) && p.route.name != "sessionRefresh" { // whose reuse ends the session
+		if after := g.changed(); after != before {
+			all = append(all, fault{"changed", fmt.Sprintf("%d, and rows were changed: %s", got.status, cmp.Diff(strings.Split(before, "; "), strings.Split(after, "; ")))})
+		}
+	}
+	if p.method == http.MethodHead {
+		get := *p
+		get.method = http.MethodGet
+		if _, full, _ := g.send(&get); full.status != got.status || headers(full) != headers(got) {
+			all = append(all, fault{"head", fmt.Sprintf("HEAD is %d %s, GET %d %s", got.status, headers(got), full.status, headers(full))})
+		}
+	}
+	if got.status < 300 && !reads && got.header.Get("Idempotent-Replayed") == "" {
+		all = append(all, g.readBack(p, got)...)
+	}
+	g.learn(p, got)
+	return p, got, all
+}
+
+func headers(r response) string {
+	var all []string
+	for _, name := range []string{"Content-Type", "Content-Length", "ETag", "Cache-Control", "Link", "WWW-Authenticate", "Allow"} {
+		all = append(all, name+": "+r.header.Get(name))
+	}
+	return strings.Join(all, ", ")
+}
+
+// asAdmin reads an address of the house as one who sees everything.
+func (g *grammar) asAdmin(path string) response {
+	p := phrase{method: http.MethodGet, path: path}
+	p.caller = g.eyes
+	_, got, _ := g.send(&p)
+	return got
+}
+
+// readBack compares what was written with what was sent, and with what is read.
+func (g *grammar) readBack(p *phrase, got response) (all []fault) {
+	add := func(format string, args ...any) { all = append(all, fault{"read back", fmt.Sprintf(format, args...)}) }
+	if p.route.scope != tenantScope || p.caller.name == "spare admin" || p.route.line != nil {
+		return nil
+	}
+	if strings.HasPrefix(p.route.Pattern, "DELETE ") {
+		if reader(p.path) != nil {
+			if read := g.asAdmin(p.path); read.status != http.StatusNotFound {
+				add("it was deleted, and is read: %v", read)
+			}
+		}
+		return all
+	}
+	var answer struct{ Content map[string]json.RawMessage }
+	_ = json.Unmarshal([]byte(got.body), &answer)
+	for name, raw := range answer.Content {
+		var written map[string]any
+		_ = json.Unmarshal(raw, &written)
+		id, _ := written["id"].(string)
+		path := strings.TrimPrefix(got.header.Get("Location"), base)
+		if path == "" && id != "" {
+			path = strings.Join(strings.Split(p.path, "/")[:2], "/") + "/" + id
+		}
+		if name == "tenant" {
+			path = "/tenant"
+		}
+		if written == nil || reader(path) == nil {
+			continue
+		}
+		var read struct{ Content map[string]map[string]any }
+		if again := g.asAdmin(path); json.Unmarshal([]byte(again.body), &read) != nil || again.status != http.StatusOK {
+			add("it was written, and %s is %v", path, again)
+			continue
+		}
+		is := read.Content[name]
+		delete(is, "last_login")
+		delete(written, "last_login")
+		if diff := cmp.Diff(written, is); diff != "" {
+			add("what was answered and what is read differ: %s", diff)
+		}
+		for _, m := range p.members {
+			var field string
+			var sent any
+			if json.Unmarshal([]byte(m.name), &field) != nil || json.Unmarshal([]byte(m.value), &sent) != nil {
+				continue
+			}
+			kept, known := is[field]
+			if known && !asSent(field, sent, kept) && field != "scopes" && field != "permissions" {
+				add("%s was sent as %s and is %v", field, m.value, kept)
+			}
+		}
+	}
+	return all
+}
+
+// reader is the operation that reads one row at a path; nil when there is none.
+func reader(path string) *Route {
+	if o := operationOf(http.MethodGet, base+path); o != nil && o.route != nil && reflect.PointerTo(o.route.output).Implements(reflect.TypeFor[resource]()) {
+		return o.route
+	}
+	return nil
+}
+
+// asSent says that a field is as it was sent, up to what every reader of the documentation expects.
+func asSent(field string, sent, kept any) bool {
+	text, isText := sent.(string)
+	if !isText {
+		return cmp.Equal(sent, kept)
+	}
+	text = strings.TrimSpace(text)
+	keptText, _ := kept.(string)
+	switch field {
+	case "email", "username", "bio":
+		return true // in canonical form, and cleaned
+	case "instagram":
+		return strings.TrimLeft(text, "@ ") == keptText
+	}
+	var one, other ids.EntityID
+	if one.Parse(text) == nil && other.Parse(keptText) == nil {
+		return one == other
+	}
+	return text == keptText
+}
+
+// shrink leaves out of a request whatever it shows the same fault without.
+func (g *grammar) shrink(p *phrase, kind string) {
+	shows := func() bool {
+		made, got, _ := g.send(p)
+		return made != nil && slices.ContainsFunc(g.faults(p, made, got), func(f fault) bool { return f.kind == kind })
+	}
+	for _, part := range []*[]pair{&p.headers, &p.query, &p.members} {
+		for i := 0; i < len(*part); {
+			whole := *part
+			if *part = slices.Delete(slices.Clone(whole), i, i+1); !shows() {
+				*part = whole
+				i++
+			}
+		}
+	}
+}
+
+// The whole API holds for whatever is sent: no answer is a 500, or not as described; what its schema admits is accepted, and what it
+// does not is refused; nothing of another tenant is shown; a refusal is small, and changes nothing; what was written is read; HEAD is
+// GET. Every operation, and every kind of caller that may enter, succeeds at least once.
+func TestGrammar(t *testing.T) {
+	t.Parallel()
+	seed := *grammarSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	began, asked, inTime := time.Now(), 0, 0
+	statuses := map[string]map[int]int{}
+	reached := map[string]bool{}
+	for i := range routes {
+		reached[routes[i].Pattern] = false
+	}
+	found := map[string]int{}
+	complete := func() bool { return !slices.Contains(slices.Collect(maps.Values(reached)), false) }
+	more := func() bool {
+		if *grammarTime == 0 {
+			return asked < 600
+		}
+		if time.Since(began) < *grammarTime {
+			inTime = asked
+			return true
+		}
+		return !complete() && asked < 3*inTime
+	}
+	for round := uint64(0); more(); round++ {
+		w := newWorld(t)
+		w.odd = true // the faults are told below
+		g := newGrammar(w, seed+round)
+		for _, c := range g.callers {
+			if _, known := reached[c.name]; c.alive && !known {
+				reached[c.name] = false
+			}
+		}
+		other := snapshot(w, w.B)
+		for n := 0; n < grammarRound && more(); n++ {
+			if n%200 == 199 {
+				g.look()
+			}
+			p, got, faults := g.step()
+			if got.status == 0 {
+				continue
+			}
+			asked++
+			if statuses[p.route.Pattern] == nil {
+				statuses[p.route.Pattern] = map[int]int{}
+			}
+			statuses[p.route.Pattern][got.status]++
+			if got.status < 300 {
+				reached[p.route.Pattern] = true
+				if _, kind := reached[p.caller.name]; kind {
+					reached[p.caller.name] = true
+				}
+			}
+			for _, f := range faults {
+				key := p.route.Pattern + " " + f.kind
+				if found[key]++; found[key] == 1 {
+					g.shrink(p, f.kind)
+					t.Errorf("%s: %.3000s\n-seed %d, request %d: %s", key, f.text, seed+round, n, p.curl())
+				}
+			}
+		}
+		if diff := cmp.Diff(other, snapshot(w, w.B)); diff != "" {
+			t.Errorf("-seed %d: the other tenant has changed: %s", seed+round, diff)
+		}
+	}
+	if *grammarTime > 0 {
+		for what, ok := range reached {
+			if !ok {
+				t.Errorf("%s: nothing succeeded", what)
+			}
+		}
+	}
+	var table strings.Builder
+	for _, pattern := range slices.Sorted(maps.Keys(statuses)) {
+		fmt.Fprintf(&table, "\n%-42s", pattern)
+		for _, status := range slices.Sorted(maps.Keys(statuses[pattern])) {
+			table.WriteString(" " + strconv.Itoa(status) + "×" + strconv.Itoa(statuses[pattern][status]))
+		}
+	}
+	t.Logf("-seed %d: %d requests, %.0f a second%s", seed, asked, float64(asked)/time.Since(began).Seconds(), table.String())
+	for key, n := range found {
+		t.Logf("%d× %s", n, key)
+	}
+}
