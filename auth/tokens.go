@@ -11,10 +11,11 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
 
@@ -28,6 +29,8 @@ const (
 	maxToken = 4 << 10
 	// leeway is how far the clocks of two servers may be apart.
 	leeway = 5 * time.Second
+	// MaxTokenTime is the longest that an access token may be good for: what a leaked or forged one is worth at most.
+	MaxTokenTime = time.Hour
 	// cachedTokens bounds the memory of remembered tokens to about 4 MB, and is more than a server's callers of ten
 	// minutes.
 	cachedTokens = 16384
@@ -101,11 +104,63 @@ func distinctBytes(b []byte) int {
 	return len(seen)
 }
 
-// GenerateKey makes a new key as ParseKeys reads it.
-func GenerateKey() string {
+// GenerateKey makes a first key as ParseKeys reads it.
+func GenerateKey() string { return generateKey(1) }
+
+// generateKey makes a key whose kid begins with its number: that is how NextKeys knows which of several is the newest.
+func generateKey(number int) string {
 	var seed [ed25519.SeedSize]byte
 	rand.Read(seed[:]) // never fails
-	return strings.ToLower(rand.Text()[:8]) + ":" + seedEncoding.EncodeToString(seed[:])
+	return strconv.Itoa(number) + "-" + strings.ToLower(rand.Text()[:8]) + ":" + seedEncoding.EncodeToString(seed[:])
+}
+
+// numberOf is a key's number; 0 for one that GenerateKey and NextKeys did not name.
+func numberOf(entry string) int {
+	digits, _, _ := strings.Cut(entry, "-")
+	number, err := strconv.Atoi(digits)
+	if err != nil || number < 0 || number > 1_000_000 {
+		return 0
+	}
+	return number
+}
+
+// KeyStep is a step in replacing the key that signs.
+type KeyStep int
+
+// The steps. After the last comes KeyAdded again.
+const (
+	KeyFirst   KeyStep = iota // there was no key
+	KeyAdded                  // a new key verifies, and the old one signs
+	KeySigns                  // the new key signs, and the old one verifies
+	KeyDropped                // the old key is gone
+)
+
+// NextKeys is the value that follows text, which ParseKeys reads or is empty, and which step that is. Each step is for when all
+// processes have taken the one before: then there is none whose tokens, cursors, Idempotency-Keys or counts another does not know.
+func NextKeys(text string) (value string, step KeyStep, err error) {
+	if text == "" {
+		return GenerateKey(), KeyFirst, nil
+	}
+	if _, err := ParseKeys(text); err != nil {
+		return "", 0, err
+	}
+	entries := strings.Split(text, ",")
+	newest := 0
+	for i := range entries {
+		entries[i] = strings.TrimSpace(entries[i])
+		if numberOf(entries[i]) > numberOf(entries[newest]) {
+			newest = i
+		}
+	}
+	switch key := entries[newest]; {
+	case newest > 0:
+		entries = append([]string{key}, slices.Delete(entries, newest, newest+1)...)
+		return strings.Join(entries, ","), KeySigns, nil
+	case len(entries) > 1:
+		return key, KeyDropped, nil
+	default:
+		return key + "," + generateKey(numberOf(key)+1), KeyAdded, nil
+	}
 }
 
 // ErrToken is what Verify returns for every token that it refuses; the reason that it wraps is for the log only.
@@ -156,25 +211,31 @@ func NewTokens(keys []SigningKey, issuer, audience string) *Tokens {
 
 // Sign makes an access token. The times are cut to seconds.
 func (t *Tokens) Sign(c Claims) (string, error) {
-	claims := accessClaims{
-		Account: c.Account,
-		Session: c.Session,
-		Tenant:  c.Tenant,
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer:    t.issuer,
-			Audience:  jwt.ClaimStrings{t.audience},
-			ID:        rand.Text(),
-			IssuedAt:  jwt.NewNumericDate(c.IssuedAt),
-			ExpiresAt: jwt.NewNumericDate(c.Expires),
-		},
-	}
+	claims := t.claims(c, rand.Text())
 	if err := claims.Validate(); err != nil {
 		return "", err
 	}
 	return newToken(t.keys[0], claims).SignedString(t.keys[0].private())
 }
 
-// Verify returns what an access token says, or ErrToken.
+// claims is all that a token of ours says.
+func (t *Tokens) claims(c Claims, id string) accessClaims {
+	return accessClaims{
+		Account: c.Account,
+		Session: c.Session,
+		Tenant:  c.Tenant,
+		RegisteredClaims: jwt.RegisteredClaims{
+			Issuer:    t.issuer,
+			Audience:  jwt.ClaimStrings{t.audience},
+			ID:        id,
+			IssuedAt:  jwt.NewNumericDate(c.IssuedAt),
+			ExpiresAt: jwt.NewNumericDate(c.Expires),
+		},
+	}
+}
+
+// Verify returns what an access token says, or ErrToken. It refuses whatever Sign would not have written, to the byte: a claim that is
+// not ours, a number as text or with a fraction. So a claim that is added is first understood by one release and written by the next.
 func (t *Tokens) Verify(token string) (Claims, error) {
 	if len(token) > maxToken || strings.ContainsAny(token, "\r\n") { // base64 decoders skip line ends
 		return Claims{}, fmt.Errorf("%w: too long, or more than one line", ErrToken)
@@ -197,6 +258,13 @@ func (t *Tokens) Verify(token string) (Claims, error) {
 		return Claims{}, fmt.Errorf("%w: %w", ErrToken, err)
 	}
 	claims := Claims{parsed.Account, parsed.Session, parsed.Tenant, parsed.IssuedAt.UTC(), parsed.ExpiresAt.UTC()}
+	ours, err := newToken(t.keys[0], t.claims(claims, parsed.ID)).SigningString()
+	if err != nil {
+		return Claims{}, fmt.Errorf("%w: %w", ErrToken, err)
+	}
+	if _, written, _ := strings.Cut(ours, "."); strings.Split(token, ".")[1] != written {
+		return Claims{}, fmt.Errorf("%w: its claims are not written as ours are", ErrToken)
+	}
 	t.verified.Add(hash, claims)
 	return claims, nil
 }
@@ -225,9 +293,14 @@ func (t *Tokens) JWKS() []byte {
 	return text
 }
 
-// Secret is 32 bytes that only holders of the first key know, different for each purpose.
-func (t *Tokens) Secret(purpose string) []byte {
-	return derive(t.keys[0].private().Seed(), "secret "+purpose)
+// Secrets are 32 bytes of each key, which only its holders know, different for each purpose. What is made with the first is known
+// again by whichever made it, so that it outlives the rotation of keys.
+func (t *Tokens) Secrets(purpose string) [][]byte {
+	secrets := make([][]byte, len(t.keys))
+	for i, key := range t.keys {
+		secrets[i] = derive(key.private().Seed(), "secret "+purpose)
+	}
+	return secrets
 }
 
 // accessClaims is Claims as a token carries them.
@@ -238,16 +311,13 @@ type accessClaims struct {
 	jwt.RegisteredClaims
 }
 
-// UnmarshalJSON refuses what encoding/json lets pass: a claim written twice or in another case.
-func (c *accessClaims) UnmarshalJSON(text []byte) error {
-	type plain accessClaims
-	return jsonv2.Unmarshal(text, (*plain)(c))
-}
-
 // Validate is called by the parser, after its own checks.
 func (c accessClaims) Validate() error {
-	if c.Account.IsZero() || c.Session.IsZero() || c.IssuedAt == nil {
-		return errors.New("an access token has sub, sid and iat")
+	if c.Account.IsZero() || c.Session.IsZero() || c.ID == "" || c.IssuedAt == nil || c.ExpiresAt == nil {
+		return errors.New("an access token has sub, sid, jti, iat and exp")
+	}
+	if life := c.ExpiresAt.Sub(c.IssuedAt.Time); life <= 0 || life > MaxTokenTime {
+		return fmt.Errorf("an access token is good for up to %v, and not for %v", MaxTokenTime, life)
 	}
 	return nil
 }

@@ -81,7 +81,8 @@ func TestSignVerify(t *testing.T) {
 // A token holds these members and no others: no roles, and no tenant unless it is bound to one.
 func TestTokenMembers(t *testing.T) {
 	t.Parallel()
-	tokens := newTokens(t, "k1"+GenerateKey()[8:])
+	_, seed, _ := strings.Cut(GenerateKey(), ":")
+	tokens := newTokens(t, "k1:"+seed)
 	claims := newClaims()
 	var header, payload map[string]any
 	for i, part := range strings.Split(sign(t, tokens, claims), ".")[:2] {
@@ -109,13 +110,14 @@ func TestTokenMembers(t *testing.T) {
 	}
 }
 
-// Sign makes no token that Verify would refuse for naming nobody.
+// Sign makes no token that Verify would refuse: one that names nobody, that is good for too long, or that was never good.
 func TestSignRefuses(t *testing.T) {
 	t.Parallel()
 	tokens := newTokens(t, GenerateKey())
-	nobody, nowhere := newClaims(), newClaims()
+	nobody, nowhere, longest, never := newClaims(), newClaims(), newClaims(), newClaims()
 	nobody.Account, nowhere.Session = ids.AccountID{}, ids.SessionID{}
-	for _, claims := range []Claims{nobody, nowhere} {
+	longest.Expires, never.Expires = noon.Add(MaxTokenTime+time.Second), noon
+	for _, claims := range []Claims{nobody, nowhere, longest, never} {
 		if token, err := tokens.Sign(claims); err == nil {
 			t.Errorf("got %s, want an error", token)
 		}
@@ -146,8 +148,8 @@ func TestVerifyRefuses(t *testing.T) {
 	segment := base64.RawURLEncoding.EncodeToString
 	goodHeader := `{"alg":"EdDSA","kid":"` + kid + `","typ":"at+jwt"}`
 	account, session, tenant := ids.New[ids.AccountID](), ids.New[ids.SessionID](), ids.New[ids.TenantID]()
-	goodClaims := fmt.Sprintf(`{"iss":%q,"aud":%q,"sub":%q,"sid":%q,"active_tenant_id":%q,"iat":%d,"exp":%d}`,
-		issuer, audience, account, session, tenant, noon.Unix(), noon.Add(time.Minute).Unix())
+	goodClaims := fmt.Sprintf(`{"sub":%q,"sid":%q,"active_tenant_id":%q,"iss":%q,"aud":[%q],"exp":%d,"iat":%d,"jti":"one"}`,
+		account, session, tenant, issuer, audience, noon.Add(time.Minute).Unix(), noon.Unix())
 	header := func(from, to string) forgery {
 		return forgery{header: replaceOnce(t, goodHeader, from, to)}
 	}
@@ -206,14 +208,34 @@ func TestVerifyRefuses(t *testing.T) {
 		"other key":                 {sign: func(text string) []byte { return ed25519.Sign(other, []byte(text)) }},
 		"no signature":              {sign: func(string) []byte { return nil }},
 		"zero signature":            {sign: func(string) []byte { return make([]byte, ed25519.SignatureSize) }},
-		"wrong aud":                 claims(`"aud":"`+audience, `"aud":"other`),
-		"no aud":                    claims(`"aud":"`+audience+`",`, ``),
+		"wrong aud":                 claims(`"aud":["`+audience, `"aud":["other`),
+		"no aud":                    claims(`"aud":["`+audience+`"],`, ``),
+		"another aud too":           claims(`"aud":["`+audience, `"aud":["other","`+audience),
+		"aud not a list":            claims(`["`+audience+`"]`, `"`+audience+`"`),
 		"wrong iss":                 claims(issuer, issuer+"/"),
 		"no iss":                    claims(`"iss":"`+issuer+`",`, ``),
-		"no exp":                    claims(","+exp, ``),
+		"no exp":                    claims(exp+",", ``),
 		"exp null":                  claims(exp, `"exp":null`),
 		"exp past":                  claims(exp, at("exp", -leeway)),
+		"exp in ten years":          claims(exp, at("exp", 10*365*24*time.Hour)),
+		"exp a second too late":     claims(exp, at("exp", MaxTokenTime+time.Second)),
+		"exp of an older iat":       claims(iat, at("iat", time.Minute-MaxTokenTime-time.Second)),
+		"exp before iat":            claims(iat, at("iat", time.Minute)),
+		"exp as text":               claims(exp, fmt.Sprintf(`"exp":"%d"`, noon.Add(time.Minute).Unix())),
+		"exp with a fraction":       claims(exp, exp+".0"),
+		"exp with an exponent":      claims(exp, exp+"e0"),
+		"exp beyond all numbers":    claims(exp, `"exp":1e300`),
+		"iat as text":               claims(iat, fmt.Sprintf(`"iat":"%d"`, noon.Unix())),
+		"iat with a fraction":       claims(iat, iat+".5"),
 		"no iat":                    claims(iat+",", ``),
+		"nbf":                       claims(iat, at("nbf", -time.Minute)+","+iat),
+		"no jti":                    claims(`,"jti":"one"`, ``),
+		"jti null":                  claims(`"jti":"one"`, `"jti":null`),
+		"a claim that is not ours":  claims(`{`, `{"role":"admin",`),
+		"claims in another order":   claims(exp+","+iat, iat+","+exp),
+		"a blank in the claims":     claims(`,`, `, `),
+		"a blank after the claims":  {claims: goodClaims + " "},
+		"an escape in the claims":   claims(`"one"`, `"\u006fne"`),
 		"iat future":                claims(iat, at("iat", leeway+time.Second)),
 		"nbf future":                claims(iat, iat+","+at("nbf", leeway+time.Second)),
 		"duplicate claim":           claims(exp, exp+","+exp),
@@ -226,6 +248,8 @@ func TestVerifyRefuses(t *testing.T) {
 		"tenant malformed":          claims(tenant.String(), "1 OR 1=1"),
 		"tenant of another type":    claims(tenant.String(), "item-"+tenant.UUID()),
 		"tenant empty":              claims(tenant.String(), ""),
+		"tenant null":               claims(`"`+tenant.String()+`"`, "null"),
+		"sub without its type":      claims(account.String(), account.UUID()),
 		"claims null":               {claims: `null`},
 		"claims array":              {claims: `[` + goodClaims + `]`},
 		"text after the claims":     {claims: goodClaims + `{}`},
@@ -335,19 +359,67 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-// Derived secrets differ by purpose and by key, and are the same in every process.
-func TestSecret(t *testing.T) {
+// Derived secrets differ by purpose and by key, and are the same in every process, wherever the key stands there.
+func TestSecrets(t *testing.T) {
 	t.Parallel()
-	key := GenerateKey()
-	one, same, other := newTokens(t, key), newTokens(t, key+","+GenerateKey()), newTokens(t, GenerateKey())
-	secret := one.Secret("cursors")
-	if len(secret) != 32 || !bytes.Equal(secret, same.Secret("cursors")) {
-		t.Errorf("got %d bytes, want 32 that depend on the first key only", len(secret))
+	key, another := GenerateKey(), GenerateKey()
+	one, two := newTokens(t, key), newTokens(t, another+","+key)
+	secret, both := one.Secrets("cursors")[0], two.Secrets("cursors")
+	if len(secret) != 32 || len(both) != 2 || !bytes.Equal(secret, both[1]) {
+		t.Errorf("got %d bytes and %d secrets, want 32 that depend on the key only, and one of each key", len(secret), len(both))
 	}
-	for _, different := range [][]byte{one.Secret("exports"), other.Secret("cursors"), one.keys[0].private().Seed()} {
+	for _, different := range [][]byte{one.Secrets("exports")[0], both[0], one.keys[0].private().Seed()} {
 		if bytes.Equal(secret, different) {
 			t.Error("two purposes or two keys give one secret")
 		}
+	}
+}
+
+// From one key to the next it is three steps: the new one verifies, it signs, the old one goes. Keys that were named by hand are
+// as old as can be, and who stopped half way goes on from there.
+func TestNextKeys(t *testing.T) {
+	t.Parallel()
+	kids := func(text string) string {
+		keys, err := ParseKeys(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kids []string
+		for _, key := range keys {
+			number, _, _ := strings.Cut(key.kid, "-")
+			kids = append(kids, number)
+		}
+		return strings.Join(kids, " ")
+	}
+	seed := func() string {
+		_, seed, _ := strings.Cut(GenerateKey(), ":")
+		return ":" + seed
+	}
+	for _, c := range []struct {
+		from string
+		want []string
+	}{
+		{"", []string{"0 1", "1 1 2", "2 2 1", "3 2", "1 2 3", "2 3 2", "3 3"}},
+		{"mine" + seed(), []string{"1 mine 1", "2 1 mine", "3 1", "1 1 2"}},
+		{"new" + seed() + ", old" + seed(), []string{"3 new", "1 new 1"}},
+		{"1-a" + seed() + ", 2-b" + seed() + " ,3-c" + seed(), []string{"2 3 1 2", "3 3", "1 3 4"}},
+		{"-5" + seed(), []string{"1  1"}},
+		{"99999999999999999999-a" + seed(), []string{"1 99999999999999999999 1"}},
+	} {
+		text := c.from
+		for n, want := range c.want {
+			value, step, err := NextKeys(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(int(step), " ", kids(value)); got != want {
+				t.Errorf("%s, step %d: got %s, want %s", kids(c.from), n, got, want)
+			}
+			text = value
+		}
+	}
+	if value, _, err := NextKeys("kid:x"); err == nil {
+		t.Errorf("got %s, want an error", value)
 	}
 }
 
@@ -414,6 +486,40 @@ func TestParseKeysRefuses(t *testing.T) {
 			t.Errorf("%s: got %q, want %q and nothing of the text", name, err, position)
 		}
 	}
+}
+
+// Of all texts of claims that our own key signs, those are accepted that Sign would have written.
+func FuzzClaims(f *testing.F) {
+	tokens := newTokens(f, GenerateKey())
+	private := tokens.keys[0].private()
+	header, rest, _ := strings.Cut(sign(f, tokens, newClaims()), ".")
+	claims, err := base64.RawURLEncoding.DecodeString(strings.Split(rest, ".")[0])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(claims)
+	f.Add(bytes.Replace(claims, []byte(`"exp":`), []byte(`"exp":1`), 1))
+	f.Fuzz(func(t *testing.T, claims []byte) {
+		text := header + "." + base64.RawURLEncoding.EncodeToString(claims)
+		token := text + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(private, []byte(text)))
+		got, err := tokens.Verify(token)
+		if err != nil {
+			if !errors.Is(err, ErrToken) {
+				t.Errorf("%s: got %v", claims, err)
+			}
+			return
+		}
+		var id struct {
+			ID string `json:"jti"`
+		}
+		if err := json.Unmarshal(claims, &id); err != nil {
+			t.Fatal(err)
+		}
+		written, err := json.Marshal(tokens.claims(got, id.ID))
+		if err != nil || !bytes.Equal(written, claims) || got.Expires.Sub(got.IssuedAt) > MaxTokenTime {
+			t.Errorf("%s is accepted: error %v, and ours would be %s", claims, err, written)
+		}
+	})
 }
 
 // No text makes Verify panic, or is accepted that Sign did not write.

@@ -147,7 +147,7 @@ func parseConfig(environment map[string]string) (config, error) {
 			wrong("TOKEN_SIGNING_KEYS", "%v; rowhouse keys rotate prints one", err)
 		}
 	}
-	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL > time.Hour {
+	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL > auth.MaxTokenTime {
 		wrong("ACCESS_TOKEN_TTL", "from 1s to 1h")
 	}
 	if c.RefreshTokenTTL < c.AccessTokenTTL {
