@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/text/unicode/norm"
 
 	"rowhouse/auth/argon2"
 )
@@ -49,11 +51,24 @@ var ErrBusy = errors.New("too many passwords are being checked")
 type Passwords struct {
 	gate  gate
 	dummy string
+	key   func(m *argon2.Memory, password string, salt []byte, p argon2id.Params) []byte
 }
 
 // NewPasswords allows parallel hashes at once, best about the number of cores, while queue more callers wait.
 func NewPasswords(parallel, queue int) *Passwords {
-	return &Passwords{newGate(parallel, queue), dummyHash()}
+	return &Passwords{newGate(parallel, queue), dummyHash(), key}
+}
+
+// NormalizePassword returns the form in which a password is hashed and judged, so that the same one typed on two devices is one: every
+// kind of blank is a space, and the rest is in NFC (the mappings of RFC 8265's OpaqueString). What that profile refuses besides, such
+// as characters newer than its tables and the joiners within emoji, people may have chosen, and stays allowed.
+func NormalizePassword(password string) string {
+	return norm.NFC.String(strings.Map(func(c rune) rune {
+		if unicode.Is(unicode.Zs, c) {
+			return ' '
+		}
+		return c
+	}, password))
 }
 
 // Hash returns the hash to store. It returns ErrBusy when the queue is full or its turn does not come in time.
@@ -64,13 +79,14 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	}
 	defer leave()
 	salt := random(current.SaltLength)
-	return encode(salt, key(memory, password, salt, current)), nil
+	return encode(salt, p.key(memory, NormalizePassword(password), salt, current)), nil
 }
 
 // Verify says whether the password is the one that was hashed, and whether the hash is stale: made with other parameters
-// than today's, so that the caller hashes again. It returns ErrBusy as Hash does.
+// than today's, or of a form that is not normal, so that the caller hashes again. It returns ErrBusy as Hash does.
 //
-// The empty hash stands for an account that does not exist or has no password: as much work, always false.
+// The empty hash stands for an account that does not exist or has no password: as much work, always false. A wrong password that is
+// not in its normal form is twice the work, whatever the hash.
 //
 // Admit, if not nil, is called when the caller's turn has come, right before the work; its error is then the answer. It is for
 // counting attempts: of many at once, none is let through that the count no longer allows.
@@ -96,8 +112,17 @@ func (p *Passwords) Verify(ctx context.Context, password, hash string, admit fun
 			return false, false, err
 		}
 	}
-	ok = subtle.ConstantTimeCompare(key(memory, password, salt, *params), want) == 1 && exists
-	return ok, ok && *params != current, nil
+	is := func(text string) bool {
+		return subtle.ConstantTimeCompare(p.key(memory, text, salt, *params), want) == 1 && exists
+	}
+	normal := NormalizePassword(password)
+	switch {
+	case is(normal):
+		return true, *params != current, nil
+	case normal != password && is(password): // hashed before passwords were normalised
+		return true, true, nil
+	}
+	return false, false, nil
 }
 
 func key(m *argon2.Memory, password string, salt []byte, p argon2id.Params) []byte {
@@ -190,8 +215,9 @@ type PasswordProblem struct{ Code, Detail string }
 
 func (p *PasswordProblem) Error() string { return p.Detail }
 
-// CheckPassword returns the *PasswordProblem of a new password, or nil. There are no composition rules.
+// CheckPassword returns the *PasswordProblem of a new password in its normal form, or nil. There are no composition rules.
 func CheckPassword(password, username, email string) error {
+	password = NormalizePassword(password)
 	lower := strings.ToLower(password)
 	contains := func(part string) bool { return part != "" && strings.Contains(lower, strings.ToLower(part)) }
 	local, _, _ := strings.Cut(email, "@")

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/unicode/norm"
 
 	"rowhouse/auth/argon2"
 )
@@ -62,6 +64,92 @@ func TestHashVerify(t *testing.T) {
 			t.Errorf("%q with %q: error %v; want, got: %s", c.password, c.hash, err, diff)
 		}
 	}
+}
+
+// The same password is one password however a device composes its accents and whatever blank its space bar makes: it is hashed in one
+// form, and a hash that was made of another form is good for who types that form, and stale.
+func TestPasswordForms(t *testing.T) {
+	t.Parallel()
+	const (
+		nfc   = "caf\u00e9 \uac01 cr\u00e8me"
+		nfd   = "cafe\u0301 \u1100\u1161\u11a8 cre\u0300me"
+		blank = "caf\u00e9\u00a0\uac01\u3000cr\u00e8me"
+	)
+	p := NewPasswords(2, 8)
+	fresh, err := p.Hash(t.Context(), nfd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := func(password string) string {
+		hash, err := argon2id.CreateHash(password, &current)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return hash
+	}
+	type answer struct{ OK, Stale bool }
+	for _, c := range []struct {
+		name, password, hash string
+		want                 answer
+	}{
+		{"NFC", nfc, fresh, answer{OK: true}},
+		{"NFD", nfd, fresh, answer{OK: true}},
+		{"another blank", blank, fresh, answer{OK: true}},
+		{"without accents", "cafe \uac01 creme", fresh, answer{}},
+		{"compatibility forms are others", "ﬁne words", old("fine words"), answer{}},
+		{"NFD of an old NFC", nfd, old(nfc), answer{OK: true}},
+		{"NFD of an old NFD", nfd, old(nfd), answer{OK: true, Stale: true}},
+		{"a blank of an old blank", blank, old(blank), answer{OK: true, Stale: true}},
+		{"wrong, NFD", nfd + "!", old(nfd), answer{}},
+		{"of nobody, NFD", nfd, "", answer{}},
+	} {
+		ok, stale, err := p.Verify(t.Context(), c.password, c.hash, nil)
+		if diff := cmp.Diff(c.want, answer{ok, stale}); diff != "" || err != nil {
+			t.Errorf("%s: error %v; want, got: %s", c.name, err, diff)
+		}
+	}
+}
+
+// A wrong password is hashed as often for an account that does not exist as for one that does: once, or twice where it has two forms.
+func TestPasswordFormsTellNothing(t *testing.T) {
+	t.Parallel()
+	p := NewPasswords(1, 0)
+	known, err := p.Hash(t.Context(), "the right one")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hashed := 0
+	p.key = func(m *argon2.Memory, password string, salt []byte, params argon2id.Params) []byte {
+		hashed++
+		return key(m, password, salt, params)
+	}
+	for password, want := range map[string]int{"wrong, caf\u00e9": 1, "wrong, cafe\u0301": 2} {
+		for name, hash := range map[string]string{"known": known, "unknown": ""} {
+			hashed = 0
+			if ok, _, err := p.Verify(t.Context(), password, hash, nil); ok || err != nil {
+				t.Errorf("%s: got %v and error %v", name, ok, err)
+			}
+			if hashed != want {
+				t.Errorf("%+q of an account that is %s: hashed %d times, want %d", password, name, hashed, want)
+			}
+		}
+	}
+}
+
+// Normalising twice is normalising once, and what stands in a password of one form stands in the others.
+func FuzzNormalizePassword(f *testing.F) {
+	f.Add("cafe\u0301\u00a0x")
+	f.Fuzz(func(t *testing.T, text string) {
+		if !utf8.ValidString(text) {
+			return
+		}
+		once := NormalizePassword(text)
+		for name, other := range map[string]string{"again": NormalizePassword(once), "NFD": NormalizePassword(norm.NFD.String(text)), "NFC": NormalizePassword(norm.NFC.String(text))} {
+			if other != once {
+				t.Errorf("%+q: %s: got %+q, want %+q", text, name, other, once)
+			}
+		}
+	})
 }
 
 // An unknown account costs what a known one costs, and no password opens it, in two processes not even the same.
@@ -328,6 +416,12 @@ func TestCheckPassword(t *testing.T) {
 		{"7 chars", "", "", "min_length"},
 		{"ééééééé", "", "", "min_length"},
 		{"éééééééé", "", "", ""},
+		{strings.Repeat("e\u0301", 7), "", "", "min_length"},
+		{strings.Repeat("e\u0301", 8), "", "", ""},
+		{strings.Repeat("e\u0301", 255), "", "", ""},
+		{strings.Repeat("e\u0301", 256), "", "", "max_length"},
+		{"xx rene\u0301e xx", "", "ren\u00e9e@example.com", "contains_email"},
+		{"xx ren\u00e9e xx", "", "ren\u00e9e@example.com", "contains_email"},
 		{strings.Repeat("é", 255), "", "", ""},
 		{strings.Repeat("x", 256), "", "", "max_length"},
 		{"password", "", "", "common_password"},

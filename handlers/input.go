@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-playground/validator/v10"
+
+	"rowhouse/auth"
 )
 
 // An input struct says what an operation reads. Each field has one source, in its tag: path, query, header or json (the
@@ -25,7 +27,7 @@ import (
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
-// (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
+// and is measured in its normal form (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
 // is only kept for people to read, refuses nothing, and keeps what can be read.
 //
 // What tags cannot say, a method problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
@@ -207,7 +209,11 @@ func (f *field) check(target any) *FieldError {
 	if f.rules == "" {
 		return nil
 	}
-	err := validate.Var(reflect.ValueOf(target).Elem().Interface(), f.rules)
+	value := reflect.ValueOf(target).Elem().Interface()
+	if text, ok := value.(string); ok && f.text == "raw" {
+		value = auth.NormalizePassword(text)
+	}
+	err := validate.Var(value, f.rules)
 	var broken validator.ValidationErrors
 	if !errors.As(err, &broken) {
 		return nil
