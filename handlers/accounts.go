@@ -26,13 +26,14 @@ type Account struct {
 	UpdatedAt     time.Time     `json:"updated_at"`
 
 	version int64
+	then    func()
 }
 
 func (a *Account) resource() (name, path string, version int64) { return "account", "/me", a.version }
 
 func newAccount(row db.Account) Account {
 	return Account{row.ID, row.Username, row.Email, row.Name, row.EmailVerifiedAt != nil, row.IsStaff, row.IsSuperuser,
-		row.CreatedAt, row.UpdatedAt, row.Version}
+		row.CreatedAt, row.UpdatedAt, row.Version, nil}
 }
 
 type accountRegisterInput struct {
@@ -78,9 +79,13 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 	if err != nil {
 		return Account{}, err
 	}
-	s.post(who, made.Email, s.proof(who, made.ID, made.Email))
-	return newAccount(made), nil
+	out := newAccount(made)
+	out.then = func() { s.post(who, made.Email, s.proof(who, made.ID, made.Email)) }
+	return out, nil
 }
+
+// after mails a proof to the e-mail of a new account.
+func (a *Account) after(*Server, Caller) func() { return a.then }
 
 var badEmail = FieldError{"email", "format", "Must be an e-mail address such as ada@example.com."}
 
@@ -153,13 +158,13 @@ func passwordProblem(field, password, username, email string) *FieldError {
 	return nil
 }
 
-// proves says whether a password is the account's; wrong ones are counted as at a login.
+// proves says whether a password is the account's; wrong ones are counted as at a login, and apart from those.
 func (s *Server) proves(ctx context.Context, who Caller, account db.Account, password string) (bool, error) {
 	hash := ""
 	if account.PasswordHash != nil {
 		hash = *account.PasswordHash
 	}
-	attempts := s.logins(who, account.ID.String())
+	attempts := s.logins(who, "password of", account.ID.String())
 	ok, _, err := s.passwords.Verify(ctx, password, hash, func() error { return s.take(ctx, who, attempts...) })
 	if err != nil || !ok {
 		return false, err

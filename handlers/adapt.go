@@ -293,21 +293,34 @@ func served[In, Out any](h func(context.Context, *Server, Caller, In) (Out, erro
 	}
 }
 
-// committed lets an output do what must not be done before its transaction is committed, such as sending mail.
+// committed keeps what an output has to do that must wait for its transaction and for its answer, such as writing mail.
 func (x *exchange) committed(out any) {
-	if c, ok := out.(interface{ committed(*Server, Caller) }); ok {
-		c.committed(x.server, x.who)
+	if c, ok := out.(interface{ after(*Server, Caller) func() }); ok {
+		x.after = c.after(x.server, x.who)
 	}
+}
+
+// answered does what was left until the answer is on its way, so that how long the answer took tells nothing of it.
+func (x *exchange) answered() {
+	if x.after != nil {
+		_ = http.NewResponseController(x.writer).Flush() // an error: the client is gone, and what it asked for is done
+		x.after()
+	}
+}
+
+// fingerprint is of the whole request, and keyed, for a password may stand in its body.
+func (x *exchange) fingerprint(secret []byte) []byte {
+	sum := hmac.New(sha256.New, secret)
+	for _, part := range []string{x.request.URL.Path, "\x00", x.request.URL.RawQuery, "\x00", string(x.body)} {
+		sum.Write([]byte(part))
+	}
+	return sum.Sum(nil)
 }
 
 // once runs a POST under its Idempotency-Key: the effect and its answer are committed together, and the same request again
 // gets the same answer. A refusal is not kept.
 func (x *exchange) once(work func(context.Context, *tenancy.Tx) (any, error)) (answer, error) {
-	sum := hmac.New(sha256.New, x.server.fingerprints) // keyed, for a password may stand in the body
-	for _, part := range []string{x.request.URL.Path, "\x00", x.request.URL.RawQuery, "\x00", string(x.body)} {
-		sum.Write([]byte(part))
-	}
-	claim := tenancy.Claim{Permission: x.route.permission, Key: x.key, Fingerprint: sum.Sum(nil)}
+	claim := tenancy.Claim{Permission: x.route.permission, Key: x.key, Fingerprint: x.fingerprint(x.server.fingerprints[0])}
 	var given answer
 	var out any
 	err := tenancy.Retry(x.ctx, false, func() error {
@@ -337,7 +350,8 @@ func (x *exchange) once(work func(context.Context, *tenancy.Tx) (any, error)) (a
 	if err != nil {
 		return answer{}, err
 	}
-	if string(fingerprint) != string(claim.Fingerprint) {
+	same := func(secret []byte) bool { return hmac.Equal(fingerprint, x.fingerprint(secret)) }
+	if !slices.ContainsFunc(x.server.fingerprints, same) {
 		return answer{}, errKeyReused
 	}
 	if err := json.Unmarshal(stored, &given); err != nil {

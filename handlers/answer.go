@@ -29,8 +29,12 @@ type deleted[ID any] struct {
 	ID ID `json:"id"`
 }
 
-// done is the output of an action that has nothing to say.
-type done struct{}
+// done is the output of an action that has nothing to say, but may have something to do once that is said.
+type done struct {
+	Then func() `json:"-"` // exported, since the library encodes no struct without such a field
+}
+
+func (d *done) after(*Server, Caller) func() { return d.Then }
 
 // render makes the answer of a success from a pointer to the handler's output. Its body is the exchange's until it is written.
 func (x *exchange) render(out any) (answer, error) {

@@ -102,9 +102,12 @@ func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitat
 	return out, err
 }
 
-// committed mails it.
-func (i *Invitation) committed(s *Server, who Caller) {
-	if i.letter != nil {
+// after mails it.
+func (i *Invitation) after(s *Server, who Caller) func() {
+	if i.letter == nil {
+		return nil
+	}
+	return func() {
 		s.post(who, i.Email, func(context.Context) (*mail.Message, error) { return s.write(*i.letter), nil })
 	}
 }

@@ -59,6 +59,15 @@ func (s *Server) write(l letter) *mail.Message {
 	return &mail.Message{To: l.to, Subject: say(l.kind.subject), Text: text}
 }
 
+// send writes a mail that its reader asked for, after the answer; an error when there is no room for it.
+func (s *Server) send(write func(ctx context.Context) (*mail.Message, error)) (done, error) {
+	post, err := s.mail.Reserve()
+	if err != nil {
+		return done{}, err
+	}
+	return done{func() { post(write) }}, nil
+}
+
 // post writes a mail that its reader did not ask for, unless there were too many to that address or of that tenant; the log says when it
 // was not sent.
 func (s *Server) post(who Caller, to string, write func(ctx context.Context) (*mail.Message, error)) {
@@ -85,21 +94,23 @@ type welcome struct {
 	choose  bool // a password
 }
 
-// committed mails it: with a token that sets the password, or one that confirms the address.
-func (u *User) committed(s *Server, who Caller) {
+// after mails it: with a token that sets the password, or one that confirms the address.
+func (u *User) after(s *Server, who Caller) func() {
 	if u.welcome == nil {
-		return
+		return nil
 	}
 	w := u.welcome
-	s.post(who, w.email, func(ctx context.Context) (*mail.Message, error) {
-		purpose, kind := forEmail, proofLetter
-		if w.choose {
-			purpose, kind = forPassword, welcomeLetter
-		}
-		token, err := s.newToken(ctx, who, w.account, purpose, w.email, welcomeTime)
-		if err != nil {
-			return nil, err
-		}
-		return s.write(letter{to: w.email, kind: kind, token: token, tenant: w.tenant}), nil
-	})
+	return func() {
+		s.post(who, w.email, func(ctx context.Context) (*mail.Message, error) {
+			purpose, kind := forEmail, proofLetter
+			if w.choose {
+				purpose, kind = forPassword, welcomeLetter
+			}
+			token, err := s.newToken(ctx, who, w.account, purpose, w.email, welcomeTime)
+			if err != nil {
+				return nil, err
+			}
+			return s.write(letter{to: w.email, kind: kind, token: token, tenant: w.tenant}), nil
+		})
+	}
 }

@@ -23,7 +23,7 @@ type Limit struct {
 // Limits bound what may be tried. All but Requests are counted in the database, for all processes.
 type Limits struct {
 	Requests     Limit // of one credential, or of one address without any, in this process
-	Login        Limit // wrong passwords for one account
+	Login        Limit // wrong passwords for one name, or where it is known for one account
 	LoginAddress Limit // wrong passwords from one address
 	Register     Limit // new accounts from one address
 	Guess        Limit // from one address: tokens that are no good, names that are taken
@@ -39,15 +39,15 @@ const maxLimited = 100_000
 type limiter struct {
 	requests Limit
 	seen     *lru.Cache[string, *rate.Limiter]
-	mac      []byte
+	macs     [][]byte
 }
 
-func newLimiter(requests Limit, mac []byte) *limiter {
+func newLimiter(requests Limit, macs [][]byte) *limiter {
 	seen, err := lru.New[string, *rate.Limiter](maxLimited)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &limiter{requests, seen, mac}
+	return &limiter{requests, seen, macs}
 }
 
 // allow counts one request of a verified credential, or of the client's address without one; an error refuses it.
@@ -82,19 +82,27 @@ type attempt struct {
 	limit      Limit
 }
 
-// key names an attempt in the database, and tells nobody whose it is.
-func (s *Server) key(a attempt) []byte {
-	mac := hmac.New(sha256.New, s.limiter.mac)
-	mac.Write([]byte(a.what + "\x00" + a.whom))
-	return mac.Sum(nil)
+// keys name an attempt in the database, and tell nobody whose it is. While signing keys are being replaced it is counted under each, so
+// that it counts in processes that know only one of them.
+func (s *Server) keys(a attempt) [][]byte {
+	keys := make([][]byte, len(s.limiter.macs))
+	for i, secret := range s.limiter.macs {
+		mac := hmac.New(sha256.New, secret)
+		mac.Write([]byte(a.what + "\x00" + a.whom))
+		keys[i] = mac.Sum(nil)
+	}
+	return keys
 }
 
 // take counts one attempt of each kind; the error of one that is used up says when the next may be made.
 func (s *Server) take(ctx context.Context, who Caller, attempts ...attempt) error {
 	var p db.RateLimitTakeParams
 	for _, a := range attempts {
-		if a.limit.Times > 0 {
-			p.Keys = append(p.Keys, s.key(a))
+		if a.limit.Times == 0 {
+			continue
+		}
+		for _, key := range s.keys(a) {
+			p.Keys = append(p.Keys, key)
 			p.Most = append(p.Most, a.limit.Times)
 			p.Seconds = append(p.Seconds, int32(a.limit.Window.Seconds()))
 		}
@@ -111,7 +119,7 @@ func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) erro
 	var keys [][]byte
 	for _, a := range attempts {
 		if a.limit.Times > 0 {
-			keys = append(keys, s.key(a))
+			keys = append(keys, s.keys(a)...)
 		}
 	}
 	if keys == nil {
@@ -120,9 +128,11 @@ func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
-// logins are the attempts that a password is checked under; whom is the account, or what was taken for its name.
-func (s *Server) logins(who Caller, whom string) []attempt {
-	return []attempt{{"login", whom, s.config.Limits.Login}, {"login from", who.Address, s.config.Limits.LoginAddress}}
+// logins are the attempts that a password is checked under: of an account that the caller has shown to know, or else of the name that he
+// gave, whether or not it is somebody's. So what a login is refused tells neither that there is an account nor which two names are of
+// one; who knows both of them may try each as often.
+func (s *Server) logins(who Caller, what, whom string) []attempt {
+	return []attempt{{what, whom, s.config.Limits.Login}, {"login from", who.Address, s.config.Limits.LoginAddress}}
 }
 
 // guessed are the codes of refusals that tell the guesser something.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"rowhouse/testdb"
 )
 
@@ -27,8 +29,8 @@ func (w *world) tooMany(got response, times int) {
 	}
 }
 
-// Wrong passwords for one account are counted for all processes, however many come at once, by whichever of its names, and as
-// much for an account that does not exist; right ones are not, and of other accounts nothing is.
+// Wrong passwords for one name are counted for all processes, however many come at once, and as much for a name that is nobody's; right
+// ones are not, and of other names nothing is.
 func TestLoginLimit(t *testing.T) {
 	t.Parallel()
 	w, other := limited(t, Limits{Login: Limit{5, time.Hour}})
@@ -36,14 +38,9 @@ func TestLoginLimit(t *testing.T) {
 		w.want(loginAs("admin-a", password), 200)
 		w.want(call("POST", "/auth/login").json(`{"login":"admin-a","password":"`+password+`","tenant_id":"`+w.B.id.String()+`"}`), 403, "tenant_forbidden")
 	}
-	for _, login := range []string{"admin-a", "unknown-one"} {
-		refused := w.race(30, func(n int) request {
-			name := login
-			if n%2 == 0 && login == "admin-a" {
-				name = "admin-a@example.com"
-			}
-			return loginAs(name, "wrong harbour")
-		})
+	for _, spellings := range [][2]string{{"admin-a", "ADMIN-A"}, {"unknown-one", "Unknown-One"}, {"not a name", "not a name"}} {
+		login := spellings[0]
+		refused := w.race(30, func(n int) request { return loginAs(spellings[n%2], "wrong harbour") })
 		if refused["401 invalid_login"] != 5 || refused["429 rate_limited"] != 25 {
 			t.Errorf("%s: got %v, want 5 answers and 25 refusals", login, refused)
 		}
@@ -56,13 +53,59 @@ func TestLoginLimit(t *testing.T) {
 		}
 	}
 	w.want(loginAs("admin-b", password), 200)
-	// The same count stands before a change of the password.
-	w.tooMany(w.send(w.as(w.A.people["admin"], call("POST", "/auth/password").json(`{"current_password":"`+password+`","new_password":"a new harbour"}`))), 5)
+	// A change of the password is counted by itself: who is logged in is kept from it by his own mistakes alone.
+	change := func(current string) request {
+		return w.as(w.A.people["admin"], call("POST", "/auth/password").json(`{"current_password":"`+current+`","new_password":"a new harbour"}`))
+	}
+	for range 5 {
+		w.want(change("wrong harbour"), 422)
+	}
+	w.tooMany(w.send(change(password)), 5)
 	// When the window has passed it begins anew.
 	w.db.Exec(`UPDATE rate_limits SET resets_at = now()`)
 	w.want(loginAs("admin-a", password), 200)
 	if n := testdb.Value[int](w.db, `SELECT count(*) FROM rate_limits WHERE encode(key, 'escape') LIKE '%admin%'`); n != 0 {
 		t.Error("a count names whose it is")
+	}
+}
+
+// What a login is refused tells nothing of its name: after the same attempts at the same two names the answers are the same, whether
+// the names are both of one account, of two, of none, or one of them is somebody's.
+func TestLoginLimitTellsNothing(t *testing.T) {
+	t.Parallel()
+	w, _ := limited(t, Limits{Login: Limit{1, 24 * time.Hour}})
+	pairs := [][2]string{
+		{"unknown", "unknown@example.com"},
+		{"admin-a", "admin-a@example.com"},
+		{"admin-a", "admin-b@example.com"},
+		{"admin-a", "unknown@example.com"},
+		{"unknown", "admin-a@example.com"},
+	}
+	const attempts = 4
+	for interleaving := range 1 << attempts {
+		var want []string
+		for _, pair := range pairs {
+			w.db.Exec(`DELETE FROM rate_limits`)
+			var got []string
+			for n := range attempts {
+				answer := w.send(loginAs(pair[interleaving>>n&1], "wrong harbour"))
+				var header []string
+				for _, name := range []string{"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "WWW-Authenticate"} {
+					value := answer.header.Get(name)
+					if seconds, err := strconv.Atoi(value); err == nil && seconds > 1 {
+						value = fmt.Sprintf("%.0f hours", float64(seconds)/3600) // what the machine takes does not count
+					}
+					header = append(header, value)
+				}
+				got = append(got, fmt.Sprint(answer.status, " ", answer.code(), " ", header))
+			}
+			if want == nil {
+				want = got
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("interleaving %04b: %v is not answered as %v: %s", interleaving, pair, pairs[0], diff)
+			}
+		}
 	}
 }
 

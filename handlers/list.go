@@ -185,23 +185,29 @@ func (p *Page[T]) page(x *exchange) (any, pageInfo) {
 func (p *Page[T]) counted() bool             { return p.total >= 0 }
 func (p *Page[T]) setTotal(other pageAnswer) { p.total = other.(*Page[T]).total }
 
-// cursors seals positions: encrypted, so that they show nothing, and bound to the list that they belong to.
-type cursors struct {
+// cursors seals positions: encrypted, so that they show nothing, and bound to the list that they belong to. The first seals, all open.
+type cursors []seal
+
+type seal struct {
 	aead cipher.AEAD
 	mac  []byte
 }
 
-func newCursors(secret []byte) cursors {
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		panic(err) // the secret is 32 bytes
+func newCursors(secrets [][]byte) cursors {
+	all := make(cursors, len(secrets))
+	for i, secret := range secrets {
+		block, err := aes.NewCipher(secret)
+		if err != nil {
+			panic(err) // the secret is 32 bytes
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			panic(err)
+		}
+		mac := sha256.Sum256(append([]byte("cursor nonce "), secret...))
+		all[i] = seal{aead, mac[:]}
 	}
-	aead, err := cipher.NewGCM(block)
-	if err != nil {
-		panic(err)
-	}
-	mac := sha256.Sum256(append([]byte("cursor nonce "), secret...))
-	return cursors{aead, mac[:]}
+	return all
 }
 
 // seal is deterministic, so that the same page has the same bytes: the nonce is a MAC of all that is sealed.
@@ -210,12 +216,13 @@ func (c cursors) seal(listed string, at position) string {
 	if err != nil {
 		panic(err) // a position always marshals
 	}
-	mac := hmac.New(sha256.New, c.mac)
+	first := c[0]
+	mac := hmac.New(sha256.New, first.mac)
 	mac.Write(binary.BigEndian.AppendUint64(nil, uint64(len(listed))))
 	mac.Write([]byte(listed))
 	mac.Write(plain)
-	nonce := mac.Sum(nil)[:c.aead.NonceSize()]
-	return base64.RawURLEncoding.EncodeToString(c.aead.Seal(nonce, nonce, plain, []byte(listed)))
+	nonce := mac.Sum(nil)[:first.aead.NonceSize()]
+	return base64.RawURLEncoding.EncodeToString(first.aead.Seal(nonce, nonce, plain, []byte(listed)))
 }
 
 func (c cursors) open(listed, text string) (*position, bool) {
@@ -223,14 +230,18 @@ func (c cursors) open(listed, text string) (*position, bool) {
 		return nil, false
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(sealed) < c.aead.NonceSize() {
-		return nil, false
-	}
-	nonce, box := sealed[:c.aead.NonceSize()], sealed[c.aead.NonceSize():]
-	plain, err := c.aead.Open(nil, nonce, box, []byte(listed))
 	if err != nil {
 		return nil, false
 	}
-	at := &position{}
-	return at, json.Unmarshal(plain, at) == nil
+	for _, s := range c {
+		if len(sealed) < s.aead.NonceSize() {
+			return nil, false
+		}
+		nonce, box := sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():]
+		if plain, err := s.aead.Open(nil, nonce, box, []byte(listed)); err == nil {
+			at := &position{}
+			return at, json.Unmarshal(plain, at) == nil
+		}
+	}
+	return nil, false
 }

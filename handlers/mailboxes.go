@@ -68,7 +68,7 @@ func passwordForgot(ctx context.Context, s *Server, who Caller, in passwordForgo
 	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
 		return done{}, err
 	}
-	return done{}, s.mail.Post(func(ctx context.Context) (*mail.Message, error) {
+	return s.send(func(ctx context.Context) (*mail.Message, error) {
 		account, err := s.doors.Unscoped(who).AccountByLogin(ctx, email)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && !account.IsActive {
 			return nil, nil
@@ -206,7 +206,7 @@ func emailVerifyRequest(ctx context.Context, s *Server, who Caller, _ struct{}) 
 	if err := s.take(ctx, who, s.mails(who, account.Email)...); err != nil {
 		return done{}, err
 	}
-	return done{}, s.mail.Post(s.proof(who, account.ID, account.Email))
+	return s.send(s.proof(who, account.ID, account.Email))
 }
 
 type emailChangeInput struct {
@@ -234,10 +234,15 @@ func emailChange(ctx context.Context, s *Server, who Caller, in emailChangeInput
 	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
 		return done{}, err
 	}
-	if account.EmailVerifiedAt != nil {
+	out, err := s.send(s.proof(who, account.ID, email))
+	if err != nil || account.EmailVerifiedAt == nil {
+		return out, err
+	}
+	proof := out.Then
+	return done{func() {
 		s.post(who, account.Email, func(context.Context) (*mail.Message, error) {
 			return s.write(letter{to: account.Email, kind: changeLetter}), nil
 		})
-	}
-	return done{}, s.mail.Post(s.proof(who, account.ID, email))
+		proof()
+	}}, nil
 }

@@ -1,9 +1,12 @@
 package handlers
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"rowhouse/ids"
 	"rowhouse/testdb"
@@ -84,7 +87,7 @@ func TestForgotTellsNothing(t *testing.T) {
 	}
 	want := ask("admin-a@example.com")
 	w.mailed("admin-a@example.com")
-	before := proxy.Trips()
+	before := proxy.Executed()
 	for _, email := range []string{"nobody@example.com", "never@example.com"} {
 		if got := ask(email); got.anonymous() != want.anonymous() {
 			t.Errorf("%s: got %v, want %v", email, got, want)
@@ -278,6 +281,72 @@ func TestPreparedAccount(t *testing.T) {
 		s.want(call("POST", "/auth/password/reset").json(`{"token":"`+s.mailed("vera@example.com")+`","password":"only she knows"}`), 200)
 		dead(s)
 	})
+}
+
+// beforeAnswer is a client's end that counts what the database was asked when the answer comes.
+type beforeAnswer struct {
+	w              *world
+	proxy          *testdb.Proxy
+	header         http.Header
+	status         int
+	before, during int64 // statements until the first byte, and while that was on its way
+}
+
+func (b *beforeAnswer) Header() http.Header    { return b.header }
+func (b *beforeAnswer) WriteHeader(status int) { b.status = status }
+func (b *beforeAnswer) Flush()                 {}
+
+func (b *beforeAnswer) Write(p []byte) (int, error) {
+	b.before = b.proxy.Executed()
+	for range 50 { // whatever has begun comes along meanwhile
+		testdb.Value[int](b.w.db, `SELECT 1`)
+	}
+	b.during = b.proxy.Executed() - b.before
+	return len(p), nil
+}
+
+// What a mail needs is begun once the answer was sent: until then an e-mail that has an account costs what one without costs, its count
+// for the limit behind one door, and the answers of other routes do not wait for their mails either.
+func TestNothingBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	w, proxy := behind(t)
+	admin := w.A.people["admin"]
+	w.race(50, func(int) request { return w.as(admin, call("GET", "/items"), w.A) }) // now there are connections
+	w.db.Exec(`UPDATE accounts SET email_verified_at = now() WHERE id = $1`, admin.account)
+	w.server.config.Limits = Limits{Mail: Limit{1000, time.Hour}}
+	invite := func(email string) request {
+		return w.as(admin, call("POST", "/invitations").json(`{"email":"`+email+`","role":"member"}`), w.A)
+	}
+	for _, c := range []struct {
+		name    string
+		request request
+		asks    int64
+		mailed  string
+	}{
+		{"forgot, known", call("POST", "/auth/password/forgot").json(`{"email":"admin-b@example.com"}`), 2, "admin-b@example.com"},
+		{"forgot, unknown", call("POST", "/auth/password/forgot").json(`{"email":"nobody-has@example.com"}`), 2, ""},
+		{"forgot, known again", call("POST", "/auth/password/forgot").json(`{"email":"admin-b@example.com"}`), 2, "admin-b@example.com"},
+		{"confirm", w.as(admin, call("POST", "/auth/email/verify/request")), 4, "admin-a@example.com"},
+		{"change", w.as(admin, call("POST", "/auth/email/change").json(`{"email":"fresh@example.com","password":"`+password+`"}`)), 4, "fresh@example.com"},
+		{"change to another's", w.as(admin, call("POST", "/auth/email/change").json(`{"email":"both@example.com","password":"`+password+`"}`)), 4, "both@example.com"},
+		{"invite, known", invite("nobody@example.com"), 2, "nobody@example.com"},
+		{"invite, unknown", invite("stranger@example.com"), 2, "stranger@example.com"},
+	} {
+		made := httptest.NewRequest(c.request.method, base+c.request.path, strings.NewReader(c.request.body))
+		made.Header = c.request.header
+		answer := &beforeAnswer{w: w, proxy: proxy, header: http.Header{}}
+		before := proxy.Executed()
+		w.server.ServeHTTP(answer, made)
+		if got := answer.before - before; answer.status >= 300 || got != c.asks || answer.during != 0 {
+			t.Errorf("%s: got %d after %d statements, with %d more before it was sent; want %d and none", c.name, answer.status, got, answer.during, c.asks)
+		}
+		for proxy.Executed() < before+c.asks+2 { // what it looks up for its mail
+			testdb.Value[int](w.db, `SELECT 1`)
+		}
+		if c.mailed != "" {
+			w.mailed(c.mailed)
+		}
+	}
 }
 
 // A mailed token that nobody used is replaced by the next, and none outlives the account.

@@ -53,7 +53,7 @@ type Server struct {
 	cursors   cursors
 	limiter   *limiter
 
-	fingerprints []byte // the key of those of idempotent requests
+	fingerprints [][]byte // the keys of those of idempotent requests; the first is for new ones
 	refusals     refusalLog
 	engine       *gin.Engine
 	readiness    readiness
@@ -65,11 +65,11 @@ type Server struct {
 func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, outbox *mail.Outbox, log *slog.Logger) (*Server, error) {
 	s := &Server{
 		config: config, doors: doors, passwords: passwords, tokens: tokens, mail: outbox, log: log,
-		cursors:  newCursors(tokens.Secret("cursors")),
-		limiter:  newLimiter(config.Limits.Requests, tokens.Secret("limits")),
+		cursors:  newCursors(tokens.Secrets("cursors")),
+		limiter:  newLimiter(config.Limits.Requests, tokens.Secrets("limits")),
 		refusals: newRefusalLog(),
 
-		fingerprints: tokens.Secret("fingerprints"),
+		fingerprints: tokens.Secrets("fingerprints"),
 		document:     sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
 	}
 	gin.SetMode(gin.ReleaseMode)
@@ -123,6 +123,7 @@ type exchange struct {
 	body    []byte
 	key     string    // Idempotency-Key
 	bodies  []*[]byte // of what was rendered; an exchange may render more than once
+	after   func()    // what is done once the answer was sent; nil: nothing
 }
 
 // reads says that the request changes nothing.
@@ -171,6 +172,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			err = writeErr
 		}
 		x.written()
+		x.answered()
 		s.record(x, c.Writer.Status(), time.Since(began), err)
 		if refused != nil && refused.Code == errTenant.Code {
 			s.refuse(x.who, "tenant.refused")
@@ -295,7 +297,7 @@ func (x *exchange) takeCredential() error {
 	if !strings.EqualFold(scheme, "Bearer") {
 		return errNoCredential
 	}
-	token = strings.TrimSpace(token)
+	token = strings.TrimLeft(token, " ") // RFC 6750 separates by one or more spaces, and knows no other blank
 	if auth.LooksLikeAPIKey(token) {
 		return x.takeKey(token)
 	}

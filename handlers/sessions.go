@@ -75,11 +75,11 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 	if err == nil && found.PasswordHash != nil {
 		hash = *found.PasswordHash
 	}
-	whom := login
-	if !found.ID.IsZero() {
-		whom = found.ID.String() // by whichever of its names
+	name := login
+	if !ok {
+		name = in.Login
 	}
-	attempts := s.logins(who, whom)
+	attempts := s.logins(who, "login", name)
 	proven, stale, err := s.passwords.Verify(ctx, in.Password, hash, func() error { return s.take(ctx, who, attempts...) })
 	if err != nil {
 		return out, err

@@ -137,6 +137,12 @@ func worldConfig(configure func(*Config)) Config {
 // serve starts one more server process, as it were, over the same database.
 func (w *world) serve(url string, config Config) (*Server, string) {
 	w.t.Helper()
+	return w.serveWith(url, config, testKeys())
+}
+
+// serveWith is serve with signing keys of its own.
+func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*Server, string) {
+	w.t.Helper()
 	doors, err := tenancy.Open(context.Background(), url)
 	if err != nil {
 		w.t.Fatal(err)
@@ -154,7 +160,7 @@ func (w *world) serve(url string, config Config) (*Server, string) {
 			w.t.Error(err)
 		}
 	})
-	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), outbox, log)
+	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(keys, "rowhouse", "rowhouse-api"), outbox, log)
 	if err != nil {
 		w.t.Fatal(err)
 	}

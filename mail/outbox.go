@@ -49,8 +49,9 @@ type Outbox struct {
 
 	posting sync.RWMutex // write-locked to close the queue
 	closed  bool
+	places  chan struct{} // in the queue, that are taken
 	queue   chan write
-	left    atomic.Int64 // posted and not done with
+	left    atomic.Int64 // reserved or posted, and not done with
 
 	ctx    context.Context // ends with the patience of Close
 	cancel context.CancelFunc
@@ -61,12 +62,13 @@ type write = func(ctx context.Context) (*Message, error)
 
 // NewOutbox starts the workers; Close ends them.
 func NewOutbox(sender Sender, log *slog.Logger) *Outbox {
-	o := &Outbox{sender: sender, log: log, pause: firstPause, queue: make(chan write, queueSize), idle: make(chan struct{})}
+	o := &Outbox{sender: sender, log: log, pause: firstPause, places: make(chan struct{}, queueSize), queue: make(chan write, queueSize), idle: make(chan struct{})}
 	o.ctx, o.cancel = context.WithCancel(context.Background())
 	var working sync.WaitGroup
 	for range workers {
 		working.Go(func() {
 			for w := range o.queue {
+				<-o.places
 				o.deliver(w)
 				o.left.Add(-1)
 			}
@@ -79,25 +81,42 @@ func NewOutbox(sender Sender, log *slog.Logger) *Outbox {
 	return o
 }
 
-// Post queues work and returns at once, with ErrFull when the queue is full and ErrClosed after Close, so that how long a
-// request takes does not say whether there was a message.
+// Post queues work and returns at once, with ErrFull when the queue is full and ErrClosed after Close.
 //
 // write is called once, even where sending is tried again. It makes the message (it may ask the database first) or
 // returns nil for nothing to send. Its error is logged, so it names neither the address nor the text.
 func (o *Outbox) Post(write func(ctx context.Context) (*Message, error)) error {
+	post, err := o.Reserve()
+	if err == nil {
+		post(write)
+	}
+	return err
+}
+
+// Reserve takes a place in the queue for work that is not to begin yet: whoever asks for a message waits for his answer while
+// nothing of it is done, so that how long that takes does not say whether there is one. Its errors are those of Post. What it
+// returns posts the work, and is called once.
+func (o *Outbox) Reserve() (post func(write func(ctx context.Context) (*Message, error)), err error) {
 	o.posting.RLock()
 	defer o.posting.RUnlock()
 	if o.closed {
-		return ErrClosed
+		return nil, ErrClosed
+	}
+	select {
+	case o.places <- struct{}{}:
+	default:
+		return nil, ErrFull
 	}
 	o.left.Add(1)
-	select {
-	case o.queue <- write:
-		return nil
-	default:
-		o.left.Add(-1)
-		return ErrFull
-	}
+	return func(write func(ctx context.Context) (*Message, error)) {
+		o.posting.RLock()
+		defer o.posting.RUnlock()
+		if o.closed {
+			o.log.Error("an e-mail was not written", "error", ErrClosed.Error())
+			return
+		}
+		o.queue <- write // where a place is kept for it
+	}, nil
 }
 
 // Close stops accepting, and waits until what is queued was sent, or ctx ends: it then gives up what is left, and says in

@@ -92,6 +92,58 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// Whoever reserves a place has one, however many come after him; nothing is written before he posts, and nothing after the end.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var written atomic.Int64
+		count := func(context.Context) (*Message, error) {
+			written.Add(1)
+			return nil, nil
+		}
+		log := new(log)
+		o := NewOutbox(senderFunc(func(context.Context, Message) error { return nil }), log.logger())
+		var posts []func(func(context.Context) (*Message, error))
+		for range queueSize {
+			post, err := o.Reserve()
+			if err != nil {
+				t.Fatal(err)
+			}
+			posts = append(posts, post)
+		}
+		if _, err := o.Reserve(); !errors.Is(err, ErrFull) {
+			t.Errorf("got %v, want ErrFull", err)
+		}
+		if err := o.Post(count); !errors.Is(err, ErrFull) {
+			t.Errorf("got %v, want ErrFull", err)
+		}
+		synctest.Wait()
+		if n := written.Load(); n != 0 {
+			t.Errorf("%d are written before they were posted", n)
+		}
+		for _, post := range posts[1:] {
+			post(count)
+		}
+		synctest.Wait()
+		if n := written.Load(); n != queueSize-1 {
+			t.Errorf("%d are written, want %d", n, queueSize-1)
+		}
+		if err := o.Post(count); err != nil {
+			t.Errorf("with room again: %v", err)
+		}
+		if err := o.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+		posts[0](count)
+		if n := written.Load(); n != queueSize || !strings.Contains(log.String(), ErrClosed.Error()) {
+			t.Errorf("%d are written, want %d and the one that came too late in the log: %s", n, queueSize, log)
+		}
+		if _, err := o.Reserve(); !errors.Is(err, ErrClosed) {
+			t.Errorf("got %v, want ErrClosed", err)
+		}
+	})
+}
+
 // Some are written and sent at once, some wait, and the rest is refused at once; in the end all that was taken is sent.
 func TestOutboxIsBounded(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ type Proxy struct {
 	server   string
 	listener net.Listener
 	trips    atomic.Int64
+	executed atomic.Int64
 	gone     atomic.Bool
 
 	mu    sync.Mutex
@@ -52,6 +53,9 @@ func (p *Proxy) URL() string { return p.url }
 
 // Trips is how often a client has waited for the server so far: the Sync and simple Query messages that it sent.
 func (p *Proxy) Trips() int64 { return p.trips.Load() }
+
+// Executed is how many prepared statements clients have had executed so far; a driver's question whether the server is there is none.
+func (p *Proxy) Executed() int64 { return p.executed.Load() }
 
 // Cut breaks every connection.
 func (p *Proxy) Cut() {
@@ -123,6 +127,9 @@ func (p *Proxy) forward(server io.Writer, client io.Reader) {
 		}
 		if typed == 1 && (head[0] == 'S' || head[0] == 'Q') {
 			p.trips.Add(1)
+		}
+		if typed == 1 && head[0] == 'E' {
+			p.executed.Add(1)
 		}
 		if typed == 1 && head[0] == 'P' && p.Rewrite != nil {
 			rest = p.parse(rest)
