@@ -244,18 +244,38 @@ func TestCompletion(t *testing.T) {
 	}
 }
 
-// keys rotate prints a new key before those of now, so that the next start signs with it and still takes their tokens.
+// keys rotate prints the value of the next step and nothing else, so that it can be put where the server reads it, and says beside it
+// which step that is.
 func TestKeysRotate(t *testing.T) {
 	t.Parallel()
-	first := run(t, nil, "keys", "rotate")
-	second := run(t, vars{"TOKEN_SIGNING_KEYS": first}, "keys", "rotate")
-	fresh, rest, _ := strings.Cut(second, ",")
-	if rest != first || fresh == first {
-		t.Error("the second value is not a new key and then the first value")
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if keys, err := auth.ParseKeys(second); err != nil || len(keys) != 2 {
-		t.Errorf("the server reads %d keys from it: %v", len(keys), err)
+	rotate := func(value, says string) string {
+		t.Helper()
+		var said strings.Builder
+		rotate := exec.Command(program, "keys", "rotate")
+		rotate.Env, rotate.Stderr = []string{asRowhouse + "=1", "TOKEN_SIGNING_KEYS=" + value}, &said
+		printed, err := rotate.Output()
+		if err != nil || !strings.HasPrefix(said.String(), says) {
+			t.Errorf("error %v, and it says %q, want %s", err, said.String(), says)
+		}
+		return strings.TrimSuffix(string(printed), "\n")
 	}
+	old := rotate("", "A first key.")
+	added := rotate(old, "Step 1 of 3:")
+	fresh, ok := strings.CutPrefix(added, old+",")
+	if keys, err := auth.ParseKeys(added); !ok || err != nil || len(keys) != 2 {
+		t.Errorf("the first step is not the old key and then a new one: %v", err)
+	}
+	if signs := rotate(added, "Step 2 of 3, for when every server has the value of step 1:"); signs != fresh+","+old {
+		t.Error("the second step is not the new key and then the old one")
+	}
+	if last := rotate(fresh+","+old, "Step 3 of 3, for a day after"); last != fresh {
+		t.Error("the third step is not the new key alone")
+	}
+	rotate(fresh, "Step 1 of 3:")
 	got := refuses(t, vars{"TOKEN_SIGNING_KEYS": "kid:c2VjcmV0"}, "keys", "rotate")
 	if !strings.HasPrefix(got, "rowhouse: TOKEN_SIGNING_KEYS: ") || strings.Contains(got, "c2VjcmV0") {
 		t.Errorf("of a malformed value it says %q", got)
