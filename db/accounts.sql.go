@@ -187,7 +187,7 @@ func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Acc
 }
 
 const accountTenantList = `-- name: AccountTenantList :many
-SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by,
+SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.name_key,
        users.id AS user_id,
        users.role,
        coalesce(CASE WHEN $1::bool THEN (
@@ -204,12 +204,12 @@ SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public
    AND users.is_active
    AND tenants.status = 'active'
    AND CASE WHEN $3::uuid IS NULL THEN true
-            WHEN $4::text = 'name'  THEN (tenants.name, tenants.id)       > ($5::text, $3::uuid)
-            WHEN $4::text = '-name' THEN (tenants.name, tenants.id)       < ($5::text, $3::uuid)
+            WHEN $4::text = 'name'  THEN (tenants.name_key, tenants.id)   > ($5::text, $3::uuid)
+            WHEN $4::text = '-name' THEN (tenants.name_key, tenants.id)   < ($5::text, $3::uuid)
             ELSE                            (tenants.created_at, tenants.id) < ($6::timestamptz, $3::uuid)
        END
- ORDER BY CASE WHEN $4::text = 'name'  THEN tenants.name END,
-          CASE WHEN $4::text = '-name' THEN tenants.name END DESC,
+ ORDER BY CASE WHEN $4::text = 'name'  THEN tenants.name_key END,
+          CASE WHEN $4::text = '-name' THEN tenants.name_key END DESC,
           CASE WHEN $4::text = ''      THEN tenants.created_at END DESC,
           CASE WHEN $4::text = 'name'  THEN tenants.id END,
           CASE WHEN $4::text <> 'name' THEN tenants.id END DESC
@@ -222,7 +222,7 @@ type AccountTenantListParams struct {
 	AccountID      ids.AccountID
 	AfterID        pgtype.UUID
 	Sort           string
-	AfterName      *string
+	AfterNameKey   *string
 	AfterCreatedAt *time.Time
 	Skip           int32
 	Size           int32
@@ -242,7 +242,7 @@ func (q *Queries) AccountTenantList(ctx context.Context, arg AccountTenantListPa
 		arg.AccountID,
 		arg.AfterID,
 		arg.Sort,
-		arg.AfterName,
+		arg.AfterNameKey,
 		arg.AfterCreatedAt,
 		arg.Skip,
 		arg.Size,
@@ -265,6 +265,7 @@ func (q *Queries) AccountTenantList(ctx context.Context, arg AccountTenantListPa
 			&i.Tenant.UpdatedAt,
 			&i.Tenant.TenantID,
 			&i.Tenant.CreatedBy,
+			&i.Tenant.NameKey,
 			&i.UserID,
 			&i.Role,
 			&i.Total,

@@ -16,7 +16,7 @@ import (
 const itemCreate = `-- name: ItemCreate :one
 INSERT INTO items (tenant_id, name, description, price_cents)
 VALUES ($1, $2, $3, $4)
-RETURNING tenant_id, id, name, name_key, description, price_cents, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, price_cents, version, created_at, updated_at, name_key
 `
 
 type ItemCreateParams struct {
@@ -39,12 +39,12 @@ func (q *Queries) ItemCreate(ctx context.Context, arg ItemCreateParams) (Item, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.PriceCents,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -72,7 +72,7 @@ func (q *Queries) ItemDelete(ctx context.Context, arg ItemDeleteParams) (ids.Ite
 }
 
 const itemGet = `-- name: ItemGet :one
-SELECT tenant_id, id, name, name_key, description, price_cents, version, created_at, updated_at
+SELECT tenant_id, id, name, description, price_cents, version, created_at, updated_at, name_key
   FROM items
  WHERE tenant_id = $1
    AND id = $2
@@ -91,12 +91,12 @@ func (q *Queries) ItemGet(ctx context.Context, arg ItemGetParams) (Item, error) 
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.PriceCents,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -132,18 +132,18 @@ func (q *Queries) ItemImport(ctx context.Context, arg ItemImportParams) (int64, 
 
 const itemList = `-- name: ItemList :many
 
-SELECT items.tenant_id, items.id, items.name, items.name_key, items.description, items.price_cents, items.version, items.created_at, items.updated_at,
+SELECT items.tenant_id, items.id, items.name, items.description, items.price_cents, items.version, items.created_at, items.updated_at, items.name_key,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM items counted
              WHERE counted.tenant_id = $2
-               AND (counted.name_key >= lower($3) AND counted.name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+               AND (counted.name_key >= fold($3) AND counted.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
                AND (counted.price_cents >= $4 OR $4 IS NULL)
                AND (counted.price_cents <= $5 OR $5 IS NULL)
             ) END, -1)::bigint AS total
   FROM items
  WHERE tenant_id = $2
-   AND (name_key >= lower($3) AND name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+   AND (name_key >= fold($3) AND name_key < fold($3) || chr(1114111) OR $3 IS NULL)
    AND (price_cents >= $4 OR $4 IS NULL)
    AND (price_cents <= $5 OR $5 IS NULL)
    AND CASE WHEN $6::uuid IS NULL THEN true
@@ -213,12 +213,12 @@ func (q *Queries) ItemList(ctx context.Context, arg ItemListParams) ([]ItemListR
 			&i.Item.TenantID,
 			&i.Item.ID,
 			&i.Item.Name,
-			&i.Item.NameKey,
 			&i.Item.Description,
 			&i.Item.PriceCents,
 			&i.Item.Version,
 			&i.Item.CreatedAt,
 			&i.Item.UpdatedAt,
+			&i.Item.NameKey,
 			&i.Total,
 		); err != nil {
 			return nil, err
@@ -239,7 +239,7 @@ UPDATE items
  WHERE tenant_id = $5
    AND id = $6
    AND (version = ANY($7::bigint[]) OR $7::bigint[] IS NULL)
-RETURNING tenant_id, id, name, name_key, description, price_cents, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, price_cents, version, created_at, updated_at, name_key
 `
 
 type ItemUpdateParams struct {
@@ -269,12 +269,12 @@ func (q *Queries) ItemUpdate(ctx context.Context, arg ItemUpdateParams) (Item, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.PriceCents,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }

@@ -102,31 +102,31 @@ type Invitation struct {
 }
 
 type Item struct {
-	TenantID ids.TenantID
-	ID       ids.ItemID
-	Name     string
-	// What the name is sorted and searched by: lower case, compared byte by byte.
-	NameKey     string
+	TenantID    ids.TenantID
+	ID          ids.ItemID
+	Name        string
 	Description *string
 	// Cents of the tenant's currency.
 	PriceCents int32
 	Version    int64
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+	// The name as it is sorted and searched by.
+	NameKey string
 }
 
 type Role struct {
-	TenantID ids.TenantID
-	ID       ids.RoleID
-	Name     string
-	// The name as it is compared, sorted and searched by.
-	NameKey     string
+	TenantID    ids.TenantID
+	ID          ids.RoleID
+	Name        string
 	Description *string
 	// Names of the table permissions: alone with reach any, followed by :own with reach own.
 	Permissions []string
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	// The name as it is compared, sorted and searched by.
+	NameKey string
 }
 
 type Session struct {
@@ -147,15 +147,15 @@ type Session struct {
 }
 
 type Team struct {
-	TenantID ids.TenantID
-	ID       ids.TeamID
-	Name     string
-	// The name as it is sorted and searched by.
-	NameKey     string
+	TenantID    ids.TenantID
+	ID          ids.TeamID
+	Name        string
 	Description *string
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	// The name as it is sorted and searched by.
+	NameKey string
 }
 
 type Tenant struct {
@@ -173,6 +173,8 @@ type Tenant struct {
 	TenantID ids.TenantID
 	// The account that made it; NULL: the operator. No reference: an account may be closed.
 	CreatedBy *ids.AccountID
+	// The name as it is sorted by.
+	NameKey string
 }
 
 type User struct {
@@ -190,9 +192,7 @@ type User struct {
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
-	// The name, or without one the username, as it is sorted and searched by.
-	NameKey string
-	TeamID  *ids.TeamID
+	TeamID    *ids.TeamID
 	// Which artist the user is: set exactly when the role is artist.
 	ArtistID  *ids.ArtistID
 	FirstName *string
@@ -210,4 +210,6 @@ type User struct {
 	PublicProfile bool
 	// When the newest login began with which the user entered this tenant.
 	LastLogin *time.Time
+	// The name, or without one the username, as it is sorted and searched by.
+	NameKey string
 }

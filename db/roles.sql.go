@@ -16,7 +16,7 @@ import (
 const roleCreate = `-- name: RoleCreate :one
 INSERT INTO roles (tenant_id, name, description, permissions)
 VALUES ($1, $2, $3, $4)
-RETURNING tenant_id, id, name, name_key, description, permissions, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, permissions, version, created_at, updated_at, name_key
 `
 
 type RoleCreateParams struct {
@@ -39,12 +39,12 @@ func (q *Queries) RoleCreate(ctx context.Context, arg RoleCreateParams) (Role, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Permissions,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -72,7 +72,7 @@ func (q *Queries) RoleDelete(ctx context.Context, arg RoleDeleteParams) (ids.Rol
 }
 
 const roleGet = `-- name: RoleGet :one
-SELECT tenant_id, id, name, name_key, description, permissions, version, created_at, updated_at
+SELECT tenant_id, id, name, description, permissions, version, created_at, updated_at, name_key
   FROM roles
  WHERE tenant_id = $1
    AND id = $2
@@ -91,28 +91,28 @@ func (q *Queries) RoleGet(ctx context.Context, arg RoleGetParams) (Role, error) 
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Permissions,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
 
 const roleList = `-- name: RoleList :many
 
-SELECT roles.tenant_id, roles.id, roles.name, roles.name_key, roles.description, roles.permissions, roles.version, roles.created_at, roles.updated_at,
+SELECT roles.tenant_id, roles.id, roles.name, roles.description, roles.permissions, roles.version, roles.created_at, roles.updated_at, roles.name_key,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM roles counted
              WHERE counted.tenant_id = $2
-               AND (counted.name_key >= lower($3) AND counted.name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+               AND (counted.name_key >= fold($3) AND counted.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
             ) END, -1)::bigint AS total
   FROM roles
  WHERE tenant_id = $2
-   AND (name_key >= lower($3) AND name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+   AND (name_key >= fold($3) AND name_key < fold($3) || chr(1114111) OR $3 IS NULL)
    AND CASE WHEN $4::uuid IS NULL THEN true
             WHEN $5::text = 'name'  THEN (name_key, id)   > ($6::text, $4::uuid)
             WHEN $5::text = '-name' THEN (name_key, id)   < ($6::text, $4::uuid)
@@ -169,12 +169,12 @@ func (q *Queries) RoleList(ctx context.Context, arg RoleListParams) ([]RoleListR
 			&i.Role.TenantID,
 			&i.Role.ID,
 			&i.Role.Name,
-			&i.Role.NameKey,
 			&i.Role.Description,
 			&i.Role.Permissions,
 			&i.Role.Version,
 			&i.Role.CreatedAt,
 			&i.Role.UpdatedAt,
+			&i.Role.NameKey,
 			&i.Total,
 		); err != nil {
 			return nil, err
@@ -195,7 +195,7 @@ UPDATE roles
  WHERE tenant_id = $5
    AND id = $6
    AND (version = ANY($7::bigint[]) OR $7::bigint[] IS NULL)
-RETURNING tenant_id, id, name, name_key, description, permissions, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, permissions, version, created_at, updated_at, name_key
 `
 
 type RoleUpdateParams struct {
@@ -226,12 +226,12 @@ func (q *Queries) RoleUpdate(ctx context.Context, arg RoleUpdateParams) (Role, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Permissions,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }

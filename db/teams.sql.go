@@ -16,7 +16,7 @@ import (
 const teamCreate = `-- name: TeamCreate :one
 INSERT INTO teams (tenant_id, name, description)
 VALUES ($1, $2, $3)
-RETURNING tenant_id, id, name, name_key, description, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, version, created_at, updated_at, name_key
 `
 
 type TeamCreateParams struct {
@@ -33,11 +33,11 @@ func (q *Queries) TeamCreate(ctx context.Context, arg TeamCreateParams) (Team, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -65,7 +65,7 @@ func (q *Queries) TeamDelete(ctx context.Context, arg TeamDeleteParams) (ids.Tea
 }
 
 const teamGet = `-- name: TeamGet :one
-SELECT tenant_id, id, name, name_key, description, version, created_at, updated_at
+SELECT tenant_id, id, name, description, version, created_at, updated_at, name_key
   FROM teams
  WHERE tenant_id = $1
    AND id = $2
@@ -84,27 +84,27 @@ func (q *Queries) TeamGet(ctx context.Context, arg TeamGetParams) (Team, error) 
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }
 
 const teamList = `-- name: TeamList :many
 
-SELECT teams.tenant_id, teams.id, teams.name, teams.name_key, teams.description, teams.version, teams.created_at, teams.updated_at,
+SELECT teams.tenant_id, teams.id, teams.name, teams.description, teams.version, teams.created_at, teams.updated_at, teams.name_key,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM teams counted
              WHERE counted.tenant_id = $2
-               AND (counted.name_key >= lower($3) AND counted.name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+               AND (counted.name_key >= fold($3) AND counted.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
             ) END, -1)::bigint AS total
   FROM teams
  WHERE tenant_id = $2
-   AND (name_key >= lower($3) AND name_key < lower($3) || chr(1114111) OR $3 IS NULL)
+   AND (name_key >= fold($3) AND name_key < fold($3) || chr(1114111) OR $3 IS NULL)
    AND CASE WHEN $4::uuid IS NULL THEN true
             WHEN $5::text = 'name'  THEN (name_key, id)   > ($6::text, $4::uuid)
             WHEN $5::text = '-name' THEN (name_key, id)   < ($6::text, $4::uuid)
@@ -161,11 +161,11 @@ func (q *Queries) TeamList(ctx context.Context, arg TeamListParams) ([]TeamListR
 			&i.Team.TenantID,
 			&i.Team.ID,
 			&i.Team.Name,
-			&i.Team.NameKey,
 			&i.Team.Description,
 			&i.Team.Version,
 			&i.Team.CreatedAt,
 			&i.Team.UpdatedAt,
+			&i.Team.NameKey,
 			&i.Total,
 		); err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ UPDATE teams
  WHERE tenant_id = $4
    AND id = $5
    AND (version = ANY($6::bigint[]) OR $6::bigint[] IS NULL)
-RETURNING tenant_id, id, name, name_key, description, version, created_at, updated_at
+RETURNING tenant_id, id, name, description, version, created_at, updated_at, name_key
 `
 
 type TeamUpdateParams struct {
@@ -213,11 +213,11 @@ func (q *Queries) TeamUpdate(ctx context.Context, arg TeamUpdateParams) (Team, e
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
-		&i.NameKey,
 		&i.Description,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }

@@ -15,7 +15,7 @@ const tenantCreate = `-- name: TenantCreate :one
 
 INSERT INTO tenants (id, name, slug, created_by)
 VALUES ($1, $2, $3, $4)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
 `
 
 type TenantCreateParams struct {
@@ -46,6 +46,7 @@ func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -75,7 +76,7 @@ func (q *Queries) TenantDelete(ctx context.Context, arg TenantDeleteParams) (ids
 }
 
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
   FROM tenants
  WHERE id = $1
 `
@@ -95,6 +96,7 @@ func (q *Queries) TenantGet(ctx context.Context, tenantID ids.TenantID) (Tenant,
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.NameKey,
 	)
 	return i, err
 }
@@ -105,7 +107,7 @@ UPDATE tenants
        is_public = coalesce($2, is_public)
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
 `
 
 type TenantUpdateParams struct {
@@ -135,6 +137,7 @@ func (q *Queries) TenantUpdate(ctx context.Context, arg TenantUpdateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.NameKey,
 	)
 	return i, err
 }

@@ -18,7 +18,7 @@ UPDATE users
    SET is_active = $1
  WHERE users.tenant_id = $2
    AND users.id = $3
-RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
@@ -61,7 +61,6 @@ func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (Use
 		&i.User.Version,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
-		&i.User.NameKey,
 		&i.User.TeamID,
 		&i.User.ArtistID,
 		&i.User.FirstName,
@@ -74,6 +73,7 @@ func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (Use
 		&i.User.EmailPrivacy,
 		&i.User.PublicProfile,
 		&i.User.LastLogin,
+		&i.User.NameKey,
 		&i.TeamName,
 		&i.RoleList,
 	)
@@ -88,7 +88,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
         coalesce($15::text, 'public'),
         coalesce($16::text, 'private'),
         coalesce($17::bool, true))
-RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
@@ -157,7 +157,6 @@ func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (UserCre
 		&i.User.Version,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
-		&i.User.NameKey,
 		&i.User.TeamID,
 		&i.User.ArtistID,
 		&i.User.FirstName,
@@ -170,6 +169,7 @@ func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (UserCre
 		&i.User.EmailPrivacy,
 		&i.User.PublicProfile,
 		&i.User.LastLogin,
+		&i.User.NameKey,
 		&i.TeamName,
 		&i.RoleList,
 	)
@@ -238,7 +238,7 @@ func (q *Queries) UserDelete(ctx context.Context, arg UserDeleteParams) (ids.Use
 }
 
 const userGet = `-- name: UserGet :one
-SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
@@ -285,7 +285,6 @@ func (q *Queries) UserGet(ctx context.Context, arg UserGetParams) (UserGetRow, e
 		&i.User.Version,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
-		&i.User.NameKey,
 		&i.User.TeamID,
 		&i.User.ArtistID,
 		&i.User.FirstName,
@@ -298,6 +297,7 @@ func (q *Queries) UserGet(ctx context.Context, arg UserGetParams) (UserGetRow, e
 		&i.User.EmailPrivacy,
 		&i.User.PublicProfile,
 		&i.User.LastLogin,
+		&i.User.NameKey,
 		&i.TeamName,
 		&i.RoleList,
 		&i.EmailShown,
@@ -322,7 +322,7 @@ func (q *Queries) UserLeave(ctx context.Context, tenantID ids.TenantID) (ids.Use
 
 const userList = `-- name: UserList :many
 
-SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
@@ -345,8 +345,8 @@ SELECT users.tenant_id, users.id, users.account_id, users.username, users.email,
                AND (counted.is_active = $5 OR $5 IS NULL)
                AND (counted.username = $6 OR $6 IS NULL)
                AND (counted.email = $7 AND (counted.email_privacy <> 'never' OR counted.id = (SELECT me()) OR (SELECT holds('users:write'))) OR $7 IS NULL)
-               AND (counted.name_key >= lower($8) AND counted.name_key < lower($8) || chr(1114111)
-                    OR counted.username >= lower($8) AND counted.username < lower($8) || chr(1114111)
+               AND (counted.name_key >= fold($8) AND counted.name_key < fold($8) || chr(1114111)
+                    OR counted.username >= fold($8) AND counted.username < fold($8) || chr(1114111)
                     OR $8 IS NULL)
             ) END, -1)::bigint AS total
   FROM users
@@ -357,8 +357,8 @@ SELECT users.tenant_id, users.id, users.account_id, users.username, users.email,
    AND (users.is_active = $5 OR $5 IS NULL)
    AND (users.username = $6 OR $6 IS NULL)
    AND (users.email = $7 AND (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write'))) OR $7 IS NULL)
-   AND (users.name_key >= lower($8) AND users.name_key < lower($8) || chr(1114111)
-        OR users.username >= lower($8) AND users.username < lower($8) || chr(1114111)
+   AND (users.name_key >= fold($8) AND users.name_key < fold($8) || chr(1114111)
+        OR users.username >= fold($8) AND users.username < fold($8) || chr(1114111)
         OR $8 IS NULL)
    AND CASE WHEN $9::uuid IS NULL THEN true
             WHEN $10::text = 'name'      THEN (users.name_key, users.id)   > ($11::text, $9::uuid)
@@ -445,7 +445,6 @@ func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListR
 			&i.User.Version,
 			&i.User.CreatedAt,
 			&i.User.UpdatedAt,
-			&i.User.NameKey,
 			&i.User.TeamID,
 			&i.User.ArtistID,
 			&i.User.FirstName,
@@ -458,6 +457,7 @@ func (q *Queries) UserList(ctx context.Context, arg UserListParams) ([]UserListR
 			&i.User.EmailPrivacy,
 			&i.User.PublicProfile,
 			&i.User.LastLogin,
+			&i.User.NameKey,
 			&i.TeamName,
 			&i.RoleList,
 			&i.EmailShown,
@@ -539,7 +539,7 @@ UPDATE users
    AND ((SELECT reaches_all()) OR users.id = (SELECT me()))
    AND own_fields(users.id, $26::text[])
    AND (version = ANY($27::bigint[]) OR $27::bigint[] IS NULL)
-RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.name_key, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login,
+RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
@@ -635,7 +635,6 @@ func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpd
 		&i.User.Version,
 		&i.User.CreatedAt,
 		&i.User.UpdatedAt,
-		&i.User.NameKey,
 		&i.User.TeamID,
 		&i.User.ArtistID,
 		&i.User.FirstName,
@@ -648,6 +647,7 @@ func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpd
 		&i.User.EmailPrivacy,
 		&i.User.PublicProfile,
 		&i.User.LastLogin,
+		&i.User.NameKey,
 		&i.TeamName,
 		&i.RoleList,
 	)

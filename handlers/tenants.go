@@ -42,7 +42,7 @@ func newMembership(row *db.AccountTenantListRow) Membership {
 
 type tenantListInput struct {
 	List
-	Sort string `query:"sort" validate:"oneof=name -name" doc:"By name; with - downwards. Newest first when left out."`
+	Sort string `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
 }
 
 // membershipList reads a page of the active tenants where the account is an active user.
@@ -60,7 +60,7 @@ func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenant
 		AccountID:      who.AccountID,
 		Sort:           in.Sort,
 		AfterID:        in.afterID(),
-		AfterName:      in.afterText(),
+		AfterNameKey:   in.afterText(),
 		AfterCreatedAt: in.afterTime(),
 		Skip:           in.skip(),
 		Size:           in.limit(),
@@ -69,7 +69,7 @@ func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenant
 	return pageOf(in.List, rows, err, func(row *db.AccountTenantListRow) (T, position, int64) {
 		at := position{ID: row.Tenant.ID, Time: &row.Tenant.CreatedAt}
 		if in.Sort != "" {
-			at = position{ID: row.Tenant.ID, Text: &row.Tenant.Name}
+			at = position{ID: row.Tenant.ID, Text: &row.Tenant.NameKey}
 		}
 		return out(row), at, row.Total
 	})

@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"crypto/sha256"
+	"slices"
+	"strings"
 	"testing"
 
 	"rowhouse/testdb"
@@ -54,5 +56,28 @@ func TestLastLoginOfAChange(t *testing.T) {
 	w.want(w.as(admin, call("GET", "/items"), w.A), 200)
 	if !noted() {
 		t.Error("not noted by the next request")
+	}
+}
+
+// Tenants are listed by name regardless of case, in one order for pages and cursors.
+func TestTenantsByName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"beta", "Alpha", "alpine", "Écluse", "BETA 2"} {
+		w.want(w.as(w.nobody, call("POST", "/tenants").json(`{"name":"`+name+`"}`)), 201)
+	}
+	var got []string
+	for next := "/tenants?sort=name&page_size=2"; next != ""; {
+		page := w.want(w.as(w.nobody, call("GET", next)), 200)
+		for _, tenant := range content[[]Tenant](t, page) {
+			got = append(got, tenant.Name)
+		}
+		next = ""
+		if link := page.header.Get("Link"); link != "" {
+			next = strings.TrimPrefix(link[1:strings.Index(link, ">")], base)
+		}
+	}
+	if want := []string{"Alpha", "alpine", "beta", "BETA 2", "Écluse"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

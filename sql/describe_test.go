@@ -66,12 +66,15 @@ WITH relations AS (
             concat_ws(' ', format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated, a.attcollation::regcollation,
                       pg_get_expr(d.adbin, d.adrelid), a.attacl::text,
                       -- among the options, minor releases of late 2026 keep a number of their own, which pg_dump leaves out as well
-                      ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\_attver=%' ORDER BY 1)::text,
-                      -- the order of the columns, without the numbers of dropped ones
-                      (SELECT count(*) FROM pg_attribute b WHERE b.attrelid = a.attrelid AND b.attnum > 0 AND b.attnum <= a.attnum AND NOT b.attisdropped))
+                      ARRAY(SELECT o FROM unnest(a.attoptions) AS o WHERE o NOT LIKE 'pg\_attver=%' ORDER BY 1)::text)
        FROM relations c
        JOIN pg_attribute a    ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
        LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+      UNION ALL
+     SELECT 'order of columns', c.relname, string_agg(a.attname, ' ' ORDER BY a.attnum)
+       FROM relations c
+       JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+      GROUP BY c.relname
       UNION ALL
      SELECT 'index', c.relname, concat_ws(' ', pg_get_indexdef(c.oid), i.indisvalid, i.indisreplident, i.indisclustered)
        FROM relations c

@@ -146,7 +146,6 @@ var afterThat = map[string]any{
 	"AfterID":         pgtype.UUID{Bytes: named[ids.ItemID]("any"), Valid: true},
 	"AfterCreatedAt":  &inTheMiddle,
 	"AfterNameKey":    new("common 8"),
-	"AfterName":       new("Tenant 5"),
 	"AfterUsername":   new("user-1-5"),
 	"AfterPriceCents": new(int32(50000)),
 }

@@ -80,9 +80,9 @@ var (
 
 	// The same, for the schema's own texts: what queries have no business with, or no need of.
 	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
-		hashtextextended int8send jsonb_each left octet_length overlay pg_advisory_xact_lock
+		hashtextextended int8send jsonb_each left normalize octet_length overlay pg_advisory_xact_lock
 		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right set_bit split_part
-		substring uuid_send`)
+		substring translate uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
 	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
@@ -212,6 +212,7 @@ var understood = map[string]map[string]bool{
 var understoodInSchema = map[string]map[string]bool{
 	"RangeVar":         set("schemaname relname inh relpersistence alias"),
 	"A_Indirection":    set("arg indirection"),
+	"CollateClause":    set("arg collname"), // "C" alone
 	"A_Indices":        set("is_slice lidx uidx"),
 	"SQLValueFunction": set("op typmod"),
 }

@@ -273,6 +273,8 @@ func TestPlantedFunctions(t *testing.T) {
 		{"the same as a statement", migration, "", plpgsql("RETURN (SELECT count(*) FROM items i WHERE i.tenant_id = (SELECT current_tenant()) AND i.name = given);"), ""},
 		{"a trigger that looks at its tenant", migration, "", onItems("SELECT id INTO other FROM users WHERE tenant_id = NEW.tenant_id LIMIT 1; RETURN NEW;"), ""},
 
+		{"what compares byte by byte", migration, "", plpgsql(`RETURN length(lower(given COLLATE "C"));`), ""},
+		{"what depends on a locale of the cluster", migration, "", plpgsql(`RETURN length(lower(given COLLATE "tr-x-icu")); /*!*/`), "the collation tr-x-icu, which another cluster may not have, is nothing that prove understands"},
 		{"a function that hides a query", migration, "", sql("SELECT count(*)\n  FROM items /*!*/\n WHERE name = given"), "planted: items is not held to the bound tenant: the WHERE of its own level"},
 		{"a function that hides it behind an OR", migration, "", sql("SELECT count(*) FROM items /*!*/ WHERE tenant_id = current_tenant() OR name = given"), "planted: items is not held to the bound tenant"},
 		{"a function that trusts its parameter", migration, "", "CREATE FUNCTION planted(tenant uuid) RETURNS bigint LANGUAGE sql " + pinned + " AS $$ SELECT count(*) FROM items WHERE tenant_id = tenant $$;", "planted: items is not held to the bound tenant"},

@@ -510,6 +510,14 @@ func (s *schema) checkTrigger(t *table, c trigger) {
 	}
 }
 
+// later is that of two places of the migrations which is read last: what is missing there was there before.
+func later(a, b place) place {
+	if cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line)) > 0 {
+		return a
+	}
+	return b
+}
+
 func (t *table) checkForeign(f foreign, to *table, fault func(place, string, ...any)) {
 	covers := func(i index) bool {
 		if i.partial || len(i.columns) < len(f.here) {
@@ -523,7 +531,7 @@ func (t *table) checkForeign(f foreign, to *table, fault func(place, string, ...
 		return true
 	}
 	if !slices.ContainsFunc(t.indexes, covers) {
-		fault(cmp.Or(t.lost["index"], f.place), "no index begins with (%s), the columns of %s", strings.Join(f.here, ", "), f.name)
+		fault(later(t.lost["index"], f.place), "no index begins with (%s), the columns of %s", strings.Join(f.here, ", "), f.name)
 	}
 	here, there := slices.Index(f.here, "tenant_id"), slices.Index(f.there, "tenant_id")
 	switch {

@@ -73,6 +73,9 @@ func strange(node message, inSchema bool) (what string, first message) {
 		if table, ok := node.Interface().(*pg.RangeVar); ok && table.Schemaname != "" && table.Schemaname != "public" {
 			return "the schema " + table.Schemaname, node
 		}
+		if by, ok := node.Interface().(*pg.CollateClause); ok && strings.Join(words(by.Collname), ".") != "C" {
+			return "the collation " + strings.Join(words(by.Collname), ".") + ", which another cluster may not have,", node
+		}
 	}
 	children(node, func(_ string, child message) {
 		if what == "" {

@@ -80,12 +80,12 @@ SELECT sqlc.embed(tenants),
    AND users.is_active
    AND tenants.status = 'active'
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
-            WHEN @sort::text = 'name'  THEN (tenants.name, tenants.id)       > (sqlc.narg('after_name')::text, sqlc.narg('after_id')::uuid)
-            WHEN @sort::text = '-name' THEN (tenants.name, tenants.id)       < (sqlc.narg('after_name')::text, sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = 'name'  THEN (tenants.name_key, tenants.id)   > (sqlc.narg('after_name_key')::text, sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = '-name' THEN (tenants.name_key, tenants.id)   < (sqlc.narg('after_name_key')::text, sqlc.narg('after_id')::uuid)
             ELSE                            (tenants.created_at, tenants.id) < (sqlc.narg('after_created_at')::timestamptz, sqlc.narg('after_id')::uuid)
        END
- ORDER BY CASE WHEN @sort::text = 'name'  THEN tenants.name END,
-          CASE WHEN @sort::text = '-name' THEN tenants.name END DESC,
+ ORDER BY CASE WHEN @sort::text = 'name'  THEN tenants.name_key END,
+          CASE WHEN @sort::text = '-name' THEN tenants.name_key END DESC,
           CASE WHEN @sort::text = ''      THEN tenants.created_at END DESC,
           CASE WHEN @sort::text = 'name'  THEN tenants.id END,
           CASE WHEN @sort::text <> 'name' THEN tenants.id END DESC

@@ -8,13 +8,13 @@ SELECT sqlc.embed(items),
             SELECT count(*)
               FROM items counted
              WHERE counted.tenant_id = @tenant_id
-               AND (counted.name_key >= lower(sqlc.narg('q')) AND counted.name_key < lower(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
+               AND (counted.name_key >= fold(sqlc.narg('q')) AND counted.name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
                AND (counted.price_cents >= sqlc.narg('min_price_cents') OR sqlc.narg('min_price_cents') IS NULL)
                AND (counted.price_cents <= sqlc.narg('max_price_cents') OR sqlc.narg('max_price_cents') IS NULL)
             ) END, -1)::bigint AS total
   FROM items
  WHERE tenant_id = @tenant_id
-   AND (name_key >= lower(sqlc.narg('q')) AND name_key < lower(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
+   AND (name_key >= fold(sqlc.narg('q')) AND name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
    AND (price_cents >= sqlc.narg('min_price_cents') OR sqlc.narg('min_price_cents') IS NULL)
    AND (price_cents <= sqlc.narg('max_price_cents') OR sqlc.narg('max_price_cents') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true

@@ -7,11 +7,11 @@ SELECT sqlc.embed(teams),
             SELECT count(*)
               FROM teams counted
              WHERE counted.tenant_id = @tenant_id
-               AND (counted.name_key >= lower(sqlc.narg('q')) AND counted.name_key < lower(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
+               AND (counted.name_key >= fold(sqlc.narg('q')) AND counted.name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
             ) END, -1)::bigint AS total
   FROM teams
  WHERE tenant_id = @tenant_id
-   AND (name_key >= lower(sqlc.narg('q')) AND name_key < lower(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
+   AND (name_key >= fold(sqlc.narg('q')) AND name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
             WHEN @sort::text = 'name'  THEN (name_key, id)   > (sqlc.narg('after_name_key')::text, sqlc.narg('after_id')::uuid)
             WHEN @sort::text = '-name' THEN (name_key, id)   < (sqlc.narg('after_name_key')::text, sqlc.narg('after_id')::uuid)

@@ -27,8 +27,8 @@ SELECT sqlc.embed(users),
                AND (counted.is_active = sqlc.narg('is_active') OR sqlc.narg('is_active') IS NULL)
                AND (counted.username = sqlc.narg('username') OR sqlc.narg('username') IS NULL)
                AND (counted.email = sqlc.narg('email') AND (counted.email_privacy <> 'never' OR counted.id = (SELECT me()) OR (SELECT holds('users:write'))) OR sqlc.narg('email') IS NULL)
-               AND (counted.name_key >= lower(sqlc.narg('q')) AND counted.name_key < lower(sqlc.narg('q')) || chr(1114111)
-                    OR counted.username >= lower(sqlc.narg('q')) AND counted.username < lower(sqlc.narg('q')) || chr(1114111)
+               AND (counted.name_key >= fold(sqlc.narg('q')) AND counted.name_key < fold(sqlc.narg('q')) || chr(1114111)
+                    OR counted.username >= fold(sqlc.narg('q')) AND counted.username < fold(sqlc.narg('q')) || chr(1114111)
                     OR sqlc.narg('q') IS NULL)
             ) END, -1)::bigint AS total
   FROM users
@@ -39,8 +39,8 @@ SELECT sqlc.embed(users),
    AND (users.is_active = sqlc.narg('is_active') OR sqlc.narg('is_active') IS NULL)
    AND (users.username = sqlc.narg('username') OR sqlc.narg('username') IS NULL)
    AND (users.email = sqlc.narg('email') AND (users.email_privacy <> 'never' OR users.id = (SELECT me()) OR (SELECT holds('users:write'))) OR sqlc.narg('email') IS NULL)
-   AND (users.name_key >= lower(sqlc.narg('q')) AND users.name_key < lower(sqlc.narg('q')) || chr(1114111)
-        OR users.username >= lower(sqlc.narg('q')) AND users.username < lower(sqlc.narg('q')) || chr(1114111)
+   AND (users.name_key >= fold(sqlc.narg('q')) AND users.name_key < fold(sqlc.narg('q')) || chr(1114111)
+        OR users.username >= fold(sqlc.narg('q')) AND users.username < fold(sqlc.narg('q')) || chr(1114111)
         OR sqlc.narg('q') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
             WHEN @sort::text = 'name'      THEN (users.name_key, users.id)   > (sqlc.narg('after_name_key')::text, sqlc.narg('after_id')::uuid)
