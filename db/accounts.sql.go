@@ -17,12 +17,10 @@ const accountClose = `-- name: AccountClose :exec
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = $3
-), void AS (
-     DELETE FROM one_time_tokens
-      WHERE one_time_tokens.account_id = $3
 )
 UPDATE accounts
-   SET username          = $1,
+   SET proofs            = proofs + 1,
+       username          = $1,
        email             = $2,
        name              = NULL,
        password_hash     = NULL,
@@ -39,7 +37,7 @@ type AccountCloseParams struct {
 	AccountID ids.AccountID
 }
 
-// AccountClose clears what is personal and makes the account unusable; its sessions end with it.
+// AccountClose clears what is personal and makes the account unusable; its sessions, and what was mailed for it, end with it.
 func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) error {
 	_, err := q.db.Exec(ctx, accountClose, arg.Username, arg.Email, arg.AccountID)
 	return err
@@ -47,7 +45,7 @@ func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) erro
 
 const accountGet = `-- name: AccountGet :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
   FROM accounts
  WHERE id = $1
 `
@@ -71,6 +69,7 @@ func (q *Queries) AccountGet(ctx context.Context, accountID ids.AccountID) (Acco
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
@@ -82,7 +81,8 @@ SELECT id
    FOR NO KEY UPDATE
 `
 
-// AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
+// AccountHold keeps the account from getting users, sessions and tokens until the transaction ends: those that a later statement sees are
+// all.
 func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) (ids.AccountID, error) {
 	row := q.db.QueryRow(ctx, accountHold, accountID)
 	var id ids.AccountID
@@ -93,17 +93,17 @@ func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) (ids
 const accountPasswordSet = `-- name: AccountPasswordSet :one
 WITH changed AS (
      UPDATE accounts
-        SET password_hash = $1
+        SET password_hash = $1,
+            proofs        = accounts.proofs + 1
       WHERE accounts.id = $2
-        AND accounts.password_hash = $3
-  RETURNING accounts.id
-), ended AS (
+        AND accounts.proofs = $3
+  RETURNING accounts.proofs
+), kept AS (
      UPDATE sessions
-        SET revoked_at = now()
+        SET proofs = changed.proofs
+       FROM changed
       WHERE sessions.account_id = $2
-        AND sessions.id <> $4
-        AND sessions.revoked_at IS NULL
-        AND EXISTS (SELECT 1 FROM changed)
+        AND sessions.id = $4
 )
 SELECT count(*)
   FROM changed
@@ -112,17 +112,17 @@ SELECT count(*)
 type AccountPasswordSetParams struct {
 	PasswordHash  *string
 	AccountID     ids.AccountID
-	CheckedHash   *string
+	Proofs        int64
 	KeptSessionID ids.SessionID
 }
 
-// AccountPasswordSet replaces the password's hash and ends every session but the one that asked. It changes nothing, and
-// returns 0 instead of 1, when the hash is no longer the one that the current password was checked against.
+// AccountPasswordSet replaces the password's hash and voids all proofs of the account but the session that asked. It changes nothing, and
+// returns 0 instead of 1, when they were voided since the current password was checked.
 func (q *Queries) AccountPasswordSet(ctx context.Context, arg AccountPasswordSetParams) (int64, error) {
 	row := q.db.QueryRow(ctx, accountPasswordSet,
 		arg.PasswordHash,
 		arg.AccountID,
-		arg.CheckedHash,
+		arg.Proofs,
 		arg.KeptSessionID,
 	)
 	var count int64
@@ -134,20 +134,15 @@ const accountProve = `-- name: AccountProve :one
 WITH void AS (
      DELETE FROM one_time_tokens
       WHERE one_time_tokens.account_id = $4
-), ended AS (
-     UPDATE sessions
-        SET revoked_at = now()
-      WHERE sessions.account_id = $4
-        AND sessions.revoked_at IS NULL
-        AND $2::bool
 )
 UPDATE accounts
    SET email             = $1,
        email_verified_at = now(),
-       password_hash     = CASE WHEN $2::bool THEN $3 ELSE password_hash END
+       password_hash     = CASE WHEN $2::bool THEN $3 ELSE password_hash END,
+       proofs            = CASE WHEN $2::bool THEN proofs + 1 ELSE proofs END
  WHERE accounts.id = $4
    AND accounts.is_active
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
 `
 
 type AccountProveParams struct {
@@ -157,8 +152,8 @@ type AccountProveParams struct {
 	AccountID    ids.AccountID
 }
 
-// AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there. Wipe: nothing shows
-// that it is also who knows the password, so password and sessions go, and a given hash is the new password's. Other tokens go too.
+// AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there; what else was mailed is
+// void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's.
 // pgx.ErrNoRows: the account is closed.
 func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Account, error) {
 	row := q.db.QueryRow(ctx, accountProve,
@@ -182,6 +177,7 @@ func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Acc
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
@@ -285,7 +281,7 @@ UPDATE accounts
    SET name = CASE WHEN $1::bool THEN $2 ELSE name END
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
 `
 
 type AccountUpdateParams struct {
@@ -318,6 +314,7 @@ func (q *Queries) AccountUpdate(ctx context.Context, arg AccountUpdateParams) (A
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
@@ -348,4 +345,25 @@ func (q *Queries) AccountUserTenants(ctx context.Context, accountID ids.AccountI
 		return nil, err
 	}
 	return items, nil
+}
+
+const tokenSpend = `-- name: TokenSpend :one
+DELETE FROM one_time_tokens
+ WHERE account_id = $1
+   AND hash = $2
+   AND expires_at > now()
+RETURNING account_id
+`
+
+type TokenSpendParams struct {
+	AccountID ids.AccountID
+	Hash      []byte
+}
+
+// TokenSpend takes a live token of the account away, for the one who came with it first; pgx.ErrNoRows for everybody else.
+func (q *Queries) TokenSpend(ctx context.Context, arg TokenSpendParams) (ids.AccountID, error) {
+	row := q.db.QueryRow(ctx, tokenSpend, arg.AccountID, arg.Hash)
+	var account_id ids.AccountID
+	err := row.Scan(&account_id)
+	return account_id, err
 }

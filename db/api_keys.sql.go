@@ -15,7 +15,12 @@ import (
 
 const apiKeyCreate = `-- name: ApiKeyCreate :one
 INSERT INTO api_keys (tenant_id, user_id, name, description, key_prefix, hash, scopes, expires_at)
-VALUES ($1, my_user(), $2, $3, $4, $5, $6, now() + $7::integer * interval '1 day')
+SELECT $1, users.id, $2, $3, $4, $5, $6, now() + $7::integer * interval '1 day'
+  FROM users
+ WHERE users.tenant_id = $1
+   AND users.id = (SELECT my_user())
+   AND users.is_active
+   FOR SHARE
 RETURNING tenant_id, id, user_id, name, description, key_prefix, hash, scopes, expires_at, revoked_at, last_used_at, version, created_at, updated_at
 `
 
@@ -30,7 +35,7 @@ type ApiKeyCreateParams struct {
 }
 
 // ApiKeyCreate makes a key of the user who asks; RHGRT when its scopes hold what the caller does not, RHUSR when nobody of the
-// tenant asks.
+// tenant asks. pgx.ErrNoRows: the user is active no more. Whoever shuts the user out waits, and then sees the key.
 func (q *Queries) ApiKeyCreate(ctx context.Context, arg ApiKeyCreateParams) (ApiKey, error) {
 	row := q.db.QueryRow(ctx, apiKeyCreate,
 		arg.TenantID,

@@ -82,7 +82,7 @@ type InvitationCreateRow struct {
 }
 
 // InvitationCreate invites whoever reads the mail of an address; tenant_name is what the mail calls the tenant. RHGRT when the role
-// holds what the caller does not, RHUSR when nobody of the tenant asks.
+// holds what the caller does not, RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
 func (q *Queries) InvitationCreate(ctx context.Context, arg InvitationCreateParams) (InvitationCreateRow, error) {
 	row := q.db.QueryRow(ctx, invitationCreate,
 		arg.TenantID,

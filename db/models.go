@@ -28,6 +28,8 @@ type Account struct {
 	UpdatedAt       time.Time
 	// The tenant whose user it was made to be; NULL: its owner, or the operator, made it. No reference: the tenant may be erased.
 	MadeIn *ids.TenantID
+	// Counts the times that all was voided that proves to be its owner: sessions, and what was mailed. What was begun under an older count comes to nothing.
+	Proofs int64
 }
 
 type ApiKey struct {
@@ -144,6 +146,10 @@ type Session struct {
 	RevokedAt *time.Time
 	// Why a superuser or staff entered the active tenant without being its user; NULL: an ordinary session.
 	VisitReason *string
+	// That of the account when the session began, or when it was kept while all others ended.
+	Proofs int64
+	// The session that a visit was begun from, and ends with; NULL: an ordinary session.
+	BegunFrom *ids.SessionID
 }
 
 type Team struct {

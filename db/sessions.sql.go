@@ -18,7 +18,6 @@ UPDATE sessions
    SET active_tenant_id = $1
  WHERE sessions.account_id = $2
    AND sessions.id = $3
-   AND sessions.visit_reason IS NULL
    AND (EXISTS (
         SELECT 1
           FROM users
@@ -38,7 +37,7 @@ type SessionBindParams struct {
 }
 
 // SessionBind binds a session to a tenant in which the account is an active user, or unbinds it (NULL); pgx.ErrNoRows when
-// it is not such a user, or the session is a visit.
+// it is not such a user.
 func (q *Queries) SessionBind(ctx context.Context, arg SessionBindParams) (ids.SessionID, error) {
 	row := q.db.QueryRow(ctx, sessionBind, arg.ActiveTenantID, arg.AccountID, arg.ID)
 	var id ids.SessionID
@@ -48,7 +47,7 @@ func (q *Queries) SessionBind(ctx context.Context, arg SessionBindParams) (ids.S
 
 const sessionList = `-- name: SessionList :many
 
-SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at, sessions.visit_reason,
+SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at, sessions.visit_reason, sessions.proofs, sessions.begun_from,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM sessions counted
@@ -111,6 +110,8 @@ func (q *Queries) SessionList(ctx context.Context, arg SessionListParams) ([]Ses
 			&i.Session.ExpiresAt,
 			&i.Session.RevokedAt,
 			&i.Session.VisitReason,
+			&i.Session.Proofs,
+			&i.Session.BegunFrom,
 			&i.Total,
 		); err != nil {
 			return nil, err
@@ -146,30 +147,40 @@ func (q *Queries) SessionRevoke(ctx context.Context, arg SessionRevokeParams) (i
 	return id, err
 }
 
-const sessionRevokeAll = `-- name: SessionRevokeAll :execrows
-UPDATE sessions
-   SET revoked_at = now()
- WHERE account_id = $1
-   AND revoked_at IS NULL
+const sessionRevokeAll = `-- name: SessionRevokeAll :one
+WITH voided AS (
+     UPDATE accounts
+        SET proofs = accounts.proofs + 1
+      WHERE accounts.id = $1
+)
+SELECT count(*)
+  FROM sessions
+ WHERE sessions.account_id = $1
+   AND sessions.revoked_at IS NULL
+   AND sessions.expires_at > now()
 `
 
-// SessionRevokeAll ends every live session of the account and returns how many.
+// SessionRevokeAll voids all proofs of the account, and so ends its sessions; it returns how many were live.
 func (q *Queries) SessionRevokeAll(ctx context.Context, accountID ids.AccountID) (int64, error) {
-	result, err := q.db.Exec(ctx, sessionRevokeAll, accountID)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected(), nil
+	row := q.db.QueryRow(ctx, sessionRevokeAll, accountID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const sessionVisit = `-- name: SessionVisit :one
-INSERT INTO sessions (account_id, id, active_tenant_id, visit_reason, user_agent, address, expires_at)
-SELECT $1, $2, $3, $4, $5, $6, $7
+INSERT INTO sessions (account_id, id, proofs, begun_from, active_tenant_id, visit_reason, user_agent, address, expires_at)
+SELECT $1, $2, accounts.proofs, base.id, $3, $4, $5, $6, least($7::timestamptz, base.expires_at)
   FROM accounts
+  JOIN sessions base ON base.account_id = accounts.id
  WHERE accounts.id = $1
    AND accounts.is_active
    AND (accounts.is_superuser OR accounts.is_staff)
-RETURNING id
+   AND base.account_id = $1
+   AND base.id = $8
+   AND base.revoked_at IS NULL
+   FOR SHARE OF base -- who ends it sees the visit
+RETURNING expires_at
 `
 
 type SessionVisitParams struct {
@@ -180,11 +191,12 @@ type SessionVisitParams struct {
 	UserAgent      *string
 	Address        *string
 	ExpiresAt      time.Time
+	BegunFrom      ids.SessionID
 }
 
-// SessionVisit starts a session of an active superuser or staff that is bound to a tenant whose user it is not; pgx.ErrNoRows for any
-// other account. It has no refresh token.
-func (q *Queries) SessionVisit(ctx context.Context, arg SessionVisitParams) (ids.SessionID, error) {
+// SessionVisit starts a session of an active superuser or staff that is bound to a tenant whose user it is not, and returns when it ends: as
+// it is told, or with the session that it is begun from. It has no refresh token. pgx.ErrNoRows for any other account.
+func (q *Queries) SessionVisit(ctx context.Context, arg SessionVisitParams) (time.Time, error) {
 	row := q.db.QueryRow(ctx, sessionVisit,
 		arg.AccountID,
 		arg.ID,
@@ -193,8 +205,9 @@ func (q *Queries) SessionVisit(ctx context.Context, arg SessionVisitParams) (ids
 		arg.UserAgent,
 		arg.Address,
 		arg.ExpiresAt,
+		arg.BegunFrom,
 	)
-	var id ids.SessionID
-	err := row.Scan(&id)
-	return id, err
+	var expires_at time.Time
+	err := row.Scan(&expires_at)
+	return expires_at, err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const accountByKey = `-- name: AccountByKey :one
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
   FROM accounts
  WHERE id = (SELECT key_account(cast($1::text AS uuid), $2::text, $3::bytea))
 `
@@ -43,13 +43,14 @@ func (q *Queries) AccountByKey(ctx context.Context, arg AccountByKeyParams) (Acc
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
 
 const accountByLogin = `-- name: AccountByLogin :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
   FROM accounts
  WHERE username = $1
     OR email = $1
@@ -74,6 +75,7 @@ func (q *Queries) AccountByLogin(ctx context.Context, login string) (Account, er
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
@@ -85,7 +87,7 @@ VALUES (CASE WHEN $1::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken 
              ELSE $2
         END,
         $3, $4, $5, $6, $7, $8, $9)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
 `
 
 type AccountCreateParams struct {
@@ -129,6 +131,7 @@ func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (A
 		&i.CreatedAt,
 		&i.UpdatedAt,
 		&i.MadeIn,
+		&i.Proofs,
 	)
 	return i, err
 }
@@ -378,13 +381,18 @@ func (q *Queries) RefreshTokenRotate(ctx context.Context, arg RefreshTokenRotate
 }
 
 const sessionCreate = `-- name: SessionCreate :one
-WITH started AS (
-     INSERT INTO sessions (id, account_id, user_agent, address, expires_at)
-     SELECT $2, accounts.id, $3, $4, $5
+WITH known AS (
+     SELECT accounts.id,
+            accounts.proofs
        FROM accounts
-      WHERE accounts.id = $6
+      WHERE accounts.id = $2
         AND accounts.is_active
-        AND accounts.password_hash = $7
+        AND accounts.proofs = $3
+        FOR SHARE
+), started AS (
+     INSERT INTO sessions (id, account_id, proofs, user_agent, address, expires_at)
+     SELECT $4, known.id, known.proofs, $5, $6, $7
+       FROM known
   RETURNING id
 )
 INSERT INTO refresh_tokens (hash, session_id)
@@ -395,25 +403,25 @@ RETURNING session_id
 
 type SessionCreateParams struct {
 	RefreshHash []byte
+	AccountID   ids.AccountID
+	Proofs      int64
 	ID          ids.SessionID
 	UserAgent   *string
 	Address     *string
 	ExpiresAt   time.Time
-	AccountID   ids.AccountID
-	CheckedHash *string
 }
 
 // SessionCreate starts a session with its first refresh token, for login; pgx.ErrNoRows when the account is no longer
-// active or its password no longer the one that was checked.
+// active, or its proofs were voided since the password was checked. Whoever voids them waits, and then sees the session.
 func (q *Queries) SessionCreate(ctx context.Context, arg SessionCreateParams) (ids.SessionID, error) {
 	row := q.db.QueryRow(ctx, sessionCreate,
 		arg.RefreshHash,
+		arg.AccountID,
+		arg.Proofs,
 		arg.ID,
 		arg.UserAgent,
 		arg.Address,
 		arg.ExpiresAt,
-		arg.AccountID,
-		arg.CheckedHash,
 	)
 	var session_id ids.SessionID
 	err := row.Scan(&session_id)
@@ -433,40 +441,58 @@ func (q *Queries) SessionRevokeReused(ctx context.Context, sessionID ids.Session
 	return err
 }
 
-const tokenCreate = `-- name: TokenCreate :exec
-WITH void AS (
+const tokenCreate = `-- name: TokenCreate :execrows
+WITH known AS (
+     SELECT accounts.id
+       FROM accounts
+      WHERE accounts.id = $5
+        AND accounts.is_active
+        AND accounts.proofs = $6
+        AND accounts.email = $7
+        FOR SHARE
+), void AS (
      DELETE FROM one_time_tokens
-      WHERE one_time_tokens.account_id = $2
-        AND one_time_tokens.purpose = $3
+      USING known
+      WHERE one_time_tokens.account_id = known.id
+        AND one_time_tokens.purpose = $2
 )
 INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at)
-VALUES ($1, $2, $3, $4, $5)
+SELECT $1, known.id, $2, $3, $4
+  FROM known
 `
 
 type TokenCreateParams struct {
-	Hash      []byte
-	AccountID ids.AccountID
-	Purpose   string
-	Email     string
-	ExpiresAt time.Time
+	Hash       []byte
+	Purpose    string
+	Email      string
+	ExpiresAt  time.Time
+	AccountID  ids.AccountID
+	Proofs     int64
+	LoginEmail string
 }
 
 // TokenCreate stores the hash of a token that is mailed to an address, in place of those of the same purpose, for whoever will come
-// with it.
-func (q *Queries) TokenCreate(ctx context.Context, arg TokenCreateParams) error {
-	_, err := q.db.Exec(ctx, tokenCreate,
+// with it. It stores none, and returns 0, when the account is no longer active, its proofs were voided since it was seen, or its login
+// e-mail has changed. Whoever does that waits, and then sees the token.
+func (q *Queries) TokenCreate(ctx context.Context, arg TokenCreateParams) (int64, error) {
+	result, err := q.db.Exec(ctx, tokenCreate,
 		arg.Hash,
-		arg.AccountID,
 		arg.Purpose,
 		arg.Email,
 		arg.ExpiresAt,
+		arg.AccountID,
+		arg.Proofs,
+		arg.LoginEmail,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const tokenGet = `-- name: TokenGet :one
 SELECT one_time_tokens.email AS proven,
-       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in
+       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in, accounts.proofs
   FROM one_time_tokens
   JOIN accounts ON accounts.id = one_time_tokens.account_id
  WHERE one_time_tokens.hash = $1
@@ -504,21 +530,7 @@ func (q *Queries) TokenGet(ctx context.Context, arg TokenGetParams) (TokenGetRow
 		&i.Account.CreatedAt,
 		&i.Account.UpdatedAt,
 		&i.Account.MadeIn,
+		&i.Account.Proofs,
 	)
 	return i, err
-}
-
-const tokenSpend = `-- name: TokenSpend :one
-DELETE FROM one_time_tokens
- WHERE hash = $1
-   AND expires_at > now()
-RETURNING account_id
-`
-
-// TokenSpend takes a live token away, for the one who came with it first; pgx.ErrNoRows for everybody else.
-func (q *Queries) TokenSpend(ctx context.Context, hash []byte) (ids.AccountID, error) {
-	row := q.db.QueryRow(ctx, tokenSpend, hash)
-	var account_id ids.AccountID
-	err := row.Scan(&account_id)
-	return account_id, err
 }

@@ -203,7 +203,7 @@ type UserDeactivateOwnParams struct {
 	AccountID ids.AccountID
 }
 
-// UserDeactivateOwn takes an account's user out of a tenant, and what is personal and its keys out of the row; RHADM when it is
+// UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys away; RHADM when it is
 // the last active admin.
 func (q *Queries) UserDeactivateOwn(ctx context.Context, arg UserDeactivateOwnParams) (int64, error) {
 	result, err := q.db.Exec(ctx, userDeactivateOwn, arg.Username, arg.TenantID, arg.AccountID)

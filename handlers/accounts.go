@@ -80,7 +80,7 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 		return Account{}, err
 	}
 	out := newAccount(made)
-	out.then = func() { s.post(who, made.Email, s.proof(who, made.ID, made.Email)) }
+	out.then = func() { s.post(who, made.Email, s.proof(who, made, made.Email)) }
 	return out, nil
 }
 
@@ -227,7 +227,8 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 			return none, err
 		}
 	}
-	err = tx.Account(who).AccountClose(ctx, db.AccountCloseParams{
+	// Not through the door again: the session that asks may have ended with the last of its users.
+	err = tx.Assume(who.AccountID, who).AccountClose(ctx, db.AccountCloseParams{
 		AccountID: who.AccountID, Username: name, Email: name + "@closed.invalid",
 	})
 	return deleted[ids.AccountID]{held}, err
@@ -238,15 +239,11 @@ type accountPasswordChangeInput struct {
 	NewPassword     string `json:"new_password" validate:"max=255" text:"raw" example:"staple the battery horse"`
 }
 
-// accountPasswordChange replaces the password and ends the account's other sessions.
+// accountPasswordChange replaces the password and ends the account's other sessions, and what was mailed for it.
 func accountPasswordChange(ctx context.Context, s *Server, who Caller, in accountPasswordChangeInput) (done, error) {
 	account, err := s.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
 		return done{}, err
-	}
-	current := ""
-	if account.PasswordHash != nil {
-		current = *account.PasswordHash
 	}
 	proven, err := s.proves(ctx, who, account, in.CurrentPassword)
 	if err != nil {
@@ -267,7 +264,7 @@ func accountPasswordChange(ctx context.Context, s *Server, who Caller, in accoun
 		return done{}, err
 	}
 	changed, err := s.doors.Account(who).AccountPasswordSet(ctx, db.AccountPasswordSetParams{
-		AccountID: who.AccountID, PasswordHash: &hash, CheckedHash: &current, KeptSessionID: who.SessionID,
+		AccountID: who.AccountID, PasswordHash: &hash, Proofs: account.Proofs, KeptSessionID: who.SessionID,
 	})
 	if err == nil && changed == 0 {
 		return done{}, errPasswordRace

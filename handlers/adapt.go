@@ -125,11 +125,19 @@ func open[In, Out any](h func(context.Context, *Server, Caller, In) (Out, error)
 	return e
 }
 
-// welcoming is open to everybody, and its caller has an account if the request has an access token: that the session lives is
-// for the handler to find out, by going through the door of the account.
+// welcoming is open to everybody, and its caller has an account if the request has an access token, which has then come through the
+// account's door.
 func welcoming[In, Out any](h func(context.Context, *Server, Caller, In) (Out, error)) endpoint {
 	e := open(h)
 	e.welcomes = true
+	e.run = served(func(ctx context.Context, s *Server, who Caller, in In) (out Out, err error) {
+		if !who.AccountID.IsZero() {
+			if _, err := s.doors.Account(who).AccountGet(ctx, who.AccountID); err != nil {
+				return out, err
+			}
+		}
+		return h(ctx, s, who, in)
+	})
 	return e
 }
 

@@ -2,7 +2,10 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"rowhouse/auth"
 	"rowhouse/db"
@@ -109,6 +112,9 @@ func apiKeyCreate(ctx context.Context, q *db.Queries, who Caller, in apiKeyCreat
 		Scopes:      distinct(scopes),
 		Days:        in.ExpiresInDays.Value,
 	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = errTenant // shut out in the same moment
+	}
 	return apiKeyCreated{newAPIKey(row), &key}, err
 }
 

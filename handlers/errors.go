@@ -83,7 +83,6 @@ var (
 	errTokenRequired = &Error{Status: http.StatusForbidden, Code: "token_required", Title: "Forbidden", Detail: "An API key belongs to one user of one tenant; this asks for an access token of the account, from POST /api/v1/auth/login."}
 	errUnproven      = &Error{Status: http.StatusForbidden, Code: "email_unproven", Title: "Forbidden", Detail: "Nobody has confirmed this account's e-mail yet: POST /api/v1/auth/email/verify/request sends a mail."}
 	errWrongAccount  = &Error{Status: http.StatusForbidden, Code: "wrong_account", Title: "Forbidden", Detail: "The invitation was sent to another e-mail than this account's."}
-	errVisiting      = &Error{Status: http.StatusForbidden, Code: "visiting", Title: "Forbidden", Detail: "A visit is bound to its tenant and ends by itself, or by logout; the token that began it goes on as before."}
 	errTenant        = &Error{Status: http.StatusForbidden, Code: "tenant_forbidden", Title: "Forbidden", Detail: "You are not an active user of this tenant."}
 	errBusy          = unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
 	errUnavailable   = unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
@@ -98,8 +97,8 @@ var (
 	errRegistration  = &Error{Status: http.StatusForbidden, Code: "registration_closed", Title: "Forbidden", Detail: "Registration is closed; ask for an invitation."}
 	errMailFull      = unavailable("busy", "Too much mail is waiting to be sent; nothing was done.")
 	errInvitation    = invalid(FieldError{"token", "invalid", "Not an invitation that can be accepted: it was used or taken back, it has expired, or whoever sent it could not send it now."})
-	errOneTimeToken  = invalid(FieldError{"token", "invalid", "Not a token that is good: it was used, it has expired, or a newer one was sent."})
-	errPasswordRace  = &Error{Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "The password was changed by another request; log in again."}
+	errOneTimeToken  = invalid(FieldError{"token", "invalid", "Not a token that is good: it was used, it has expired, a newer one was sent, or the password was changed or all sessions were ended since."})
+	errPasswordRace  = &Error{Status: http.StatusConflict, Code: "conflict", Title: "Conflict", Detail: "Another request changed the password, or logged out everywhere; log in again."}
 	errKeyReused     = invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
 )
 
@@ -180,6 +179,8 @@ func reference(constraint string) *Error {
 // refused are the private codes that the doors and the rules in the database raise.
 var refused = map[string]*Error{
 	"RHSES": errCredential,
+	"RHVIS": {Status: http.StatusForbidden, Code: "visiting", Title: "Forbidden", Detail: "A visit does what its tenant's routes allow, and can log out; for all else send the access token that it was begun with."},
+	"RHINV": {Status: http.StatusConflict, Code: "already_exists", Title: "Conflict", Detail: "Whoever has this e-mail is a user of this tenant already; one who is not active is let in again: POST /api/v1/users/{user_id}/reactivate."},
 	"RHTEN": errTenant,
 	"RHPER": {Status: http.StatusForbidden, Code: "permission_denied", Title: "Forbidden", Detail: "Your role in this tenant does not allow this."},
 	"RHADM": {Status: http.StatusConflict, Code: "last_admin", Title: "Conflict", Detail: "A tenant keeps at least one active admin; make somebody else one first."},

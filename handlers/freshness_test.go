@@ -55,8 +55,11 @@ var turns = []turn{
 		false, denied, denied, fine},
 	{"deactivated",
 		func(s *scene) { s.byAdmin(call("POST", "/users/"+s.user+"/deactivate")) },
-		func(s *scene) { s.byAdmin(call("POST", "/users/"+s.user+"/reactivate")) },
-		false, outside, outside, fine},
+		func(s *scene) { // the old key stays revoked
+			s.byAdmin(call("POST", "/users/"+s.user+"/reactivate"))
+			s.key = s.world.key(s.house, s.who, "")
+		},
+		false, outside, over, fine},
 	{"deleted", func(s *scene) { s.byAdmin(call("DELETE", "/users/"+s.user)) }, nil, false, outside, over, fine},
 	{"left", func(s *scene) { s.want(s.as(s.who, call("POST", "/users/me/leave"), s.house), 200) }, nil, false, outside, over, fine},
 	{"role unassigned",

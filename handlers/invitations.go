@@ -244,7 +244,7 @@ func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAccept
 		case err == nil && account.EmailVerifiedAt != nil:
 			err = broken["accounts_email_key"]
 		case err == nil:
-			account, err = s.prove(ctx, tx, who, account, email, &hash, true)
+			account, err = s.prove(ctx, tx, who, account, email, nil, &hash, true)
 		}
 		if err != nil {
 			return err

@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"strings"
 
-	"rowhouse/ids"
+	"rowhouse/db"
 	"rowhouse/mail"
 )
 
@@ -88,29 +88,25 @@ func (s *Server) post(who Caller, to string, write func(ctx context.Context) (*m
 
 // welcome is what a new user is told.
 type welcome struct {
-	account ids.AccountID
-	email   string
-	tenant  string
-	choose  bool // a password
+	to    string
+	write func(context.Context) (*mail.Message, error)
 }
 
-// after mails it: with a token that sets the password, or one that confirms the address.
+// welcome is for the user of a new account: with a token that sets the password, where it has none, or one that confirms the address.
+func (s *Server) welcome(who Caller, account db.Account, tenant string) *welcome {
+	purpose, kind := forEmail, proofLetter
+	if account.PasswordHash == nil {
+		purpose, kind = ForPassword, welcomeLetter
+	}
+	return &welcome{account.Email, func(ctx context.Context) (*mail.Message, error) {
+		return s.writeToken(ctx, who, account, purpose, welcomeTime, letter{to: account.Email, kind: kind, tenant: tenant})
+	}}
+}
+
+// after mails it.
 func (u *User) after(s *Server, who Caller) func() {
 	if u.welcome == nil {
 		return nil
 	}
-	w := u.welcome
-	return func() {
-		s.post(who, w.email, func(ctx context.Context) (*mail.Message, error) {
-			purpose, kind := forEmail, proofLetter
-			if w.choose {
-				purpose, kind = forPassword, welcomeLetter
-			}
-			token, err := s.newToken(ctx, who, w.account, purpose, w.email, welcomeTime)
-			if err != nil {
-				return nil, err
-			}
-			return s.write(letter{to: w.email, kind: kind, token: token, tenant: w.tenant}), nil
-		})
-	}
+	return func() { s.post(who, u.welcome.to, u.welcome.write) }
 }

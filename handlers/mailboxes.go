@@ -9,7 +9,6 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/db"
-	"rowhouse/ids"
 	"rowhouse/mail"
 	"rowhouse/tenancy"
 )
@@ -19,34 +18,46 @@ import (
 
 const (
 	tokenPrefix = "rht_"
-	// tokenTime is how long a mailed token is good; welcomeTime, of the one that lets a new user choose a password.
-	tokenTime   = time.Hour
+	// TokenTime is how long a mailed token is good; welcomeTime, of the one that lets a new user choose a password.
+	TokenTime   = time.Hour
 	welcomeTime = 7 * 24 * time.Hour
 )
 
 // The purposes of a one-time token, as the table has them.
 const (
-	forPassword = "password"
+	ForPassword = "password"
 	forEmail    = "email"
 )
 
-// newToken stores a token of the account that is mailed to an address.
-func (s *Server) newToken(ctx context.Context, who Caller, account ids.AccountID, purpose, email string, good time.Duration) (string, error) {
+// NewToken stores a token that proves its bearer to be the account's owner, as it was seen, when it is mailed to an address. It is empty,
+// and none is stored, when the account's proofs were voided since, or its login e-mail has changed.
+func NewToken(ctx context.Context, q *db.Queries, account db.Account, purpose, email string, expires time.Time) (string, error) {
 	token, hash := auth.NewSecret(tokenPrefix)
-	err := s.doors.Unscoped(who).TokenCreate(ctx, db.TokenCreateParams{
-		Hash: hash, AccountID: account, Purpose: purpose, Email: email, ExpiresAt: time.Now().Add(good),
+	stored, err := q.TokenCreate(ctx, db.TokenCreateParams{
+		AccountID: account.ID, Proofs: account.Proofs, LoginEmail: account.Email,
+		Hash: hash, Purpose: purpose, Email: email, ExpiresAt: expires,
 	})
+	if stored == 0 {
+		token = ""
+	}
 	return token, err
 }
 
+// writeToken writes a letter with a new token of the account; nil for none, as in NewToken. Letters are written after the answer: the
+// account is as whoever asked for the letter saw it.
+func (s *Server) writeToken(ctx context.Context, who Caller, account db.Account, purpose string, good time.Duration, l letter) (*mail.Message, error) {
+	var err error
+	l.token, err = NewToken(ctx, s.doors.Unscoped(who), account, purpose, l.to, time.Now().Add(good))
+	if err != nil || l.token == "" {
+		return nil, err
+	}
+	return s.write(l), nil
+}
+
 // proof writes a mail with a token that confirms an address of the account.
-func (s *Server) proof(who Caller, account ids.AccountID, email string) func(context.Context) (*mail.Message, error) {
+func (s *Server) proof(who Caller, account db.Account, email string) func(context.Context) (*mail.Message, error) {
 	return func(ctx context.Context) (*mail.Message, error) {
-		token, err := s.newToken(ctx, who, account, forEmail, email, tokenTime)
-		if err != nil {
-			return nil, err
-		}
-		return s.write(letter{to: email, kind: proofLetter, token: token}), nil
+		return s.writeToken(ctx, who, account, forEmail, TokenTime, letter{to: email, kind: proofLetter})
 	}
 }
 
@@ -62,7 +73,7 @@ type passwordForgotInput struct {
 func (in *passwordForgotInput) problems() []FieldError { return emailProblems(in.Email) }
 
 // passwordForgot mails a token that sets a new password. Everything that depends on whether there is such an account is done
-// after the answer.
+// after the answer; whoever asks has proven nothing, so that it does not matter whether he asked before proofs were voided or after.
 func passwordForgot(ctx context.Context, s *Server, who Caller, in passwordForgotInput) (done, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
 	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
@@ -76,11 +87,7 @@ func passwordForgot(ctx context.Context, s *Server, who Caller, in passwordForgo
 		if err != nil {
 			return nil, err
 		}
-		token, err := s.newToken(ctx, who, account.ID, forPassword, email, tokenTime)
-		if err != nil {
-			return nil, err
-		}
-		return s.write(letter{to: email, kind: passwordLetter, token: token}), nil
+		return s.writeToken(ctx, who, account, ForPassword, TokenTime, letter{to: email, kind: passwordLetter})
 	})
 }
 
@@ -97,11 +104,23 @@ func (s *Server) bearer(ctx context.Context, who Caller, token, purpose string) 
 	return row, hash, err
 }
 
-// prove makes an address the account's proven e-mail. Wipe: password and sessions go, and hash is of the new password, if there is
-// one; where that address was not proven before, the account may change hands, and API keys go too.
-func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, email string, hash *string, wipe bool) (db.Account, error) {
+// prove makes an address the account's proven e-mail, for the token that was mailed there, which it takes away: errOneTimeToken for all
+// but the first who comes with it. A nil token: the proof was another. Wipe: password and sessions go, and hash is of the new password, if
+// there is one; where that address was not proven before, the account may change hands, and API keys go too.
+func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, email string, token []byte, hash *string, wipe bool) (db.Account, error) {
+	owner := tx.Assume(account.ID, who)
+	if _, err := owner.AccountHold(ctx, account.ID); err != nil { // whoever voids the token has done so, or waits
+		return account, err
+	}
+	if token != nil {
+		if _, err := owner.TokenSpend(ctx, db.TokenSpendParams{AccountID: account.ID, Hash: token}); errors.Is(err, pgx.ErrNoRows) {
+			return account, errOneTimeToken
+		} else if err != nil {
+			return account, err
+		}
+	}
 	if wipe && (account.EmailVerifiedAt == nil || account.Email != email) {
-		tenants, err := tx.Assume(account.ID, who).AccountUserTenants(ctx, account.ID)
+		tenants, err := owner.AccountUserTenants(ctx, account.ID)
 		if err != nil {
 			return account, err
 		}
@@ -111,18 +130,13 @@ func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account 
 			}
 		}
 	}
-	return tx.Assume(account.ID, who).AccountProve(ctx, db.AccountProveParams{AccountID: account.ID, Email: email, PasswordHash: hash, Wipe: wipe})
+	return owner.AccountProve(ctx, db.AccountProveParams{AccountID: account.ID, Email: email, PasswordHash: hash, Wipe: wipe})
 }
 
-// spend takes a token away and proves its address; errOneTimeToken for all but the first of those who come with it.
+// spend takes a token away and proves its address, as in prove.
 func (s *Server) spend(ctx context.Context, who Caller, row db.TokenGetRow, token []byte, hash *string, wipe bool) (account db.Account, err error) {
-	err = s.atomic(ctx, func(tx *tenancy.Tx) error {
-		if _, err := tx.Unscoped(who).TokenSpend(ctx, token); errors.Is(err, pgx.ErrNoRows) {
-			return errOneTimeToken
-		} else if err != nil {
-			return err
-		}
-		account, err = s.prove(ctx, tx, who, row.Account, row.Proven, hash, wipe)
+	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+		account, err = s.prove(ctx, tx, who, row.Account, row.Proven, token, hash, wipe)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errOneTimeToken // closed since
 		}
@@ -146,7 +160,7 @@ func (in *passwordResetInput) problems() []FieldError {
 
 // passwordReset sets a new password for whoever reads the account's mail, which it proves, and ends every session.
 func passwordReset(ctx context.Context, s *Server, who Caller, in passwordResetInput) (done, error) {
-	row, token, err := s.bearer(ctx, who, in.Token, forPassword)
+	row, token, err := s.bearer(ctx, who, in.Token, ForPassword)
 	if err != nil {
 		return done{}, err
 	}
@@ -177,9 +191,6 @@ func emailVerify(ctx context.Context, s *Server, who Caller, in emailVerifyInput
 	owner := false
 	switch {
 	case who.AccountID == row.Account.ID:
-		if _, err := s.doors.Account(who).AccountGet(ctx, who.AccountID); err != nil {
-			return Account{}, err
-		}
 		owner = true
 	case in.Password != nil:
 		if owner, err = s.proves(ctx, who, row.Account, *in.Password); err != nil {
@@ -206,7 +217,7 @@ func emailVerifyRequest(ctx context.Context, s *Server, who Caller, _ struct{}) 
 	if err := s.take(ctx, who, s.mails(who, account.Email)...); err != nil {
 		return done{}, err
 	}
-	return s.send(s.proof(who, account.ID, account.Email))
+	return s.send(s.proof(who, account, account.Email))
 }
 
 type emailChangeInput struct {
@@ -234,7 +245,7 @@ func emailChange(ctx context.Context, s *Server, who Caller, in emailChangeInput
 	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
 		return done{}, err
 	}
-	out, err := s.send(s.proof(who, account.ID, email))
+	out, err := s.send(s.proof(who, account, email))
 	if err != nil || account.EmailVerifiedAt == nil {
 		return out, err
 	}

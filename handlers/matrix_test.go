@@ -48,7 +48,7 @@ func samples(of house) map[string]request {
 		"DELETE /users/:user_id/roles/:role_id": call("DELETE", "/users/"+row+"/roles/"+held),
 
 		"GET /invitations":                   call("GET", "/invitations"),
-		"POST /invitations":                  call("POST", "/invitations").json(`{"email":"new-of-` + of.canary + `@example.com","role":"member"}`),
+		"POST /invitations":                  call("POST", "/invitations").json(`{"email":"invited-of-` + of.canary + `@example.com","role":"member"}`),
 		"GET /invitations/:invitation_id":    call("GET", "/invitations/"+row),
 		"DELETE /invitations/:invitation_id": call("DELETE", "/invitations/"+row),
 

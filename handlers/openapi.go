@@ -441,7 +441,9 @@ func refusals(r *Route) []*Error {
 	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.input).Interface()))
 	add(known, errNoCredential, errCredential)
 	add(tenant, errTenant, errUnproven, refused["RHPER"])
+	add(r.welcomes, errCredential)
 	add(r.welcomes || r.scope == accountScope && !r.byKey, errTokenRequired)
+	add(r.welcomes || r.scope == accountScope && r.operation() != "session.logout", refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), errNotFound)
@@ -476,13 +478,13 @@ var particular = map[string][]error{
 	"accountRegister":       {errRegistration, broken["accounts_email_key"], broken["accounts_username_key"], errBusy},
 	"sessionLogin":          {errLogin, errTenant, errBusy},
 	"sessionRefresh":        {errCredential},
-	"sessionSwitchTenant":   {errTenant, errVisiting},
+	"sessionSwitchTenant":   {errTenant},
 	"accountSee":            {errTenant},
 	"accountPasswordChange": {errPasswordRace, errBusy},
 	"accountClose":          {refused["RHADM"]},
 	"passwordForgot":        {errMailFull},
 	"passwordReset":         {errOneTimeToken, errBusy},
-	"emailVerify":           {errOneTimeToken, errCredential, broken["accounts_email_key"], errBusy},
+	"emailVerify":           {errOneTimeToken, broken["accounts_email_key"], errBusy},
 	"emailVerifyRequest":    {errMailFull},
 	"emailChange":           {errBusy},
 	"tenantCreate":          {broken["tenants_slug_key"], refused["RHCLO"]},
@@ -494,8 +496,8 @@ var particular = map[string][]error{
 	"userReactivate":        {refused["RHGRT"], refused["RHCLO"]},
 	"userLeave":             {refused["RHADM"], refused["RHUSR"]},
 	"userRoleAssign":        {refused["RHGRT"], reference("user_roles_role_id_fkey")},
-	"invitationCreate":      {refused["RHGRT"], refused["RHUSR"], broken["invitations_artist_check"]},
-	"invitationAccept":      {errInvitation, errCredential, errUnproven, errWrongAccount, broken["accounts_email_key"], broken["accounts_username_key"], broken["users_account_id_key"], broken["users_email_key"], broken["users_artist_id_key"], refused["RHCLO"], errBusy},
+	"invitationCreate":      {refused["RHGRT"], refused["RHINV"], refused["RHUSR"], broken["invitations_artist_check"]},
+	"invitationAccept":      {errInvitation, errUnproven, errWrongAccount, broken["accounts_email_key"], broken["accounts_username_key"], broken["users_account_id_key"], broken["users_email_key"], broken["users_artist_id_key"], refused["RHCLO"], errBusy},
 	"roleCreate":            {broken["roles_name_key"], refused["RHGRT"]},
 	"roleUpdate":            {broken["roles_name_key"], refused["RHGRT"]},
 	"apiKeyCreate":          {refused["RHGRT"], refused["RHUSR"]},

@@ -102,7 +102,6 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		}); err != nil {
 			return out, err
 		}
-		hash = fresh
 	}
 
 	refresh, refreshHash := auth.NewSecret(refreshPrefix)
@@ -111,14 +110,14 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		_, err := tx.Unscoped(who).SessionCreate(ctx, db.SessionCreateParams{
 			ID:          who.SessionID,
 			AccountID:   found.ID,
-			CheckedHash: &hash,
+			Proofs:      found.Proofs,
 			RefreshHash: refreshHash,
 			UserAgent:   truncated(in.UserAgent, maxUserAgent),
 			Address:     &who.Address,
 			ExpiresAt:   time.Now().Add(s.config.RefreshTokenTTL),
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
-			return errLogin // closed, or its password changed, since it was checked
+			return errLogin // closed, or its password changed or logged out everywhere, since it was checked
 		}
 		if err != nil {
 			return err
@@ -234,10 +233,7 @@ type sessionSwitchTenantOutput struct {
 // until they expire; refreshed ones have the new one. With a reason, a superuser or staff enters any active tenant instead.
 func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
 	err = bind(ctx, s.doors.Account(who), who, in.TenantID.Value)
-	if err == errTenant && in.TenantID.Value == nil { //nolint:errorlint // bind returns it as it is
-		return out, errVisiting
-	}
-	if err == errTenant && in.Reason != nil { //nolint:errorlint // as above
+	if err == errTenant && in.TenantID.Value != nil && in.Reason != nil { //nolint:errorlint // bind returns it as it is
 		return s.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
 	}
 	if err != nil {
@@ -251,18 +247,21 @@ func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionS
 // visitTime is how long a superuser or staff stays in a tenant that they are no user of.
 const visitTime = 15 * time.Minute
 
-// visit starts a session of its own that is bound to the tenant and ends by itself; the tenant's log and the account's say why.
+// visit starts a session of its own that is bound to the tenant and ends by itself, or with the one that asks; the tenant's log and the
+// account's say why.
 func (s *Server) visit(ctx context.Context, who Caller, tenant ids.TenantID, reason string, userAgent *string) (out sessionSwitchTenantOutput, err error) {
-	visit, expires := ids.New[ids.SessionID](), time.Now().Add(visitTime)
-	err = s.atomic(ctx, func(tx *tenancy.Tx) error {
-		_, err := tx.Account(who).SessionVisit(ctx, db.SessionVisitParams{
+	visit, now := ids.New[ids.SessionID](), time.Now()
+	var expires time.Time
+	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+		expires, err = tx.Account(who).SessionVisit(ctx, db.SessionVisitParams{
 			AccountID:      who.AccountID,
 			ID:             visit,
+			BegunFrom:      who.SessionID,
 			ActiveTenantID: &tenant,
 			VisitReason:    &reason,
 			UserAgent:      truncated(userAgent, maxUserAgent),
 			Address:        &who.Address,
-			ExpiresAt:      expires,
+			ExpiresAt:      now.Add(visitTime),
 		})
 		if err == nil {
 			_, err = tx.Provision(tenant, who).AuditEventVisit(ctx, db.AuditEventVisitParams{
@@ -278,15 +277,17 @@ func (s *Server) visit(ctx context.Context, who Caller, tenant ids.TenantID, rea
 		return out, err
 	}
 	out.ActiveTenantID = &tenant
-	now := time.Now()
 	out.AccessToken, err = s.tokens.Sign(auth.Claims{Account: who.AccountID, Session: visit, Tenant: tenant, IssuedAt: now, Expires: expires})
-	out.TokenType, out.ExpiresIn = "Bearer", int64(visitTime.Seconds())
+	out.TokenType, out.ExpiresIn = "Bearer", int64(expires.Sub(now).Round(time.Second).Seconds())
 	return out, err
 }
 
 // sessionLogout ends the session that asks.
 func sessionLogout(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (done, error) {
 	_, err := q.SessionRevoke(ctx, db.SessionRevokeParams{AccountID: who.AccountID, ID: who.SessionID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil // ended in the same moment by another
+	}
 	return done{}, err
 }
 
@@ -294,7 +295,7 @@ type sessionLogoutAllOutput struct {
 	Ended int64 `json:"ended" doc:"How many sessions were ended." example:"3"`
 }
 
-// sessionLogoutAll ends every session of the account, this one too.
+// sessionLogoutAll ends every session of the account, this one too, and what was mailed for it.
 func sessionLogoutAll(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (sessionLogoutAllOutput, error) {
 	ended, err := q.SessionRevokeAll(ctx, who.AccountID)
 	return sessionLogoutAllOutput{ended}, err

@@ -286,7 +286,7 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 		PublicProfile:    in.PublicProfile,
 	})
 	user, err := newUser(row.User, row.TeamName, row.RoleList, err)
-	user.welcome = &welcome{account: made.ID, email: made.Email, tenant: tenant.Name, choose: in.Password == nil}
+	user.welcome = s.welcome(who, made, tenant.Name)
 	return user, err
 }
 

@@ -136,7 +136,7 @@ CREATE OR REPLACE FUNCTION account_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a row of accounts: an event with the fields that changed. A secret shows that it changed, and no more.
 DECLARE
-    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash'];
+    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash', 'proofs'];
     is_new  CONSTANT boolean := TG_OP = 'INSERT';
     old_row CONSTANT jsonb := CASE WHEN is_new THEN '{}' ELSE to_jsonb(OLD) END;
     was     jsonb;
@@ -278,7 +278,7 @@ CREATE OR REPLACE FUNCTION account_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a row of accounts: an event with the fields that changed. A secret shows that it changed, and no more.
 DECLARE
-    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash'];
+    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash', 'proofs'];
     is_new  CONSTANT boolean := TG_OP = 'INSERT';
     old_row CONSTANT jsonb := CASE WHEN is_new THEN '{}' ELSE to_jsonb(OLD) END;
     was     jsonb;

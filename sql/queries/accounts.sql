@@ -14,44 +14,43 @@ UPDATE accounts
    AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
 RETURNING *;
 
--- AccountPasswordSet replaces the password's hash and ends every session but the one that asked. It changes nothing, and
--- returns 0 instead of 1, when the hash is no longer the one that the current password was checked against.
+-- AccountPasswordSet replaces the password's hash and voids all proofs of the account but the session that asked. It changes nothing, and
+-- returns 0 instead of 1, when they were voided since the current password was checked.
 -- name: AccountPasswordSet :one
 WITH changed AS (
      UPDATE accounts
-        SET password_hash = @password_hash
+        SET password_hash = @password_hash,
+            proofs        = accounts.proofs + 1
       WHERE accounts.id = @account_id
-        AND accounts.password_hash = @checked_hash
-  RETURNING accounts.id
-), ended AS (
+        AND accounts.proofs = @proofs
+  RETURNING accounts.proofs
+), kept AS (
      UPDATE sessions
-        SET revoked_at = now()
+        SET proofs = changed.proofs
+       FROM changed
       WHERE sessions.account_id = @account_id
-        AND sessions.id <> @kept_session_id
-        AND sessions.revoked_at IS NULL
-        AND EXISTS (SELECT 1 FROM changed)
+        AND sessions.id = @kept_session_id
 )
 SELECT count(*)
   FROM changed;
 
--- AccountHold keeps the account from getting users until the transaction ends: those that a later statement sees are all.
+-- AccountHold keeps the account from getting users, sessions and tokens until the transaction ends: those that a later statement sees are
+-- all.
 -- name: AccountHold :one
 SELECT id
   FROM accounts
  WHERE id = @account_id
    FOR NO KEY UPDATE;
 
--- AccountClose clears what is personal and makes the account unusable; its sessions end with it.
+-- AccountClose clears what is personal and makes the account unusable; its sessions, and what was mailed for it, end with it.
 -- name: AccountClose :exec
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = @account_id
-), void AS (
-     DELETE FROM one_time_tokens
-      WHERE one_time_tokens.account_id = @account_id
 )
 UPDATE accounts
-   SET username          = @username,
+   SET proofs            = proofs + 1,
+       username          = @username,
        email             = @email,
        name              = NULL,
        password_hash     = NULL,
@@ -99,24 +98,27 @@ SELECT users.tenant_id
  WHERE users.account_id = @account_id
  ORDER BY users.tenant_id;
 
--- AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there. Wipe: nothing shows
--- that it is also who knows the password, so password and sessions go, and a given hash is the new password's. Other tokens go too.
+-- AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there; what else was mailed is
+-- void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's.
 -- pgx.ErrNoRows: the account is closed.
 -- name: AccountProve :one
 WITH void AS (
      DELETE FROM one_time_tokens
       WHERE one_time_tokens.account_id = @account_id
-), ended AS (
-     UPDATE sessions
-        SET revoked_at = now()
-      WHERE sessions.account_id = @account_id
-        AND sessions.revoked_at IS NULL
-        AND @wipe::bool
 )
 UPDATE accounts
    SET email             = @email,
        email_verified_at = now(),
-       password_hash     = CASE WHEN @wipe::bool THEN sqlc.narg('password_hash') ELSE password_hash END
+       password_hash     = CASE WHEN @wipe::bool THEN sqlc.narg('password_hash') ELSE password_hash END,
+       proofs            = CASE WHEN @wipe::bool THEN proofs + 1 ELSE proofs END
  WHERE accounts.id = @account_id
    AND accounts.is_active
 RETURNING *;
+
+-- TokenSpend takes a live token of the account away, for the one who came with it first; pgx.ErrNoRows for everybody else.
+-- name: TokenSpend :one
+DELETE FROM one_time_tokens
+ WHERE account_id = @account_id
+   AND hash = @hash
+   AND expires_at > now()
+RETURNING account_id;

@@ -34,10 +34,15 @@ SELECT *
    AND (user_id = (SELECT me()) OR (SELECT holds('keys:revoke_any')));
 
 -- ApiKeyCreate makes a key of the user who asks; RHGRT when its scopes hold what the caller does not, RHUSR when nobody of the
--- tenant asks.
+-- tenant asks. pgx.ErrNoRows: the user is active no more. Whoever shuts the user out waits, and then sees the key.
 -- name: ApiKeyCreate :one
 INSERT INTO api_keys (tenant_id, user_id, name, description, key_prefix, hash, scopes, expires_at)
-VALUES (@tenant_id, my_user(), @name, @description, @key_prefix, @hash, @scopes, now() + sqlc.narg('days')::integer * interval '1 day')
+SELECT @tenant_id, users.id, @name, @description, @key_prefix, @hash, @scopes, now() + sqlc.narg('days')::integer * interval '1 day'
+  FROM users
+ WHERE users.tenant_id = @tenant_id
+   AND users.id = (SELECT my_user())
+   AND users.is_active
+   FOR SHARE
 RETURNING *;
 
 -- ApiKeyRevoke ends a key, or leaves one that was ended as it is; pgx.ErrNoRows as in ApiKeyGet.

@@ -25,7 +25,7 @@ SELECT *
    AND id = @id;
 
 -- InvitationCreate invites whoever reads the mail of an address; tenant_name is what the mail calls the tenant. RHGRT when the role
--- holds what the caller does not, RHUSR when nobody of the tenant asks.
+-- holds what the caller does not, RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
 -- name: InvitationCreate :one
 INSERT INTO invitations (tenant_id, email, role, team_id, artist_id, invited_by, token_hash, expires_at)
 VALUES (@tenant_id, @email, @role, @team_id, @artist_id, my_user(), @token_hash, @expires_at)

@@ -26,15 +26,20 @@ UPDATE accounts
    AND password_hash = @checked_hash;
 
 -- SessionCreate starts a session with its first refresh token, for login; pgx.ErrNoRows when the account is no longer
--- active or its password no longer the one that was checked.
+-- active, or its proofs were voided since the password was checked. Whoever voids them waits, and then sees the session.
 -- name: SessionCreate :one
-WITH started AS (
-     INSERT INTO sessions (id, account_id, user_agent, address, expires_at)
-     SELECT @id, accounts.id, @user_agent, @address, @expires_at
+WITH known AS (
+     SELECT accounts.id,
+            accounts.proofs
        FROM accounts
       WHERE accounts.id = @account_id
         AND accounts.is_active
-        AND accounts.password_hash = @checked_hash
+        AND accounts.proofs = @proofs
+        FOR SHARE
+), started AS (
+     INSERT INTO sessions (id, account_id, proofs, user_agent, address, expires_at)
+     SELECT @id, known.id, known.proofs, @user_agent, @address, @expires_at
+       FROM known
   RETURNING id
 )
 INSERT INTO refresh_tokens (hash, session_id)
@@ -107,15 +112,26 @@ SELECT *
  WHERE id = (SELECT key_account(cast(sqlc.arg('tenant')::text AS uuid), sqlc.arg('key_prefix')::text, sqlc.arg('hash')::bytea));
 
 -- TokenCreate stores the hash of a token that is mailed to an address, in place of those of the same purpose, for whoever will come
--- with it.
--- name: TokenCreate :exec
-WITH void AS (
+-- with it. It stores none, and returns 0, when the account is no longer active, its proofs were voided since it was seen, or its login
+-- e-mail has changed. Whoever does that waits, and then sees the token.
+-- name: TokenCreate :execrows
+WITH known AS (
+     SELECT accounts.id
+       FROM accounts
+      WHERE accounts.id = @account_id
+        AND accounts.is_active
+        AND accounts.proofs = @proofs
+        AND accounts.email = @login_email
+        FOR SHARE
+), void AS (
      DELETE FROM one_time_tokens
-      WHERE one_time_tokens.account_id = @account_id
+      USING known
+      WHERE one_time_tokens.account_id = known.id
         AND one_time_tokens.purpose = @purpose
 )
 INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at)
-VALUES (@hash, @account_id, @purpose, @email, @expires_at);
+SELECT @hash, known.id, @purpose, @email, @expires_at
+  FROM known;
 
 -- TokenGet reads a live token and its active account, for whoever comes with it. pgx.ErrNoRows: there is none.
 -- name: TokenGet :one
@@ -127,13 +143,6 @@ SELECT one_time_tokens.email AS proven,
    AND one_time_tokens.purpose = @purpose
    AND one_time_tokens.expires_at > now()
    AND accounts.is_active;
-
--- TokenSpend takes a live token away, for the one who came with it first; pgx.ErrNoRows for everybody else.
--- name: TokenSpend :one
-DELETE FROM one_time_tokens
- WHERE hash = @hash
-   AND expires_at > now()
-RETURNING account_id;
 
 -- RateLimitTake counts an attempt against each key, for what runs before anyone is known; RHLIM: one of them is used up.
 -- name: RateLimitTake :exec

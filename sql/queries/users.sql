@@ -189,7 +189,7 @@ SELECT users.id
  WHERE users.tenant_id = @tenant_id
    AND users.id = @user_id;
 
--- UserDeactivateOwn takes an account's user out of a tenant, and what is personal and its keys out of the row; RHADM when it is
+-- UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys away; RHADM when it is
 -- the last active admin.
 -- name: UserDeactivateOwn :execrows
 WITH ended AS (
