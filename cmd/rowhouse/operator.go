@@ -30,7 +30,7 @@ import (
 const operatorWait = 5 * time.Second
 
 func accountCommand() *cobra.Command {
-	account := &cobra.Command{Use: "account", Short: "Make login accounts, with DATABASE_URL's login"}
+	account := &cobra.Command{Use: "account", Short: "Make login accounts, and let people into them again, with DATABASE_URL's login"}
 	var email, username, name string
 	var superuser, staff, unproven bool
 	create := &cobra.Command{
@@ -84,8 +84,67 @@ func accountCommand() *cobra.Command {
 	flags.BoolVar(&staff, "staff", false, "may visit every tenant and look")
 	flags.BoolVar(&unproven, "unproven", false, "the e-mail is yet to be confirmed")
 	required(create, "email")
-	account.AddCommand(create)
+	account.AddCommand(create, resetPasswordCommand())
 	return account
+}
+
+func resetPasswordCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reset-password LOGIN",
+		Short: "Print a token with which an account gets a new password, once",
+		Long: "Print a token with which the account of a username or login e-mail gets a new password, once: POST /api/v1/auth/password/reset\n" +
+			"with {\"token\", \"password\"}. It is what password/forgot mails, and so you vouch that whoever you give it to is who reads the\n" +
+			"e-mail's mail. A token that was mailed before is good no more; the old password, and all sessions, are until it is used.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			login, ok := loginOf(args[0])
+			if !ok {
+				return errors.New("LOGIN: neither a username nor an e-mail address")
+			}
+			operator := tenancy.Caller{Operation: "account.reset_password"}
+			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
+				var account db.Account
+				var token string
+				expires := time.Now().Add(handlers.TokenTime)
+				err := doors.Atomic(ctx, func(tx *tenancy.Tx) (err error) {
+					q := tx.Unscoped(operator)
+					if account, err = activeAccount(ctx, q, login); err != nil {
+						return err
+					}
+					if token, err = handlers.NewToken(ctx, q, account, handlers.ForPassword, account.Email, expires); err != nil {
+						return err
+					}
+					if token == "" {
+						return fmt.Errorf("the account %s was changed in this moment; try again", login)
+					}
+					return q.AccountEventCreate(ctx, db.AccountEventCreateParams{AccountID: account.ID, Action: operator.Operation})
+				})
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "id: %s\nusername: %s\nemail: %s\ntoken: %s\nexpires_at: %s\n",
+					account.ID, account.Username, account.Email, token, expires.UTC().Format(time.RFC3339))
+				return err
+			})
+		},
+	}
+}
+
+// loginOf is a username or an e-mail address in the form that accounts have.
+func loginOf(given string) (login string, ok bool) {
+	if strings.Contains(given, "@") {
+		return auth.NormalizeEmail(given)
+	}
+	return auth.NormalizeUsername(given)
+}
+
+// activeAccount finds an account by a login in the form that accounts have.
+func activeAccount(ctx context.Context, q *db.Queries, login string) (db.Account, error) {
+	account, err := q.AccountByLogin(ctx, login)
+	if errors.Is(err, pgx.ErrNoRows) || err == nil && !account.IsActive {
+		err = fmt.Errorf("there is no active account %s; rowhouse account create makes one", login)
+	}
+	return account, err
 }
 
 func tenantCommand() *cobra.Command {
@@ -103,10 +162,7 @@ func tenantCommand() *cobra.Command {
 			if !cmd.Flags().Changed("slug") {
 				slug = auth.Slug(name)
 			}
-			login, ok := auth.NormalizeUsername(admin)
-			if strings.Contains(admin, "@") {
-				login, ok = auth.NormalizeEmail(admin)
-			}
+			login, ok := loginOf(admin)
 			if !ok {
 				return errors.New("--admin: neither a username nor an e-mail address")
 			}
@@ -115,12 +171,9 @@ func tenantCommand() *cobra.Command {
 				var made db.Tenant
 				var user ids.UserID
 				err := doors.Atomic(ctx, func(tx *tenancy.Tx) error {
-					account, err := tx.Unscoped(operator).AccountByLogin(ctx, login)
-					if errors.Is(err, pgx.ErrNoRows) || err == nil && !account.IsActive {
-						return fmt.Errorf("--admin: there is no active account %s; rowhouse account create makes one", login)
-					}
+					account, err := activeAccount(ctx, tx.Unscoped(operator), login)
 					if err != nil {
-						return err
+						return fmt.Errorf("--admin: %w", err)
 					}
 					made, user, err = handlers.Found(ctx, tx, operator, account, name, slug)
 					return err

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 	"github.com/google/go-cmp/cmp"
@@ -254,6 +255,10 @@ func TestOperatorRefuses(t *testing.T) {
 		{tenant("--slug", "orchard"), "", "--slug: another tenant has it"},
 		{tenant("--slug", "Meadow"), "", "--slug: a–z, 0–9 and single hyphens, up to 63 characters"},
 		{tenant("--slug", ""), "", "--slug: a–z, 0–9 and single hyphens, up to 63 characters"},
+		{[]string{"account", "reset-password", "zoe"}, "", fmt.Sprintf(nobody, "zoe")},
+		{[]string{"account", "reset-password", "Zoe@Example.com"}, "", fmt.Sprintf(nobody, "zoe@example.com")},
+		{[]string{"account", "reset-password", "gone"}, "", fmt.Sprintf(nobody, "gone")},
+		{[]string{"account", "reset-password", "a n n"}, "", "LOGIN: neither a username nor an e-mail address"},
 	} {
 		p := feed(t, env, c.input, c.args...)
 		if state := p.wait(); state.ExitCode() != 1 || p.said() != "rowhouse: "+c.want {
@@ -265,6 +270,45 @@ func TestOperatorRefuses(t *testing.T) {
 	}
 	if got := testdb.Value[int](d, `SELECT count(*) FROM tenants`); got != tenants {
 		t.Errorf("there are %d tenants, want %d", got, tenants)
+	}
+}
+
+// Where no mail is sent, whoever forgot the password gets a new one with what the operator gives him, once and in time; until he uses it
+// everything is as it was. It is noted, without the token.
+func TestResetPassword(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	env := operator(d)
+	address := start(t, serving(d.Server()), "serve").address()
+	created(t, env, password+"\n", "account", "create", "--email", "ada@example.com")
+	ada := enter(t, address, "ada")
+	first := created(t, env, "", "account", "reset-password", "ADA")["token"]
+	began := time.Now()
+	given := created(t, env, "", "account", "reset-password", "Ada@example.com")
+	want := vars{
+		"id": "account-" + testdb.Value[string](d, `SELECT id::text FROM accounts`), "username": "ada", "email": "ada@example.com",
+		"token": given["token"], "expires_at": given["expires_at"],
+	}
+	if diff := cmp.Diff(want, given); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if ends, err := time.Parse(time.RFC3339, given["expires_at"]); err != nil || ends.Before(began.Add(59*time.Minute)) {
+		t.Errorf("it is good until %s (%v)", given["expires_at"], err)
+	}
+	ada.ask(http.StatusOK, "/me", "")
+	anybody := &client{t: t, api: ada.api}
+	reset := func(want int, token string) {
+		t.Helper()
+		anybody.ask(want, "/auth/password/reset", `{"token":"`+token+`","password":"the-new-secret-9"}`)
+	}
+	reset(http.StatusUnprocessableEntity, first)
+	reset(http.StatusOK, given["token"])
+	reset(http.StatusUnprocessableEntity, given["token"])
+	ada.ask(http.StatusUnauthorized, "/me", "")
+	anybody.ask(http.StatusUnauthorized, "/auth/login", `{"login":"ada","password":"`+password+`"}`)
+	anybody.ask(http.StatusOK, "/auth/login", `{"login":"ada","password":"the-new-secret-9"}`)
+	if n := testdb.Value[int](d, `SELECT count(*) FROM account_events e WHERE action = 'account.reset_password' AND e::text NOT LIKE '%rht_%'`); n != 2 {
+		t.Errorf("%d events, want 2", n)
 	}
 }
 
