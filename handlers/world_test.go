@@ -140,7 +140,7 @@ func (w *world) serve(url string, config Config) (*Server, string) {
 	return w.serveWith(url, config, testKeys())
 }
 
-// serveWith is serve with signing keys of its own.
+// serveWith is serve with other signing keys.
 func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*Server, string) {
 	w.t.Helper()
 	doors, err := tenancy.Open(context.Background(), url)
