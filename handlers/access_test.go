@@ -207,7 +207,7 @@ var footnotes = []struct{ ticket, lost, text string }{
 	{"API key", "password change", "A key is no login: its own routes end it. A reset ends it where the account's e-mail was not proven before."},
 	{"API key", "deactivated", "For good: reactivated, the user makes new ones."},
 	{"bound session", "deactivated", "For good: reactivated or invited again, the session names its tenant by header like any other. Likewise where the user was removed or left."},
-	{"one-time token of a welcome", "removed", "An account that was made for the tenant, and that nobody has proven, loses its tokens and sessions with its user. Other accounts are no business of the tenant's."},
+	{"one-time token of a welcome", "removed", "An account that was made for the tenant, and that nobody has proven, loses with its user what was mailed for it; it may log in as before. Other accounts are no business of the tenant's."},
 	{"invitation to the person", "e-mail change", "He is not whom it was sent to any more; whoever reads the old address may accept it."},
 	{"invitation to the person", "demoted", "He is a user already, under the address that was invited. Once he is shut out it is void."},
 	{"invitation to the person", "account closed", "Whoever reads the address accepts it with a new account: nobody has taken that from him."},

@@ -227,8 +227,7 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 			return none, err
 		}
 	}
-	// Not through the door again: the session that asks may have ended with the last of its users.
-	err = tx.Assume(who.AccountID, who).AccountClose(ctx, db.AccountCloseParams{
+	err = tx.Account(who).AccountClose(ctx, db.AccountCloseParams{
 		AccountID: who.AccountID, Username: name, Email: name + "@closed.invalid",
 	})
 	return deleted[ids.AccountID]{held}, err

@@ -148,6 +148,12 @@ func TestShutOut(t *testing.T) {
 		w.want(w.as(admin, out(content[userAnswer](t, made).User.ID), w.A), 200)
 		w.want(call("POST", "/auth/password/reset").json(`{"token":"`+welcome+`","password":"only she knows"}`), 422, "validation_failed")
 	}
+	// Such an account may log in as before, and enters nothing.
+	made := w.want(w.as(admin, call("POST", "/users").json(`{"email":"hal@example.com","name":"Hal","password":"paper-and-ink"}`), w.A), 201)
+	in := content[loginAnswer](t, w.want(loginAs("hal@example.com", "paper-and-ink"), 200))
+	w.want(w.as(admin, call("POST", "/users/"+content[userAnswer](t, made).User.ID+"/deactivate"), w.A), 200)
+	w.want(bearer(in.AccessToken, call("GET", "/items")).with("X-Tenant-Id", w.A.id.String()), 403, "tenant_forbidden")
+	w.want(bearer(in.AccessToken, call("GET", "/me")), 200)
 	// Of an account that a tenant did not make, it ends no mail.
 	w.want(call("POST", "/auth/password/forgot").json(`{"email":"both@example.com"}`), 200)
 	token := w.mailed("both@example.com")

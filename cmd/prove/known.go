@@ -290,7 +290,6 @@ var places = map[string]map[string]string{
 		"cmd/rowhouse.seed":         "it makes the demonstration's tenants",
 	},
 	"Assume": {
-		"handlers.accountClose": "AccountHold, at the head of the transaction, went through the account's door",
 		"handlers.Server.prove": "who came with the token has read the account's mail",
 	},
 	"System": {},

@@ -98,8 +98,8 @@ $$;
 CREATE FUNCTION void_tickets() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a user is made or gets another address, is shut out or is gone: nothing is pending for his addresses in this tenant. Once he is
--- shut out his keys are revoked, his sessions are bound to the tenant no more, and of an account that was made for this tenant, and that
--- nobody else has proven, everything ends.
+-- shut out his keys are revoked, his sessions are bound to the tenant no more, and what was mailed for an account is void that was made for
+-- this tenant and that nobody has proven; its sessions go on.
 DECLARE
     account CONSTANT uuid := coalesce(NEW.account_id, OLD.account_id);
     login   text;
@@ -120,11 +120,19 @@ BEGIN
          WHERE s.account_id = account
            AND s.active_tenant_id = current_tenant()
            AND s.visit_reason IS NULL;
-        UPDATE accounts a
-           SET proofs = a.proofs + 1
-         WHERE a.id = account
-           AND a.made_in = current_tenant()
-           AND a.email_verified_at IS NULL;
+        WITH voided AS (
+             UPDATE accounts a
+                SET proofs = a.proofs + 1
+              WHERE a.id = account
+                AND a.made_in = current_tenant()
+                AND a.email_verified_at IS NULL
+          RETURNING a.id,
+                    a.proofs
+        )
+        UPDATE sessions s
+           SET proofs = voided.proofs
+          FROM voided
+         WHERE s.account_id = voided.id;
     END IF;
     RETURN NULL;
 END
