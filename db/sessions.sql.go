@@ -176,7 +176,6 @@ SELECT $1, $2, accounts.proofs, base.id, $3, $4, $5, $6, least($7::timestamptz, 
  WHERE accounts.id = $1
    AND accounts.is_active
    AND (accounts.is_superuser OR accounts.is_staff)
-   AND base.account_id = $1
    AND base.id = $8
    AND base.revoked_at IS NULL
    FOR SHARE OF base -- who ends it sees the visit

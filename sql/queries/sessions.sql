@@ -72,7 +72,6 @@ SELECT @account_id, @id, accounts.proofs, base.id, @active_tenant_id, @visit_rea
  WHERE accounts.id = @account_id
    AND accounts.is_active
    AND (accounts.is_superuser OR accounts.is_staff)
-   AND base.account_id = @account_id
    AND base.id = @begun_from
    AND base.revoked_at IS NULL
    FOR SHARE OF base -- who ends it sees the visit
