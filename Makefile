@@ -12,6 +12,7 @@ OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@
 GENERATED := db handlers/testdata docs/roles.md
 
 FUZZTIME := 20s
+SEED := 0
 
 # cmd/prove reads and shares nothing, and its parser takes minutes to build for the race detector.
 RACED = $$(go list ./... | grep -v /cmd/prove$$)
@@ -42,13 +43,17 @@ test-browser: ## Run the tests that need Chromium
 	go test -tags browser -run Browser ./handlers
 
 .PHONY: fuzz
-fuzz: ## Look for input that breaks a parser, FUZZTIME=20s for each
+fuzz: fuzz-api ## Look for input that breaks a parser or the API, FUZZTIME=20s for each
 	@set -e; for file in $$(grep -rl --include='*_test.go' '^func Fuzz' .); do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$$file"); do \
 			echo "$$file $$target"; \
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "./$$(dirname "$$file")"; \
 		done; \
 	done
+
+.PHONY: fuzz-api
+fuzz-api: ## Ask the API by a grammar of its routes for FUZZTIME; SEED=… asks the same again
+	go test -count=1 -v -run '^TestGrammar$$' ./handlers -grammar $(FUZZTIME) -seed $(SEED)
 
 .PHONY: bench
 bench: ## Measure against bare gin and pgx and against pgbench, and write docs/performance.md; a quarter of an hour

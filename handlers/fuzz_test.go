@@ -195,6 +195,21 @@ func (g *grammar) step() (p *phrase, got response, all []fault) {
 	return p, got, all
 }
 
+// seek makes what follows be of the operations and callers that nothing has succeeded for.
+func (g *grammar) seek(reached map[string]bool) {
+	g.routesLeft, g.callersLeft = nil, nil
+	for i := range routes {
+		if !reached[routes[i].Pattern] {
+			g.routesLeft = append(g.routesLeft, &routes[i])
+		}
+	}
+	for _, c := range g.callers {
+		if c.alive && !reached[c.name] {
+			g.callersLeft = append(g.callersLeft, c)
+		}
+	}
+}
+
 func headers(r response) string {
 	var all []string
 	for _, name := range []string{"Content-Type", "Content-Length", "ETag", "Cache-Control", "Link", "WWW-Authenticate", "Allow"} {
@@ -353,6 +368,9 @@ func TestGrammar(t *testing.T) {
 		for n := 0; n < grammarRound && more(); n++ {
 			if n%200 == 199 {
 				g.look()
+			}
+			if n%20 == 0 && *grammarTime > 0 && time.Since(began) > *grammarTime {
+				g.seek(reached)
 			}
 			p, got, faults := g.step()
 			if got.status == 0 {

@@ -33,6 +33,10 @@ type grammar struct {
 	cursors map[string][]string // by pattern
 	tags    map[string]string   // the last ETag by path
 
+	// What is made while there is any: of what has not succeeded yet.
+	routesLeft  []*Route
+	callersLeft []caller
+
 	odd bool // whether this request is to be odd in some way
 
 	stateOf string // the query of what changed
@@ -180,6 +184,18 @@ func (g *grammar) phrase() *phrase {
 		p.caller = one(g, g.callers)
 	}
 	g.odd = g.chance(40)
+	if g.routesLeft != nil || g.callersLeft != nil {
+		g.odd = false
+		for g.routesLeft != nil && !p.caller.alive {
+			p.caller = one(g, g.callers)
+		}
+		if g.routesLeft != nil && g.chance(80) {
+			p.route = one(g, g.routesLeft)
+		}
+		if g.callersLeft != nil && g.chance(50) {
+			p.caller = one(g, g.callersLeft)
+		}
+	}
 	if p.route.welcomes && g.chance(50) {
 		p.caller = g.callers[0] // nobody
 	}
