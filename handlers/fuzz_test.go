@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -87,7 +88,7 @@ func (g *grammar) send(p *phrase) (made *http.Request, got response, broken bool
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
-				if r != http.ErrAbortHandler { //nolint:errorlint // the value itself is thrown
+				if err, ok := r.(error); !ok || !errors.Is(err, http.ErrAbortHandler) {
 					panic(r)
 				}
 				broken = true

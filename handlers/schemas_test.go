@@ -57,7 +57,7 @@ var operations = sync.OnceValue(func() (all []*operation) {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat()
-	for bits := range map[int]bool{32: true, 64: true} {
+	for _, bits := range []int{32, 64} {
 		compiler.RegisterFormat(&jsonschema.Format{Name: fmt.Sprintf("int%d", bits), Validate: integerOf(bits)})
 	}
 	if err := compiler.AddResource(name, read); err != nil {
