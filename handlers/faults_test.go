@@ -89,6 +89,18 @@ func TestUndocumentedIsFound(t *testing.T) {
 			t.Errorf("%s: got %v, want %s", name, faults, c.want)
 		}
 	}
+	g.stateOf = stateQuery(w)
+	for _, change := range []string{`UPDATE items SET price_cents = 7`, `DELETE FROM user_roles`, `UPDATE refresh_tokens SET created_at = now()`, `INSERT INTO artists (tenant_id, name) SELECT id, 'x' FROM tenants`} {
+		if strings.Contains(change, "refresh_tokens") {
+			w.db.Exec(`INSERT INTO refresh_tokens (hash, session_id) SELECT 'x', id FROM sessions LIMIT 1`)
+		}
+		g.state = ""
+		before := g.changed()
+		w.db.Exec(change)
+		if g.state = ""; g.changed() == before {
+			t.Errorf("%s is not seen", change)
+		}
+	}
 	odd := *made(call("GET", "/items?page_size=201"))
 	if wrong := operationOf("GET", base+"/items").unasked(&odd, ""); !strings.Contains(wrong, "query page_size") {
 		t.Errorf("a request that is not as described: got %q", wrong)
