@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -197,12 +199,28 @@ func (s *smtpSender) compose(m Message) (*gomail.Msg, error) {
 	msg := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	msg.FromMailAddress(s.from)
 	msg.ToMailAddress(to)
-	msg.Subject(m.Subject)
+	msg.Subject(literal(m.Subject))
 	msg.SetDate()
 	msg.SetMessageIDWithValue(rand.Text() + "@" + domain(s.from.Address))
 	msg.SetGenHeader("Auto-Submitted", "auto-generated") // so that absence notes do not answer
 	msg.SetBodyString(gomail.TypeTextPlain, m.Text)
 	return msg, nil
+}
+
+// maxWord is how many bytes fit into an encoded word of at most 75 characters (RFC 2047 §2), in base64.
+const maxWord = 45
+
+// literal is a header's text that its reader sees as it is. The library encodes what is not ASCII, and only that; but a text that looks
+// encoded already would be decoded.
+func literal(text string) string {
+	if !strings.Contains(text, "=?") || !isASCII(text) {
+		return text
+	}
+	var words []string
+	for part := range slices.Chunk([]byte(text), maxWord) {
+		words = append(words, "=?utf-8?b?"+base64.StdEncoding.EncodeToString(part)+"?=")
+	}
+	return strings.Join(words, " ")
 }
 
 // wire is the address with its domain as DNS has it.

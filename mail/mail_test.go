@@ -59,6 +59,24 @@ func TestSend(t *testing.T) {
 	}
 }
 
+// A subject is shown as it was written, also one that looks like what it would be encoded as, whole or in a part, at any length.
+func TestLiteralSubject(t *testing.T) {
+	t.Parallel()
+	server := mailtest.New(t)
+	s := sender(t, server.URL())
+	for _, subject := range []string{
+		"=?utf-8?q?Your_bank?=", "Welcome to =?utf-8?b?WW91ciBiYW5r?=", "=?UTF-8?Q?a?= =?UTF-8?Q?b?=", "a =? b", "=?", strings.Repeat("=?utf-8?q?long?= ", 30) + "end",
+		"Grüße =?utf-8?q?Your_bank?=", "a?=b=c",
+	} {
+		if err := s.Send(t.Context(), Message{To: ann, Subject: subject, Text: "x\n"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := server.WaitMail(ann).Header.Get("Subject"); got != subject {
+			t.Errorf("got %q, want %q", got, subject)
+		}
+	}
+}
+
 // No message has more headers, or more recipients, than it should.
 func TestInjection(t *testing.T) {
 	t.Parallel()
