@@ -104,23 +104,30 @@ func (q *Queries) ItemGet(ctx context.Context, arg ItemGetParams) (Item, error) 
 const itemImport = `-- name: ItemImport :execrows
 INSERT INTO items (tenant_id, name, description, price_cents)
 SELECT $1,
-       unnest($2::text[]),
-       nullif(unnest($3::text[]), ''),
-       unnest($4::integer[])
+       line.name,
+       CASE WHEN line.described THEN line.description END,
+       line.price_cents
+  FROM (SELECT unnest($2::text[])           AS name,
+               unnest($3::bool[])       AS described,
+               unnest($4::text[])    AS description,
+               unnest($5::integer[]) AS price_cents
+       ) AS line
 `
 
 type ItemImportParams struct {
 	TenantID     ids.TenantID
 	Names        []string
+	Described    []bool
 	Descriptions []string
 	PricesCents  []int32
 }
 
-// ItemImport makes many items at once; the slices are of equal length, and an empty description is NULL.
+// ItemImport makes many items at once; the slices are of equal length, and described says whose description is not NULL.
 func (q *Queries) ItemImport(ctx context.Context, arg ItemImportParams) (int64, error) {
 	result, err := q.db.Exec(ctx, itemImport,
 		arg.TenantID,
 		arg.Names,
+		arg.Described,
 		arg.Descriptions,
 		arg.PricesCents,
 	)

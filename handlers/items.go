@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -136,12 +137,10 @@ func itemDelete(ctx context.Context, q *db.Queries, who Caller, in itemDeleteInp
 func itemImport(ctx context.Context, q *db.Queries, who Caller, lines []itemCreateInput) error {
 	in := db.ItemImportParams{TenantID: who.TenantID}
 	for _, line := range lines {
-		description := ""
-		if line.Description.Value != nil {
-			description = *line.Description.Value
-		}
+		description := cmp.Or(line.Description.Value, new(""))
 		in.Names = append(in.Names, line.Name)
-		in.Descriptions = append(in.Descriptions, description)
+		in.Described = append(in.Described, line.Description.Value != nil)
+		in.Descriptions = append(in.Descriptions, *description)
 		in.PricesCents = append(in.PricesCents, line.PriceCents)
 	}
 	_, err := q.ItemImport(ctx, in)

@@ -47,13 +47,18 @@ INSERT INTO items (tenant_id, name, description, price_cents)
 VALUES (@tenant_id, @name, @description, @price_cents)
 RETURNING *;
 
--- ItemImport makes many items at once; the slices are of equal length, and an empty description is NULL.
+-- ItemImport makes many items at once; the slices are of equal length, and described says whose description is not NULL.
 -- name: ItemImport :execrows
 INSERT INTO items (tenant_id, name, description, price_cents)
 SELECT @tenant_id,
-       unnest(@names::text[]),
-       nullif(unnest(@descriptions::text[]), ''),
-       unnest(@prices_cents::integer[]);
+       line.name,
+       CASE WHEN line.described THEN line.description END,
+       line.price_cents
+  FROM (SELECT unnest(@names::text[])           AS name,
+               unnest(@described::bool[])       AS described,
+               unnest(@descriptions::text[])    AS description,
+               unnest(@prices_cents::integer[]) AS price_cents
+       ) AS line;
 
 -- ItemUpdate changes an item: NULL keeps the name and the price, and description_set says whether the description is
 -- replaced. pgx.ErrNoRows when there is no such item, or when if_match is given and holds not its version.
