@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -12,7 +13,7 @@ import (
 // answer is what is written to the client; stored as it is under an Idempotency-Key.
 type answer struct {
 	Status int
-	Header http.Header
+	Header http.Header // Location is a path: what stands before it is added to every answer, a kept one too
 	Body   []byte
 
 	stream func(http.ResponseWriter) error // instead of Body
@@ -68,7 +69,7 @@ func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
 			query.Del("page")
 			query.Set("cursor", *page.Next)
 			next.RawQuery = query.Encode()
-			a.Header.Set("Link", "<"+next.RequestURI()+`>; rel="next"`)
+			a.Header.Set("Link", "<"+x.server.config.PublicURL+next.RequestURI()+`>; rel="next"`)
 		}
 	case resource:
 		name, path, version := out.resource()
@@ -110,14 +111,40 @@ func (x *exchange) written() {
 	}
 }
 
-// refusal makes the answer of an error.
+const (
+	// maxProblems is how many fields a refusal lists; of more it says how many.
+	maxProblems = 100
+	// maxQuoted is how many bytes of a name that the client chose a refusal repeats.
+	maxQuoted = 64
+)
+
+// shortened is the beginning of what a client sent, to be repeated to it.
+func shortened(text string) string {
+	if len(text) <= maxQuoted {
+		return text
+	}
+	end := maxQuoted
+	for end > maxQuoted-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "…"
+}
+
+// refusal makes the answer of an error. However much was wrong, it stays small.
 func refusal(e *Error, requestID string) answer {
+	fields, more, detail := e.Fields, e.more, e.Detail
+	if len(fields) > maxProblems {
+		fields, more = fields[:maxProblems], more+len(fields)-maxProblems
+	}
+	if more > 0 {
+		detail += " … and " + strconv.Itoa(more) + " more."
+	}
 	content := struct {
 		Code      string       `json:"code"`
 		Detail    string       `json:"detail"`
 		Fields    []FieldError `json:"fields,omitzero"`
 		RequestID string       `json:"request_id"`
-	}{e.Code, e.Detail, e.Fields, requestID}
+	}{e.Code, detail, fields, requestID}
 	body, err := json.Marshal(struct {
 		Success bool   `json:"success"`
 		Title   string `json:"title"`

@@ -14,6 +14,9 @@ func etag(version int64, body []byte) string {
 	return `"` + strconv.FormatInt(version, 10) + "." + hex.EncodeToString(sum[:8]) + `"`
 }
 
+// maxTags is how many tags a condition may list: more than anybody has of one row.
+const maxTags = 100
+
 // splitTags reads a list of entity tags (RFC 9110 §8.8.3); weak ones keep their W/.
 func splitTags(text string) ([]string, bool) {
 	var tags []string
@@ -26,11 +29,11 @@ func splitTags(text string) ([]string, bool) {
 		if strings.HasPrefix(text, "W/") {
 			start = 2
 		}
-		if len(text) <= start || text[start] != '"' {
+		if len(text) <= start || text[start] != '"' || len(tags) == maxTags {
 			return nil, false
 		}
 		end := strings.IndexByte(text[start+1:], '"')
-		if end < 0 {
+		if end < 0 || strings.ContainsFunc(text[start+1:start+1+end], func(c rune) bool { return c <= ' ' || c == 0x7f }) {
 			return nil, false
 		}
 		end += start + 2
@@ -42,10 +45,10 @@ func splitTags(text string) ([]string, bool) {
 	}
 }
 
-var errIfMatch = errors.New("send the ETag that you were given, in its quotes, or *")
+var errIfMatch = errors.New("send the ETag that you were given, in its quotes, or several with commas between them, or *")
 
-// parseIfMatch reads If-Match as the versions that it accepts: nil for *, and none at all for tags that are not ours,
-// among them weak ones, which never match (RFC 9110 §13.1.1).
+// parseIfMatch reads If-Match as the versions that it accepts: nil for *, and none at all for tags that are not ours. A weak tag counts
+// as much as a strong one: it says that the bytes may be others, as after a proxy has compressed them, and a version is of the row.
 func parseIfMatch(text string) (Versions, error) {
 	if strings.TrimSpace(text) == "*" {
 		return nil, nil
@@ -56,8 +59,9 @@ func parseIfMatch(text string) (Versions, error) {
 	}
 	versions := Versions{}
 	for _, tag := range tags {
-		number, _, _ := strings.Cut(strings.Trim(tag, `"`), ".")
-		if version, err := strconv.ParseInt(number, 10, 64); err == nil {
+		number, _, ours := strings.Cut(strings.Trim(strings.TrimPrefix(tag, "W/"), `"`), ".")
+		version, err := strconv.ParseInt(number, 10, 64)
+		if ours && err == nil && strconv.FormatInt(version, 10) == number {
 			versions = append(versions, version)
 		}
 	}

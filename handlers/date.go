@@ -2,8 +2,22 @@ package handlers
 
 import (
 	"errors"
+	"regexp"
+	"strings"
 	"time"
 )
+
+// rfc3339 is the form of a time. The standard library reads more than that: offsets of a day, a comma before the fraction.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// parseTime reads a time of RFC 3339, whose T and Z may be small letters too, and nothing else; leap seconds are not known.
+func parseTime(text string) (time.Time, bool) {
+	if !rfc3339.MatchString(text) {
+		return time.Time{}, false
+	}
+	at, err := time.Parse(time.RFC3339, strings.ToUpper(text))
+	return at, err == nil
+}
 
 // Date is a day of the years 1 to 9999, written YYYY-MM-DD; as a time it is midnight in UTC.
 type Date time.Time

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -13,20 +12,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxDepth bounds the nesting of a body: deeper than any input, shallower than any stack.
-const maxDepth = 32
+const (
+	// maxDepth bounds the nesting of a body: deeper than any input, shallower than any stack.
+	maxDepth = 32
+	// maxDistinct is up to how many bytes of a body no key may stand twice in any object of it. To remember the keys costs thirty times
+	// what reading them costs, so in a larger body it is looked for only among those that are ours, and the first of those that are not.
+	maxDistinct = 4 << 10
+)
 
 // decode reads a request into the input struct at in. First what is malformed (413, 415, 400), then all values that are
 // not acceptable, at once (422).
 func decode(x *exchange, in any) error {
 	value := reflect.ValueOf(in).Elem()
 	fields := fieldsOf(value.Type())
-	members, err := readBody(x, fields)
+	body, err := readBody(x, fields)
 	if err != nil {
 		return err
 	}
@@ -50,8 +56,9 @@ func decode(x *exchange, in any) error {
 			given = query.Has(f.name)
 			text = query.Get(f.name)
 		case "header":
-			text = strings.Join(x.request.Header.Values(f.name), ", ")
-			given = text != ""
+			values := x.request.Header.Values(f.name)
+			text = strings.Join(values, ", ")
+			given = len(values) > 0 && !(text == "" && f.text == "any") // an empty condition is none that can be kept
 		case "json":
 			continue
 		}
@@ -70,9 +77,11 @@ func decode(x *exchange, in any) error {
 			wrong = append(wrong, *problem)
 		}
 	}
-	wrong = decodeMembers(members, fields, value, wrong)
+	wrong = decodeMembers(body, fields, value, wrong)
 	if len(wrong) > 0 {
-		return invalid(wrong...)
+		refused := invalid(wrong...)
+		refused.more = body.more
+		return refused
 	}
 	return nil
 }
@@ -90,17 +99,15 @@ func decodePath(x *exchange, in any) error {
 	return nil
 }
 
-// decodeMembers reads the members of a body into the input struct, and adds what is wrong with any of them to what is wrong already.
-func decodeMembers(members map[string]jsontext.Value, fields []field, in reflect.Value, wrong []FieldError) []FieldError {
+// decodeMembers reads a body into the input struct, and adds what is wrong with any of its members to what is wrong already.
+func decodeMembers(body members, fields []field, in reflect.Value, wrong []FieldError) []FieldError {
 	for i := range fields {
 		f := &fields[i]
 		if f.source != "json" {
 			continue
 		}
-		raw, ok := members[f.name]
-		delete(members, f.name)
 		var problem *FieldError
-		if ok {
+		if raw, ok := body.known[f.name]; ok {
 			problem = f.decode(raw, in)
 		} else if f.required {
 			problem = f.problem("required", "Must be given.")
@@ -110,8 +117,8 @@ func decodeMembers(members map[string]jsontext.Value, fields []field, in reflect
 		}
 	}
 	wrong = judge(in.Addr().Interface(), fields, wrong)
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		wrong = append(wrong, FieldError{name, "unknown_field", "There is no such field here."})
+	for _, name := range body.unknown {
+		wrong = append(wrong, FieldError{shortened(name), "unknown_field", "There is no such field here."})
 	}
 	return wrong
 }
@@ -150,14 +157,40 @@ func (f *field) decode(raw jsontext.Value, in reflect.Value) *FieldError {
 		in.FieldByIndex(f.index).Addr().Interface().(nullable).set(true)
 		return nil
 	}
+	if f.typ.Kind() == reflect.Slice && raw.Kind() == '[' && longer(raw, f.most) {
+		return f.problem("max_items", "At most %d.", f.most)
+	}
+	if kind := raw.Kind(); kind == '{' || kind == '[' && f.typ.Kind() != reflect.Slice {
+		return f.typeProblem(raw, nil)
+	}
 	target := f.target(in)
-	if err := json.Unmarshal(raw, target); err != nil {
-		if !raw.IsValid() {
+	if at, ok := target.(*time.Time); ok && raw.Kind() == '"' {
+		text, _ := jsontext.AppendUnquote(nil, raw)
+		return f.parse(string(text), at)
+	}
+	if err := json.Unmarshal(raw, target, jsontext.AllowDuplicateNames(true)); err != nil {
+		reflect.ValueOf(target).Elem().SetZero()
+		if raw.Kind() == '"' && !raw.IsValid() {
 			return f.problem("encoding", "Must be valid Unicode, without lone surrogates.")
 		}
 		return f.typeProblem(raw, err)
 	}
 	return f.check(target)
+}
+
+// longer says that a list has more members than most, without looking at what they are.
+func longer(list jsontext.Value, most int) bool {
+	scan := jsontext.NewDecoder(bytes.NewBuffer(list), lenient)
+	_, _ = scan.ReadToken() // the opening bracket; the list was read before
+	for range most + 1 {
+		if scan.PeekKind() == ']' {
+			return false
+		}
+		if err := scan.SkipValue(); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
@@ -182,7 +215,7 @@ func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
 }
 
 // readBody reads the members of a JSON object; none when the operation has no body.
-func readBody(x *exchange, fields []field) (map[string]jsontext.Value, error) {
+func readBody(x *exchange, fields []field) (members, error) {
 	method := x.request.Method
 	expected, required := false, method != http.MethodPost
 	for _, f := range fields {
@@ -190,18 +223,18 @@ func readBody(x *exchange, fields []field) (map[string]jsontext.Value, error) {
 		required = required || f.source == "json" && f.required
 	}
 	if method == http.MethodGet || method == http.MethodHead || x.route.accepts != nil || !expected && x.request.ContentLength == 0 {
-		return nil, nil
+		return members{}, nil
 	}
 	body, err := io.ReadAll(x.request.Body)
 	if err != nil {
-		return nil, bodyError(err)
+		return members{}, bodyError(err)
 	}
 	x.body = body
 	if len(body) == 0 && !(expected && required) {
-		return nil, nil // a POST of which nothing is required is as one of {}
+		return members{}, nil // a POST of which nothing is required is as one of {}
 	}
 	if err := checkContentType(x.request, "application/json"); err != nil {
-		return nil, err
+		return members{}, err
 	}
 	return readObject(body, fields)
 }
@@ -216,74 +249,135 @@ func bodyError(err error) error {
 }
 
 func checkContentType(r *http.Request, accepted ...string) error {
+	refused := &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Unsupported media type",
+		Detail: "Send Content-Type: " + strings.Join(accepted, " or ") + ", in UTF-8."}
+	for _, coding := range r.Header.Values("Content-Encoding") {
+		if !strings.EqualFold(coding, "identity") {
+			refused.Detail = "Send the body as it is, without a Content-Encoding."
+			return refused.with("Accept-Encoding", "identity")
+		}
+	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset, given := params["charset"]
-	if err == nil && len(r.Header.Values("Content-Type")) == 1 && (!given || strings.EqualFold(charset, "utf-8")) {
-		for _, a := range accepted {
-			if media == a {
-				return nil
-			}
-		}
+	if err == nil && len(r.Header.Values("Content-Type")) == 1 && (!given || strings.EqualFold(charset, "utf-8")) && slices.Contains(accepted, media) {
+		return nil
 	}
-	return &Error{Status: http.StatusUnsupportedMediaType, Code: "unsupported_media_type", Title: "Unsupported media type",
-		Detail: "Send Content-Type: " + strings.Join(accepted, " or ") + ", in UTF-8."}
+	return refused
 }
 
-// readObject reads one JSON object and nothing after it. Encoding is judged later, a field at a time.
-func readObject(body []byte, fields []field) (map[string]jsontext.Value, error) {
-	malformed := func(detail string) error { return badRequest("malformed_json", detail) }
-	lenient := jsontext.AllowInvalidUTF8(true)
-	for scan := jsontext.NewDecoder(bytes.NewReader(body), lenient); ; {
-		if _, err := scan.ReadToken(); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, malformed(syntaxDetail(err))
-		}
-		if scan.StackDepth() > maxDepth {
-			return nil, malformed("Nested too deeply: at most 32 levels.")
-		}
-	}
-	decoder := jsontext.NewDecoder(bytes.NewReader(body), lenient)
+// members is a body, of which only what the operation knows is kept.
+type members struct {
+	known   map[string]jsontext.Value
+	unknown []string // the first of the other keys, and how many more there are
+	more    int
+}
+
+// lenient leaves the encoding of texts to be judged later, a field at a time, and does not remember keys.
+var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
+// readObject reads one JSON object and nothing after it.
+func readObject(body []byte, fields []field) (members, error) {
+	malformed := func(detail string) (members, error) { return members{}, badRequest("malformed_json", detail) }
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), lenient, jsontext.AllowDuplicateNames(len(body) > maxDistinct))
 	opening, err := decoder.ReadToken()
-	if err != nil {
-		return nil, malformed("The body is empty; send a JSON object.")
+	switch {
+	case errors.Is(err, io.EOF):
+		return malformed("The body is empty; send a JSON object.")
+	case err != nil:
+		return malformed(syntaxDetail(err))
+	case opening.Kind() != '{':
+		return malformed("The body must be a JSON object.")
 	}
-	if opening.Kind() != '{' {
-		return nil, malformed("The body must be a JSON object.")
-	}
-	members := make(map[string]jsontext.Value)
+	read := members{known: map[string]jsontext.Value{}}
 	for decoder.PeekKind() != '}' {
-		key, err := decoder.ReadToken()
+		quoted, err := decoder.ReadValue()
 		if err != nil {
-			return nil, malformed(syntaxDetail(err))
+			return malformed(syntaxDetail(err))
 		}
-		name := key.String()
-		value, err := decoder.ReadValue()
+		name, ours, err := read.take(quoted, fields)
 		if err != nil {
-			return nil, malformed(syntaxDetail(err))
+			return members{}, err
 		}
-		members[name] = value.Clone()
+		value, err := readValue(decoder, body)
+		switch {
+		case errors.Is(err, errDeep):
+			return malformed("Nested too deeply: at most 32 levels.")
+		case err != nil:
+			return malformed(syntaxDetail(err))
+		case ours:
+			read.known[name] = value
+		}
 	}
 	if _, err := decoder.ReadToken(); err != nil {
-		return nil, malformed(syntaxDetail(err))
+		return malformed(syntaxDetail(err))
 	}
 	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
-		return nil, malformed("Something follows the JSON object.")
+		return malformed("Something follows the JSON object.")
 	}
-	for name := range members {
-		for _, f := range fields {
-			if f.source == "json" && name != f.name && strings.EqualFold(name, f.name) {
-				return nil, malformed("Write the key " + f.name + " exactly so, in lower case.")
+	return read, nil
+}
+
+// take notes a key. One that is ours in capitals, or stands twice, is an error.
+func (m *members) take(quoted jsontext.Value, fields []field) (name string, ours bool, err error) {
+	text := quoted[1 : len(quoted)-1]
+	full := len(m.unknown) == maxProblems
+	if !full && (bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text)) {
+		text, _ = jsontext.AppendUnquote(nil, quoted) // with � for what is not Unicode
+	}
+	for i := range fields {
+		if f := &fields[i]; f.source == "json" && f.name == string(text) {
+			if _, again := m.known[f.name]; again {
+				return "", false, badRequest("malformed_json", repeatedKey)
 			}
+			return f.name, true, nil
 		}
 	}
-	return members, nil
+	if full {
+		m.more++
+		return "", false, nil
+	}
+	name = string(text)
+	if slices.Contains(m.unknown, name) {
+		return "", false, badRequest("malformed_json", repeatedKey)
+	}
+	for i := range fields {
+		if f := &fields[i]; f.source == "json" && strings.EqualFold(name, f.name) {
+			return "", false, badRequest("malformed_json", "Write the key "+f.name+" exactly so, in lower case.")
+		}
+	}
+	m.unknown = append(m.unknown, name)
+	return name, false, nil
 }
+
+var errDeep = errors.New("nested too deeply")
+
+// readValue reads the next value of a body, as the part of it that it is.
+func readValue(decoder *jsontext.Decoder, body []byte) (jsontext.Value, error) {
+	if kind := decoder.PeekKind(); kind != '{' && kind != '[' {
+		value, err := decoder.ReadValue()
+		end := decoder.InputOffset()
+		return body[end-int64(len(value)) : end], err
+	}
+	around := decoder.StackDepth()
+	_, err := decoder.ReadToken()
+	for begin := decoder.InputOffset() - 1; ; _, err = decoder.ReadToken() {
+		switch depth := decoder.StackDepth(); {
+		case err != nil:
+			return nil, err
+		case depth > maxDepth:
+			return nil, errDeep
+		case depth == around:
+			return body[begin:decoder.InputOffset()], nil
+		}
+	}
+}
+
+const repeatedKey = "A key stands twice in the same object."
 
 // syntaxDetail says where JSON is broken, without repeating it.
 func syntaxDetail(err error) string {
 	if errors.Is(err, jsontext.ErrDuplicateName) {
-		return "A key stands twice in the same object."
+		return repeatedKey
 	}
 	var syntactic *jsontext.SyntacticError
 	if errors.As(err, &syntactic) && syntactic.ByteOffset > 0 {
@@ -292,30 +386,31 @@ func syntaxDetail(err error) string {
 	return "The body is not valid JSON."
 }
 
-// readQuery refuses what the operation does not know and what stands twice.
+// readQuery refuses what the operation does not know and what stands twice, as soon as it meets it.
 func readQuery(u *url.URL, fields []field) (url.Values, error) {
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return nil, badRequest("malformed_query", "The query string is malformed.")
-	}
-	known := make(map[string]bool)
-	for _, f := range fields {
-		if f.source == "query" {
-			known[f.name] = true
+	query := url.Values{}
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		if pair == "" {
+			continue
 		}
-	}
-	for name, values := range query {
-		if !known[name] {
+		escapedName, escaped, _ := strings.Cut(pair, "=")
+		name, nameErr := url.QueryUnescape(escapedName)
+		value, err := url.QueryUnescape(escaped)
+		if nameErr != nil || err != nil || strings.Contains(pair, ";") {
+			return nil, badRequest("malformed_query", "The query string is malformed.")
+		}
+		if !slices.ContainsFunc(fields, func(f field) bool { return f.source == "query" && f.name == name }) {
 			return nil, badRequest("unknown_parameter", "There is no query parameter "+quote(name)+" here.")
 		}
-		if len(values) > 1 {
+		if query.Has(name) {
 			return nil, badRequest("repeated_parameter", "The query parameter "+name+" may stand once.")
 		}
+		query[name] = []string{value}
 	}
 	return query, nil
 }
 
-func quote(name string) string { return strconv.Quote(name[:min(len(name), 100)]) }
+func quote(name string) string { return strconv.Quote(shortened(name)) }
 
 // formatBytes writes a limit as people say it.
 func formatBytes(n int64) string {

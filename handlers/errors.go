@@ -23,6 +23,7 @@ type Error struct {
 	Detail string
 	Fields []FieldError
 
+	more   int         // problems beside those of Fields
 	header http.Header // more of the answer, such as Retry-After
 }
 
@@ -74,6 +75,7 @@ const statusHungUp = 499
 var (
 	errRouteNotFound = &Error{Status: http.StatusNotFound, Code: "route_not_found", Title: "Not found", Detail: "There is no such address. The API stands under /api/v1 and is described at /docs."}
 	errMethod        = &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "Method not allowed", Detail: "This address does not answer to this method; the header Allow lists those that it does."}
+	errOrigin        = &Error{Status: http.StatusForbidden, Code: "origin_not_allowed", Title: "Forbidden", Detail: "The setting CORS_ORIGINS of this server does not list the origin of this page: its browser will not let it call."}
 	errNotFound      = &Error{Status: http.StatusNotFound, Code: "not_found", Title: "Not found", Detail: "There is no such row that you can see."}
 	errForbiddenRow  = &Error{Status: http.StatusForbidden, Code: "forbidden", Title: "Forbidden", Detail: "You see this row, but may not change it."}
 	errStale         = &Error{Status: http.StatusPreconditionFailed, Code: "precondition_failed", Title: "Precondition failed", Detail: "The row has changed since the version in If-Match; ETag is its version now."}

@@ -74,6 +74,7 @@ type field struct {
 	required bool
 	nullable bool
 	rules    string // validator tag
+	most     int    // its max, of the members of a list or the characters of a string; 0 without one
 	text     string // raw, long, rich, any or empty
 	doc      string
 	example  string // leftOut: a body is shown without it
@@ -83,8 +84,8 @@ const leftOut = "-"
 
 var inputs sync.Map // reflect.Type → []field
 
-// fieldsOf lists the fields of an input struct. A field without a source, or with a text tag that nothing heeds, panics:
-// the route table is read at start.
+// fieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a text tag that nothing heeds,
+// panics: the route table is read at start.
 func fieldsOf(t reflect.Type) []field {
 	if known, ok := inputs.Load(t); ok {
 		return known.([]field)
@@ -114,6 +115,14 @@ func fieldsOf(t reflect.Type) []field {
 			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
 			made.required = made.source == "json" || made.source == "path"
+		}
+		for rule := range strings.SplitSeq(made.rules, ",") {
+			if limit, ok := strings.CutPrefix(rule, "max="); ok && (made.typ.Kind() == reflect.String || made.typ.Kind() == reflect.Slice) {
+				made.most, _ = strconv.Atoi(limit) // of what is no number, the description of the API complains
+			}
+		}
+		if made.source == "json" && made.typ.Kind() == reflect.Slice && made.most == 0 {
+			panic(fmt.Sprintf("%v.%s: a list has a max, by which it is refused before its members are looked at", t, f.Name))
 		}
 		texts := []string{"raw", "long", "rich"}
 		if made.source == "header" {
@@ -160,8 +169,8 @@ func (f *field) parse(text string, target any) *FieldError {
 		}
 		return nil
 	case *time.Time:
-		at, err := time.Parse(time.RFC3339, text)
-		if *target = at; err != nil {
+		at, ok := parseTime(text)
+		if *target = at; !ok {
 			return f.problem("format", "Must be a time such as 2026-01-31T09:30:00Z.")
 		}
 		return nil
@@ -199,8 +208,17 @@ func (f *field) parse(text string, target any) *FieldError {
 
 var validate = validator.New()
 
-// check trims and validates the value at target.
+// check trims and validates the value at target. What is not acceptable is not kept: what else is wrong with the input is looked for
+// without it, and in no more text than is allowed.
 func (f *field) check(target any) *FieldError {
+	wrong := f.checkValue(target)
+	if wrong != nil {
+		reflect.ValueOf(target).Elem().SetZero()
+	}
+	return wrong
+}
+
+func (f *field) checkValue(target any) *FieldError {
 	if text, ok := target.(*string); ok {
 		if wrong := f.checkText(text); wrong != nil {
 			return wrong
@@ -251,6 +269,9 @@ func (f *field) checkText(text *string) *FieldError {
 	}
 	if f.text != "raw" {
 		*text = strings.TrimFunc(*text, unicode.IsSpace)
+	}
+	if f.text != "rich" && f.most > 0 && len(*text) > f.most*utf8.UTFMax {
+		return f.problem("max_length", "At most %d characters.", f.most)
 	}
 	if wrong := f.checkControls(*text); wrong != nil || f.text != "rich" {
 		return wrong

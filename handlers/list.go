@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -230,7 +231,7 @@ func (c cursors) open(listed, text string) (*position, bool) {
 		return nil, false
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil {
+	if err != nil || strings.ContainsAny(text, "\r\n") { // which the decoder skips
 		return nil, false
 	}
 	for _, s := range c {

@@ -414,7 +414,7 @@ func refusals(r *Route) []*Error {
 		return err
 	}
 
-	add(known, asked(http.Header{"Authorization": {"Bearer a"}, "X-Api-Key": {"b"}}).identify())
+	add(known || r.welcomes, asked(http.Header{"Authorization": {"Bearer a"}, "X-Api-Key": {"b"}}).identify())
 	if tenant {
 		for _, header := range [][]string{nil, {"a", "b"}, {"a"}} {
 			add(true, asked(http.Header{"X-Tenant-Id": header}).chooseTenant(ids.TenantID{}))
@@ -439,7 +439,7 @@ func refusals(r *Route) []*Error {
 		add(isList, (&List{}).open(asked(nil), q))
 	}
 	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.input).Interface()))
-	add(known, errNoCredential, errCredential)
+	add(known || r.welcomes, errNoCredential, errCredential)
 	add(tenant, errTenant, errUnproven, refused["RHPER"])
 	add(r.welcomes, errCredential)
 	add(r.welcomes || r.scope == accountScope && !r.byKey, errTokenRequired)
@@ -510,7 +510,7 @@ func wrongParam(string) string { return "!" }
 func wrongValues(r *Route, method string) error {
 	const body = `{"surplus":1}`
 	if r.line != nil {
-		wrong := decodeMembers(map[string]jsontext.Value{"surplus": jsontext.Value("1")}, fieldsOf(r.line), reflect.New(r.line).Elem(), nil)
+		wrong := decodeMembers(members{unknown: []string{"surplus"}}, fieldsOf(r.line), reflect.New(r.line).Elem(), nil)
 		for i := range wrong {
 			wrong[i].Field = "lines.1." + wrong[i].Field
 		}

@@ -55,12 +55,18 @@ func distinct(entries []string) []string {
 	})
 }
 
-// unknownPermissions lists the entries that are no permission, each as what is wrong with its place in the field.
+// unknownPermissions lists the entries that are no permission, each as what is wrong with its place in the field. What there is to
+// choose from is said once.
 func unknownPermissions(field string, entries []string) (wrong []FieldError) {
 	for i, entry := range entries {
-		if !auth.Grantable(entry) {
-			wrong = append(wrong, FieldError{field + "." + strconv.Itoa(i), "one_of", "One of: " + grantable() + "."})
+		if auth.Grantable(entry) {
+			continue
 		}
+		detail := "One of: " + grantable() + "."
+		if wrong != nil {
+			detail = "Not one of these either."
+		}
+		wrong = append(wrong, FieldError{field + "." + strconv.Itoa(i), "one_of", detail})
 	}
 	return wrong
 }

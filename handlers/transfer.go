@@ -36,7 +36,22 @@ const (
 	// uploadTime bounds an upload, and downloadPace the time in which a client must take a page of a download.
 	uploadTime   = 5 * time.Minute
 	downloadPace = 30 * time.Second
+	// spoolChunk is how much of a spooled download a client must take in that time, in bytes: about what a page has.
+	spoolChunk = 1 << 20
 )
+
+// newSpool makes a temporary file that is gone when it is closed, or when the process ends: it has no name.
+func newSpool() (*os.File, error) {
+	spool, err := os.CreateTemp("", "rowhouse-spool-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(spool.Name()); err != nil {
+		spool.Close()
+		return nil, err
+	}
+	return spool, nil
+}
 
 // imported is the output of an import.
 type imported struct {
@@ -61,10 +76,7 @@ func upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.
 		if err != nil {
 			return answer{}, err
 		}
-		defer func() {
-			spool.Close()
-			os.Remove(spool.Name())
-		}()
+		defer spool.Close()
 		isCSV := strings.HasPrefix(x.request.Header.Get("Content-Type"), mediaCSV)
 		var wrong []FieldError
 		total := 0
@@ -117,19 +129,18 @@ func upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.
 
 var errEnough = errors.New("enough errors")
 
-// spoolBody writes the body to a temporary file, which the caller removes.
+// spoolBody writes the body to a spool, which the caller closes.
 func spoolBody(x *exchange) (*os.File, error) {
 	control := http.NewResponseController(x.writer)
 	_ = control.SetReadDeadline(time.Now().Add(uploadTime))
 	_ = control.SetWriteDeadline(time.Now().Add(uploadTime + writeTimeout)) // the answer comes after it
-	spool, err := os.CreateTemp("", "rowhouse-import-")
+	spool, err := newSpool()
 	if err != nil {
 		return nil, err
 	}
 	body := &tracked{r: x.request.Body}
 	if _, err := io.Copy(spool, body); err != nil {
 		spool.Close()
-		os.Remove(spool.Name())
 		if body.err != nil {
 			return nil, bodyError(body.err)
 		}
@@ -172,34 +183,59 @@ func eachLine[Line any](spool *os.File, isCSV bool, do func(number int, line Lin
 		}
 		var line Line
 		var problems []FieldError
-		members, err := readObject(text, fields)
+		body, err := readObject(text, fields)
 		var malformed *Error
 		if errors.As(err, &malformed) {
 			problems = []FieldError{{"", malformed.Code, malformed.Detail}}
 		} else {
-			problems = decodeMembers(members, fields, reflect.ValueOf(&line).Elem(), nil)
+			problems = decodeMembers(body, fields, reflect.ValueOf(&line).Elem(), nil)
 		}
 		if err := do(number, line, problems); err != nil {
 			return err
 		}
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return invalid(FieldError{"lines." + strconv.Itoa(number+1), "max_length", "A line has at most " + formatBytes(maxLine) + "."})
+		return longLine(number + 1)
 	} else if err != nil {
 		return err
 	}
 	return nil
 }
 
+func longLine(number int) error {
+	return invalid(FieldError{"lines." + strconv.Itoa(number), "max_length", "A line has at most " + formatBytes(maxLine) + "."})
+}
+
+// record lets a reader of CSV read no more than a line may have, and what it reads ahead, until left is set again.
+type record struct {
+	r    io.Reader
+	left int
+}
+
+const maxRecord = maxLine + 4096 // bufio reads so much ahead
+
+func (l *record) Read(p []byte) (int, error) {
+	if l.left <= 0 {
+		return 0, bufio.ErrTooLong
+	}
+	n, err := l.r.Read(p[:min(len(p), l.left)])
+	l.left -= n
+	return n, err
+}
+
 // eachCSV is eachLine for CSV (RFC 4180) with a header line. An empty cell of a field that may be left out is left out.
 func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems []FieldError) error) error {
-	buffered := bufio.NewReader(spool)
+	limited := &record{spool, maxRecord}
+	buffered := bufio.NewReader(limited)
 	if mark, _ := buffered.Peek(3); string(mark) == "\uFEFF" {
 		_, _ = buffered.Discard(3)
 	}
 	reader := csv.NewReader(buffered)
 	reader.ReuseRecord = true
 	header, err := reader.Read()
+	if errors.Is(err, bufio.ErrTooLong) {
+		return longLine(1)
+	}
 	if err != nil {
 		return invalid(FieldError{"lines.1", "header", "The first line names the columns."})
 	}
@@ -222,10 +258,14 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 			return invalid(FieldError{"lines.1", "required", "The column " + name + " is missing."})
 		}
 	}
-	for {
+	for number := 1; ; {
+		limited.left = maxRecord
 		cells, err := reader.Read()
 		if err == io.EOF {
 			return nil
+		}
+		if errors.Is(err, bufio.ErrTooLong) {
+			return longLine(number + 1)
 		}
 		var malformed *csv.ParseError
 		if errors.As(err, &malformed) {
@@ -234,7 +274,7 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 		if err != nil {
 			return err
 		}
-		number, _ := reader.FieldPos(0)
+		number, _ = reader.FieldPos(0)
 		var line Line
 		var problems []FieldError
 		for i, f := range columns {
@@ -256,11 +296,12 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 	}
 }
 
-// A spreadsheet runs a cell that begins like a formula. In CSV such text is written after an apostrophe, and read without.
-const formulaStarts = "=+-@\t\r"
+// A spreadsheet runs a cell that begins like a formula, also in the wide forms that are typed with Chinese or Japanese letters. In CSV
+// such text is written after an apostrophe, and read without.
+const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
 func guarded(cell string) string {
-	if rest := strings.TrimLeft(cell, "'"); rest != "" && strings.ContainsRune(formulaStarts, rune(rest[0])) {
+	if rest := strings.TrimLeft(cell, "'"); strings.IndexAny(rest, formulaStarts) == 0 {
 		return "'" + cell
 	}
 	return cell
@@ -289,7 +330,8 @@ func (f exportFormat) format(r *http.Request) string {
 }
 
 // download is a tenant route that streams a list: page after page of it, each through the door, so that whoever loses the
-// right to read loses it in the middle too.
+// right to read loses it in the middle too. A stream that breaks off must not look whole. Since HTTP/1.1 it does not, for its end is
+// written; to an older client, for which a body ends where the connection does, it is answered when it is whole, with its length.
 func download[In interface{ format(*http.Request) string }, Row any](p auth.Permission, name string, page func(ctx context.Context, q *db.Queries, who Caller, in In, list List) (Page[Row], error)) endpoint {
 	e := describe[In, Row](tenantScope, page)
 	e.permission = p
@@ -319,19 +361,14 @@ func download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 			"Content-Disposition": {`attachment; filename="` + name + "." + format + `"`},
 			"Cache-Control":       {"no-store"},
 		}}
-		a.stream = func(w http.ResponseWriter) error {
-			w.WriteHeader(a.Status)
-			if x.request.Method == http.MethodHead {
-				return nil
-			}
-			control := http.NewResponseController(w)
+		all := func(w io.Writer, each func()) error {
 			out := bufio.NewWriterSize(w, 64<<10)
 			write := ndjsonWriter[Row](out)
 			if format == "csv" {
 				write = csvWriter[Row](out)
 			}
 			for {
-				_ = control.SetWriteDeadline(time.Now().Add(downloadPace))
+				each()
 				if err := write(rows.rows); err != nil {
 					return err
 				}
@@ -343,9 +380,61 @@ func download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 				}
 			}
 		}
-		return a, nil
+		switch {
+		case x.request.Method == http.MethodHead:
+			a.stream = func(w http.ResponseWriter) error {
+				w.WriteHeader(a.Status)
+				return nil
+			}
+		case x.request.ProtoAtLeast(1, 1):
+			a.stream = func(w http.ResponseWriter) error {
+				w.WriteHeader(a.Status)
+				return all(w, func() { hurry(w) })
+			}
+		default:
+			err = a.spooled(all)
+		}
+		return a, err
 	}
 	return e
+}
+
+// hurry gives the client a while to take what is written next.
+func hurry(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadPace))
+}
+
+// spooled has write put the whole body into a spool, out of which it is then sent.
+func (a *answer) spooled(write func(w io.Writer, each func()) error) error {
+	spool, err := newSpool()
+	if err != nil {
+		return err
+	}
+	if err = write(spool, func() {}); err == nil {
+		var size int64
+		size, err = spool.Seek(0, io.SeekEnd)
+		a.Header.Set("Content-Length", strconv.FormatInt(size, 10))
+	}
+	if err == nil {
+		_, err = spool.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		spool.Close()
+		return err
+	}
+	a.stream = func(w http.ResponseWriter) error {
+		defer spool.Close()
+		w.WriteHeader(a.Status)
+		for {
+			hurry(w)
+			if _, err := io.CopyN(w, spool, spoolChunk); err == io.EOF {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func ndjsonWriter[Row any](w io.Writer) func([]Row) error {
