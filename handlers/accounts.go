@@ -54,7 +54,7 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 		return Account{}, errRegistration
 	}
 	email, username, _ := names(in.Email, in.Username)
-	if err := s.take(ctx, who, attempt{"register from", who.Address, s.config.Limits.Register}); err != nil {
+	if err := s.take(ctx, who, from("register", who, s.config.Limits.Register)); err != nil {
 		return Account{}, err
 	}
 	hash, err := s.passwords.Hash(ctx, in.Password)

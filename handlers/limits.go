@@ -55,7 +55,7 @@ func (l *limiter) allow(who *Caller) error {
 	if l == nil || l.requests.Times == 0 {
 		return nil
 	}
-	name := "address " + who.Address
+	name := "address " + subscriber(who.Address)
 	if id := who.Credential(); !id.IsZero() {
 		name = string(id[:])
 	}
@@ -80,6 +80,11 @@ func (l *limiter) allow(who *Caller) error {
 type attempt struct {
 	what, whom string
 	limit      Limit
+}
+
+// from is an attempt that is counted for the caller's address.
+func from(what string, who Caller, limit Limit) attempt {
+	return attempt{what + " from", subscriber(who.Address), limit}
 }
 
 // keys name an attempt in the database, and tell nobody whose it is. While signing keys are being replaced it is counted under each, so
@@ -132,7 +137,7 @@ func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) erro
 // gave, whether or not it is somebody's. So what a login is refused tells neither that there is an account nor which two names are of
 // one; who knows both of them may try each as often.
 func (s *Server) logins(who Caller, what, whom string) []attempt {
-	return []attempt{{what, whom, s.config.Limits.Login}, {"login from", who.Address, s.config.Limits.LoginAddress}}
+	return []attempt{{what, whom, s.config.Limits.Login}, from("login", who, s.config.Limits.LoginAddress)}
 }
 
 // guessed are the codes of refusals that tell the guesser something.
@@ -149,7 +154,7 @@ func (s *Server) countGuess(x *exchange, refused *Error) *Error {
 
 // guess counts a wrong guess from an address: what it returns is the refusal, or at the limit the limit's.
 func (s *Server) guess(ctx context.Context, who Caller, refused *Error) *Error {
-	if err := s.take(ctx, who, attempt{"guess from", who.Address, s.config.Limits.Guess}); err != nil {
+	if err := s.take(ctx, who, from("guess", who, s.config.Limits.Guess)); err != nil {
 		return classify(err, false)
 	}
 	return refused

@@ -63,7 +63,7 @@ func (s *Server) proof(who Caller, account db.Account, email string) func(contex
 
 // mails are the attempts that a mail to an address is counted under.
 func (s *Server) mails(who Caller, email string) []attempt {
-	return []attempt{{"mail to", email, s.config.Limits.Mail}, {"mail from", who.Address, s.config.Limits.MailAddress}}
+	return []attempt{{"mail to", email, s.config.Limits.Mail}, from("mail", who, s.config.Limits.MailAddress)}
 }
 
 type passwordForgotInput struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/time/rate"
 
 	"rowhouse/auth"
 	"rowhouse/db"
@@ -29,7 +31,7 @@ const base = "/api/v1"
 
 // Config is what the server needs to know of its surroundings.
 type Config struct {
-	PublicURL          string // of the API, without a slash at the end
+	PublicURL          string // where clients reach this server, its path included, without a slash at the end; empty: URLs begin with /
 	AppURL             string // of the application that mails lead to, without a slash at the end; empty: they show bare tokens
 	AccessTokenTTL     time.Duration
 	RefreshTokenTTL    time.Duration
@@ -52,6 +54,9 @@ type Server struct {
 	log       *slog.Logger
 	cursors   cursors
 	limiter   *limiter
+	proxies   []netip.Prefix  // whose X-Forwarded-For is believed
+	words     map[string]bool // the fixed segments of all addresses
+	strangers *rate.Sometimes // how often the log tells of origins that may not call
 
 	fingerprints [][]byte // the keys of those of idempotent requests; the first is for new ones
 	refusals     refusalLog
@@ -69,17 +74,21 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 		limiter:  newLimiter(config.Limits.Requests, tokens.Secrets("limits")),
 		refusals: newRefusalLog(),
 
+		strangers: &rate.Sometimes{Interval: strangersEvery},
+		words:     map[string]bool{},
+
 		fingerprints: tokens.Secrets("fingerprints"),
 		document:     sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
+	}
+	var err error
+	if s.proxies, err = parseProxies(config.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
 	}
 	gin.SetMode(gin.ReleaseMode)
 	s.engine = gin.New()
 	s.engine.HandleMethodNotAllowed = true
 	s.engine.RedirectTrailingSlash = false
 	s.engine.RedirectFixedPath = false
-	if err := s.engine.SetTrustedProxies(config.TrustedProxies); err != nil {
-		return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
-	}
 	s.engine.NoRoute(s.handle(&Route{}, func(*exchange) (answer, error) { return answer{}, errRouteNotFound }))
 	s.engine.NoMethod(s.handle(&Route{}, func(*exchange) (answer, error) { return answer{}, errMethod }))
 	for i := range routes {
@@ -99,6 +108,9 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 }
 
 func (s *Server) serve(method, path string, h gin.HandlerFunc) {
+	for word := range strings.SplitSeq(path, "/") {
+		s.words[word] = !strings.HasPrefix(word, ":")
+	}
 	s.engine.Handle(method, path, h)
 	if method == http.MethodGet {
 		s.engine.Handle(http.MethodHead, path, h)
@@ -138,7 +150,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		began := time.Now()
 		x := &exchange{server: s, route: route, ctx: c.Request.Context(), request: c.Request, writer: c.Writer, param: c.Param}
 		x.who.RequestID = requestID(c.Request.Header.Values("X-Request-Id"))
-		x.who.Address = c.ClientIP()
+		x.who.Address = clientAddress(c.Request.RemoteAddr, c.Request.Header.Values("X-Forwarded-For"), s.proxies)
 		x.who.Operation = operation
 
 		header := c.Writer.Header()
@@ -147,9 +159,13 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		if s.draining.Load() {
 			header.Set("Connection", "close")
 		}
-		if s.cors(c.Request, header) {
+		run := run
+		switch s.cors(c.Request, header) {
+		case preflightAllowed:
 			c.Status(http.StatusNoContent)
 			return
+		case preflightRefused:
+			run = func(*exchange) (answer, error) { return answer{}, errOrigin }
 		}
 		if limit := s.bodyLimit(route); c.Request.Body != nil {
 			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
@@ -165,15 +181,18 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 				refused = errKeyDenied
 			}
 			given = refusal(refused, x.who.RequestID)
-		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(c.GetHeader("If-None-Match"), tag) {
+		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(strings.Join(c.Request.Header.Values("If-None-Match"), ", "), tag) {
 			given.Status, given.Body = http.StatusNotModified, nil
+		}
+		if path := given.Header.Get("Location"); path != "" { // also of an answer that was kept when PUBLIC_URL was another
+			given.Header.Set("Location", s.config.PublicURL+path)
 		}
 		if writeErr := given.write(c.Writer); writeErr != nil && given.stream != nil {
 			err = writeErr
 		}
 		x.written()
 		x.answered()
-		s.record(x, c.Writer.Status(), time.Since(began), err)
+		s.record(x, c.Writer.Status(), time.Since(began), refused, err)
 		if refused != nil && refused.Code == errTenant.Code {
 			s.refuse(x.who, "tenant.refused")
 		}
@@ -194,13 +213,20 @@ func (s *Server) run(x *exchange, run func(*exchange) (answer, error)) (given an
 }
 
 // record writes the request's line in the log: only what names and counts, never what the client sent or got.
-func (s *Server) record(x *exchange, status int, took time.Duration, err error) {
+func (s *Server) record(x *exchange, status int, took time.Duration, refused *Error, err error) {
 	attrs := []slog.Attr{
 		slog.String("request_id", x.who.RequestID),
 		slog.String("route", x.route.Pattern),
 		slog.String("method", x.request.Method),
 		slog.Int("status", status),
 		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("address", x.who.Address),
+	}
+	if x.route.Pattern == "" {
+		attrs[1] = slog.String("path", s.shapeOf(x.request.URL.Path))
+	}
+	if refused != nil {
+		attrs = append(attrs, slog.String("code", refused.Code))
 	}
 	if !x.who.TenantID.IsZero() {
 		attrs = append(attrs, slog.String("tenant", x.who.TenantID.String()))
@@ -209,11 +235,37 @@ func (s *Server) record(x *exchange, status int, took time.Duration, err error) 
 		attrs = append(attrs, slog.String("account", x.who.AccountID.String()))
 	}
 	level := slog.LevelInfo
-	if err != nil && status >= 500 || status < 400 && err != nil {
+	switch {
+	case err != nil && status >= 500 || status < 400 && err != nil:
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", err.Error()))
+	case status < 400 && probes[x.route.Pattern]:
+		level = slog.LevelDebug
 	}
 	s.log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// probes are asked again and again by machines; as long as they are answered, nobody wants to read of it.
+var probes = map[string]bool{"GET /healthz": true, "GET /readyz": true}
+
+// maxShape is how many segments of a path that leads nowhere are logged.
+const maxShape = 8
+
+// shapeOf is a path that leads nowhere, for the log: the words that stand in addresses that there are, and * for every other
+// segment, since a secret may stand there.
+func (s *Server) shapeOf(path string) string {
+	var shape strings.Builder
+	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", maxShape+1)
+	for i, segment := range segments {
+		switch {
+		case i == maxShape:
+			segment = "…"
+		case segment != "" && !s.words[segment]:
+			segment = "*"
+		}
+		shape.WriteString("/" + segment)
+	}
+	return shape.String()
 }
 
 // bodyLimit is in bytes.
@@ -240,29 +292,50 @@ func requestID(given []string) string {
 
 const (
 	corsRequestHeaders = "Authorization, Content-Type, X-API-Key, X-Tenant-Id, X-Request-Id, Idempotency-Key, If-Match, If-None-Match"
-	corsAnswerHeaders  = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed"
-	corsMethods        = "GET, HEAD, POST, PATCH, DELETE"
+	corsAnswerHeaders  = "ETag, Link, Location, Retry-After, X-Request-Id, Idempotent-Replayed, Content-Disposition, " +
+		"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
+	corsMethods = "GET, HEAD, POST, PATCH, DELETE"
+
+	// strangersEvery is how often the log tells of an origin that may not call; maxOrigin is how many bytes of its name.
+	strangersEvery = time.Minute
+	maxOrigin      = 100
+)
+
+// preflight is what a browser's question before a request of a page is.
+type preflight int
+
+const (
+	preflightNone preflight = iota
+	preflightAllowed
+	preflightRefused
 )
 
 // cors adds the headers for a page of an allowed origin, and says whether the request was only a preflight.
-func (s *Server) cors(r *http.Request, header http.Header) (preflight bool) {
-	if len(s.config.CORSOrigins) == 0 {
-		return false
+func (s *Server) cors(r *http.Request, header http.Header) preflight {
+	if len(s.config.CORSOrigins) > 0 {
+		header.Add("Vary", "Origin")
 	}
-	header.Add("Vary", "Origin")
 	origin := r.Header.Get("Origin")
-	if !slices.Contains(s.config.CORSOrigins, origin) {
-		return false
+	asks := r.Method == http.MethodOptions && origin != "" && r.Header.Get("Access-Control-Request-Method") != ""
+	switch {
+	case slices.Contains(s.config.CORSOrigins, origin):
+	case asks:
+		s.strangers.Do(func() {
+			s.log.Warn("a page asked that may not call: CORS_ORIGINS does not list its origin", "origin", origin[:min(len(origin), maxOrigin)])
+		})
+		return preflightRefused
+	default:
+		return preflightNone
 	}
 	header.Set("Access-Control-Allow-Origin", origin)
 	header.Set("Access-Control-Expose-Headers", corsAnswerHeaders)
-	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
-		return false
+	if !asks {
+		return preflightNone
 	}
 	header.Set("Access-Control-Allow-Methods", corsMethods)
 	header.Set("Access-Control-Allow-Headers", corsRequestHeaders)
 	header.Set("Access-Control-Max-Age", strconv.Itoa(int((10 * time.Minute).Seconds())))
-	return true
+	return preflightAllowed
 }
 
 // identify fills in the caller as far as the route asks, offline.
@@ -396,6 +469,8 @@ func (s *Server) HTTP() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is answered as everything else, in the envelope
 	}
 }
 

@@ -323,8 +323,8 @@ func TestDrainFinishesRequests(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer idle.Close()
-	fmt.Fprintf(idle, "GET /healthz HTTP/1.1\r\nHost: %s\r\n\r\n", address)
-	p.await(`"route":"GET /healthz"`)
+	fmt.Fprintf(idle, "GET /.well-known/jwks.json HTTP/1.1\r\nHost: %s\r\n\r\n", address)
+	p.await(`"route":"GET /.well-known/jwks.json"`)
 	p.signal(syscall.SIGTERM)
 	if _, err := io.ReadAll(idle); err != nil { // ends when the server closes what is idle, its last step
 		t.Fatal(err)
