@@ -185,12 +185,9 @@ func (q *Queries) AccountPasswordRehash(ctx context.Context, arg AccountPassword
 const catalogueFaults = `-- name: CatalogueFaults :many
 SELECT fault::text
   FROM catalogue_faults() AS fault
- UNION ALL
-SELECT fault::text
-  FROM login_faults() AS fault
 `
 
-// CatalogueFaults lists what is unsound about this database and this login, for start and readiness; none when all is well.
+// CatalogueFaults lists what is unsound about this database, for start and readiness; none when all is well.
 func (q *Queries) CatalogueFaults(ctx context.Context) ([]string, error) {
 	rows, err := q.db.Query(ctx, catalogueFaults)
 	if err != nil {

@@ -29,8 +29,6 @@ var (
 )
 
 const (
-	// maxRefusal is in bytes: no refusal is larger.
-	maxRefusal = 64 << 10
 	// grammarRound is how many requests are made of one world, which they wear out: callers are removed, demoted and renamed.
 	grammarRound = 2500
 )

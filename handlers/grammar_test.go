@@ -545,7 +545,7 @@ func (g *grammar) token(name string, somebodysName func() string) string {
 		return secret
 	case "passwordReset", "emailVerify":
 		secret, hash := auth.NewSecret(tokenPrefix)
-		purpose := map[string]string{"passwordReset": forPassword, "emailVerify": forEmail}[name]
+		purpose := map[string]string{"passwordReset": ForPassword, "emailVerify": forEmail}[name]
 		g.w.db.Exec(`INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at) SELECT $1, a.id, $3, a.email, now() + interval '1 hour' FROM accounts a WHERE a.id = $2::text::uuid`, hash, account(), purpose)
 		return secret
 	}

@@ -24,6 +24,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
@@ -108,7 +109,7 @@ func newBustle(t *testing.T, houses int) *bustle {
 	// The one question that is asked of a connection through no door is answered with what was left on it.
 	b.db.Exec(`
 		CREATE OR REPLACE FUNCTION login_faults() RETURNS SETOF text LANGUAGE sql STABLE AS $$
-		SELECT name || ' is ' || setting FROM pg_settings WHERE source = 'session'
+		SELECT name || ' is ' || setting FROM pg_settings WHERE source = 'session' AND NOT (name, setting) IN (VALUES ` + settledTo() + `)
 		 UNION ALL
 		SELECT name || ' is ' || current_setting(name, true)
 		  FROM unnest(ARRAY['app.tenant_id', 'app.caller', 'role']) AS name
@@ -129,6 +130,15 @@ func newBustle(t *testing.T, houses int) *bustle {
 		}))
 	}
 	return b
+}
+
+// settledTo is what every session is set to when it begins, as rows of SQL.
+func settledTo() string {
+	var rows []string
+	for name, value := range schema.Settings {
+		rows = append(rows, fmt.Sprintf("('%s', '%s')", name, value))
+	}
+	return strings.Join(rows, ", ")
 }
 
 // panicHaving panics when it has read a row.

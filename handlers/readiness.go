@@ -63,29 +63,32 @@ func (s *Server) readyz(x *exchange) (answer, error) {
 	return jsonAnswer([]byte(`{"status":"ready"}`)), nil
 }
 
-// Check says why this server must not serve: the database is away, its login could bypass a wall, the catalogue keeps
-// tenants apart less than it should, or its migrations are not those of this program. All that is wrong is listed.
+// Check says why this server must not serve: the database is away or its surroundings are unfit, its login could bypass a wall, the
+// catalogue keeps tenants apart less than it should, or is not what the migrations of this program have left. All that is wrong is listed.
 func (s *Server) Check(ctx context.Context) error {
+	faults, err := s.doors.LoginFaults(ctx)
+	if err != nil || len(faults) > 0 {
+		return errors.Join(err, join(faults))
+	}
 	q := s.doors.Unscoped(Caller{Operation: "server.check"})
 	var version int64
-	err := tenancy.Retry(ctx, true, func() (err error) {
+	err = tenancy.Retry(ctx, true, func() (err error) {
 		version, err = q.MigrationVersion(ctx)
 		return err
 	})
 	switch {
-	case classify(err, false) == errInternal && err != nil:
-		if faults, failed := s.doors.LoginFaults(ctx); failed == nil && len(faults) > 0 {
-			return join(faults)
-		}
-		return fmt.Errorf("the database is not migrated: run rowhouse migrate up: %w", err)
 	case err != nil:
 		return err
 	case version < s.config.Migration:
 		return fmt.Errorf("the database is at migration %d and this program needs %d: run rowhouse migrate up", version, s.config.Migration)
 	}
-	faults, err := q.CatalogueFaults(ctx)
-	if err != nil {
+	if faults, err = q.CatalogueFaults(ctx); err != nil {
 		return err
+	}
+	if len(faults) == 0 { // a wall that is down is named as such, and not as a difference too
+		if faults, err = s.doors.SchemaFaults(ctx); err != nil {
+			return err
+		}
 	}
 	names, err := q.PermissionList(ctx)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"rowhouse/auth"
 )
 
-// tickets are what a client was given and comes back with.
-type tickets struct {
+// held is what a client was given and comes back with.
+type held struct {
 	access, refresh string
 	cursor          string
 	keyed           request  // a creation under an Idempotency-Key
@@ -74,18 +74,18 @@ func TestRotation(t *testing.T) {
 	stop := make(chan struct{})
 	var clients sync.WaitGroup
 	client := func(n int, login string) {
-		var oldest tickets
+		var oldest held
 		since := int64(-1)
 		for lap := 0; ; lap++ {
 			begun := renewed.Load()
-			given := func(key string) tickets {
-				return w.tickets(func(r request) response { return at(lap, r) }, login, fmt.Sprintf("%s-%d-%d", key, n, lap))
+			given := func(key string) held {
+				return w.hold(func(r request) response { return at(lap, r) }, login, fmt.Sprintf("%s-%d-%d", key, n, lap))
 			}
 			if since < begun {
 				oldest, since = given("oldest"), begun
 			}
 			fresh := given("fresh")
-			for _, had := range []*tickets{&oldest, &fresh} {
+			for _, had := range []*held{&oldest, &fresh} {
 				for process := range processes {
 					w.present(func(r request) response { return at(process, r) }, had)
 				}
@@ -145,8 +145,8 @@ func TestRotation(t *testing.T) {
 	clients.Wait()
 }
 
-// tickets are what somebody is given who logs in, reads a page, and creates an item under a key.
-func (w *world) tickets(send func(request) response, login, key string) (had tickets) {
+// hold is what somebody is given who logs in, reads a page, and creates an item under a key.
+func (w *world) hold(send func(request) response, login, key string) (had held) {
 	in, ok := answered200[loginAnswer](w, send(loginAs(login, password)))
 	if !ok {
 		return had
@@ -163,7 +163,7 @@ func (w *world) tickets(send func(request) response, login, key string) (had tic
 }
 
 // present comes with all of it; the refresh token is spent for the next.
-func (w *world) present(send func(request) response, had *tickets) {
+func (w *world) present(send func(request) response, had *held) {
 	answered200[any](w, send(had.as(w, call("GET", "/items?page_size=1&cursor="+had.cursor))))
 	again := send(had.as(w, had.keyed))
 	if again.status != 201 || again.body != had.made.body || again.header.Get("Idempotent-Replayed") != "true" {
@@ -174,7 +174,7 @@ func (w *world) present(send func(request) response, had *tickets) {
 	}
 }
 
-func (had *tickets) as(w *world, r request) request {
+func (had *held) as(w *world, r request) request {
 	return bearer(had.access, r).with("X-Tenant-Id", w.A.id.String())
 }
 

@@ -53,6 +53,11 @@ func GrantServer(ctx context.Context, superuser *pgx.Conn) error {
 
 // Up applies the migrations that the database does not have, as its owner.
 func Up(ctx context.Context, url string) error {
+	owner, err := ConnectOwner(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer owner.Close(context.WithoutCancel(ctx))
 	migrator, db, err := Migrator(url)
 	if err != nil {
 		return err

@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx" of Open
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 )
@@ -28,10 +29,12 @@ func Migrations() fs.FS {
 // Migrator runs the migrations as the owner whom url names. Two migrators at once wait for each other: each takes a lock on
 // its session, so url must not lead through a pooler that shares sessions. Close the returned database after use.
 func Migrator(url string) (*goose.Provider, *sql.DB, error) {
-	db, err := sql.Open("pgx", url)
+	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_MIGRATION_URL: %w", err)
 	}
+	config.ConnectTimeout = Patience
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(Settle))
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
 		return nil, nil, err

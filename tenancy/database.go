@@ -19,8 +19,11 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	schema "rowhouse/sql"
 )
 
 const (
@@ -44,6 +47,7 @@ type Database struct {
 
 	pool        *pgxpool.Pool
 	connections int // that the pool makes at most
+	refused     refused
 
 	// What has been run so far, so that a new connection prepares it before it serves.
 	prepared sync.Map // SQL text → nothing
@@ -71,6 +75,7 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	d.watch.open()
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse"
 	config.BeforeConnect = d.watched
+	config.ConnConfig.Tracer = &d.refused
 	config.AfterConnect = d.prepare
 	// The pool's own ping of an idle connection would be a second round trip; a dead connection is found by using it.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
@@ -79,6 +84,16 @@ func Open(ctx context.Context, url string) (*Database, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	return d, nil
+}
+
+// Reach makes sure, before the first request, that the database is there and its surroundings are fit. It waits as a program does that
+// starts, and its error is what PostgreSQL said.
+func (d *Database) Reach(ctx context.Context) error {
+	conn, err := schema.Connect(ctx, "DATABASE_URL", d.pool.Config().ConnConfig)
+	if err != nil {
+		return err
+	}
+	return conn.Close(context.WithoutCancel(ctx))
 }
 
 // Warm makes all the connections there may be, as far as it can, so that the first requests need not wait for them. It waits longer
@@ -103,19 +118,47 @@ func (d *Database) Close() {
 	d.watch.end()
 }
 
-// LoginFaults lists what is wrong with the login itself, one sentence each. It goes through no door: a login that is wrong may
-// get through none.
-func (d *Database) LoginFaults(ctx context.Context) ([]string, error) {
+// LoginFaults lists what is wrong with the surroundings, with the login itself, or with there being no schema at all, one sentence each. It
+// goes through no door: a login that is wrong may get through none.
+func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error) {
+	err = d.outside(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		if faults, err = schema.Unfit(ctx, conn); err != nil || len(faults) > 0 {
+			return err
+		}
+		rows, err := conn.Query(ctx, `SELECT fault FROM login_faults() AS fault, migration_version()`) // which stands for all the rest
+		if err != nil {
+			return err
+		}
+		faults, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	var said *pgconn.PgError
+	if errors.As(err, &said) && said.Code == "42883" { // there is no such function
+		return []string{"the database is not migrated: run rowhouse migrate up"}, nil
+	}
+	return faults, err
+}
+
+// SchemaFaults lists what the migrations of this program have left otherwise, one sentence each.
+func (d *Database) SchemaFaults(ctx context.Context) (faults []string, err error) {
+	err = d.outside(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		faults, err = schema.Missing(ctx, conn)
+		return err
+	})
+	return faults, err
+}
+
+// outside runs what goes through no door and reads no row of anybody.
+func (d *Database) outside(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
 	conn, err := d.acquire()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer conn.Release()
-	rows, err := conn.Query(ctx, `SELECT fault FROM login_faults() AS fault`)
-	if err != nil {
-		return nil, err
+	defer release(conn)
+	if err := d.outcome(conn.Conn(), do(context.WithoutCancel(ctx), conn.Conn())); err != nil {
+		return schema.Said(err)
 	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
+	return nil
 }
 
 const connGeneration = "generation"
@@ -125,7 +168,10 @@ func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
 	conn.TypeMap().RegisterType(&pgtype.Type{
 		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
 	})
-	var err error
+	err := schema.Settle(ctx, conn)
+	if err != nil {
+		return err
+	}
 	d.prepared.Range(func(sql, _ any) bool {
 		_, err = conn.Prepare(ctx, sql.(string), sql.(string))
 		return err == nil
@@ -160,7 +206,7 @@ func (d *Database) acquire() (*pgxpool.Conn, error) {
 		case errors.Is(err, errAlone): // of a server that answers others
 			continue
 		}
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnavailable, d.refused.instead(err))
 	}
 }
 

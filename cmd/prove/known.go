@@ -86,7 +86,7 @@ var (
 
 	// What tells of the catalogue, for the functions that may read it.
 	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
-	catalogueFunctions = set("format has_table_privilege pg_get_expr pg_has_role")
+	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
 	late = set(`own_fields() confirmed() lacking() role_grants() user_grants()`)
@@ -234,8 +234,9 @@ var harmless = map[string]bool{pgxPath: true, pgconnPath: true, "github.com/jack
 
 // Files that speak to the database past the doors.
 var reachesDatabase = map[string]struct{ may, why string }{
-	"sql/schema.go":           {"database/sql github.com/jackc/pgx/v5/stdlib github.com/pressly/goose/v3 github.com/pressly/goose/v3/lock", "it runs the migrations, as their owner"},
+	"sql/schema.go":           {pgxPath + " database/sql github.com/jackc/pgx/v5/stdlib github.com/pressly/goose/v3 github.com/pressly/goose/v3/lock", "it runs the migrations, as their owner"},
 	"sql/logins.go":           {pgxPath, "it makes the database and the logins of a server of one's own, as a superuser"},
+	"sql/surroundings.go":     {pgxPath + " " + pgconnPath, "it sets sessions, and compares settings and the catalogue with what they must be; it reads no row"},
 	"cmd/rowhouse/migrate.go": {pgxPath + " github.com/pressly/goose/v3", "rowhouse migrate: it connects as the owner to say who may serve"},
 	"cmd/rowhouse/dev.go":     {pgxPath, "rowhouse dev: it makes the demonstration's database on its own server"},
 	"cmd/rowhouse/config.go":  {pgconnPath, "it reads the form of the URLs of databases, and connects to none"},
@@ -244,9 +245,10 @@ var reachesDatabase = map[string]struct{ may, why string }{
 
 // Files and folders whose texts may be SQL.
 var writesSQL = map[string]string{
-	"sql/logins.go":    "roles and databases, which no migration can make",
-	"testdb/testdb.go": "databases for tests",
-	"cmd/prove":        "what it looks for; it imports nothing that speaks to a database",
+	"sql/surroundings.go": "what is asked of PostgreSQL before there is a schema",
+	"sql/logins.go":       "roles and databases, which no migration can make",
+	"testdb/testdb.go":    "databases for tests",
+	"cmd/prove":           "what it looks for; it imports nothing that speaks to a database",
 }
 
 // Methods that nothing outside of tenancy calls, and why.

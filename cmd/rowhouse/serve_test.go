@@ -46,12 +46,13 @@ func TestServeRefusesConfig(t *testing.T) {
 func TestServeRefusesLogins(t *testing.T) {
 	t.Parallel()
 	d := testdb.New(t)
-	d.Exec(`CREATE ROLE bare LOGIN`)
+	d.Exec(`CREATE ROLE bare LOGIN; CREATE ROLE reader LOGIN; GRANT rowhouse_app, rowhouse_gate, rowhouse_login TO reader`)
 	for _, c := range []struct{ url, want string }{
 		{d.URL("bare"), "the login bare is not a member of rowhouse_app: GRANT rowhouse_app TO bare"},
 		{d.Superuser(), "not serving: the login postgres, through postgres: is a superuser"},
 		{d.URL(testdb.Unbound), "the login rowhouse_unbound, through rowhouse_unbound: bypasses row-level security"},
 		{d.Owner(), "through rowhouse_owner: owns account_events, accounts, "},
+		{d.URL("reader"), "the login reader, through reader: has privileges that rowhouse_app has not, on account_events, accounts, "},
 	} {
 		got := refuses(t, serving(c.url), "serve")
 		if !strings.HasPrefix(got, "rowhouse: not serving: ") || !strings.Contains(got, c.want) {
@@ -71,6 +72,8 @@ func TestServeRefusesSchema(t *testing.T) {
 		{`DROP FUNCTION migration_version()`, "the database is not migrated"},
 		{`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`,
 			fmt.Sprintf("the database is at migration %d and this program needs %d: run rowhouse migrate up", latest-1, latest)},
+		{`DROP INDEX items_created_at_idx`, "index items_created_at_idx on items is missing"},
+		{`ALTER TABLE items DISABLE TRIGGER audit_update`, "trigger audit_update on items is disabled"},
 		{`ALTER TABLE items NO FORCE ROW LEVEL SECURITY`, "table items: row-level security is not forced on its owner"},
 		{`DELETE FROM permissions WHERE name = 'items:read'`, "permission items:read is not in the table permissions"},
 	} {
@@ -79,6 +82,27 @@ func TestServeRefusesSchema(t *testing.T) {
 		got := refuses(t, serving(d.Server()), "serve")
 		if !strings.HasPrefix(got, "rowhouse: not serving: "+c.want) || strings.Contains(got, "\n") {
 			t.Errorf("%s: got\n%s\nwant %s", c.change, got, c.want)
+		}
+	}
+}
+
+// A database in another encoding than UTF8 is refused, by the migrations before they make anything in it, and by serve.
+func TestStartRefusesEncodings(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	name := testdb.Value[string](d, `SELECT current_database()`)
+	for _, encoding := range []string{"SQL_ASCII", "LATIN5"} {
+		other := name + "_" + strings.ToLower(encoding)
+		d.Exec(`CREATE DATABASE ` + other + ` ENCODING '` + encoding + `' LOCALE 'C' TEMPLATE template0 OWNER ` + schema.Owner)
+		t.Cleanup(func() { d.Exec(`DROP DATABASE ` + other + ` WITH (FORCE)`) })
+		at := func(url string) string { return strings.Replace(url, "/"+name+"?", "/"+other+"?", 1) }
+		env := serving(at(d.Server())).with("DATABASE_MIGRATION_URL", at(d.Owner()))
+		want := "server_encoding is " + encoding + " and must be UTF8: make the database anew: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"
+		if got := refuses(t, env, "migrate", "up"); got != "rowhouse: DATABASE_MIGRATION_URL: "+want {
+			t.Errorf("migrate up: got\n%s\nwant %s", got, want)
+		}
+		if got := refuses(t, env, "serve"); got != "rowhouse: not serving: DATABASE_URL: "+want {
+			t.Errorf("serve: got\n%s\nwant %s", got, want)
 		}
 	}
 }

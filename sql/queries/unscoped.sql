@@ -157,13 +157,10 @@ SELECT rate_limit_give(@keys::bytea[]);
 INSERT INTO account_events (account_id, action, about_tenant, reason, request_id, address)
 VALUES (@account_id, @action, @about_tenant, @reason, @request_id, @address);
 
--- CatalogueFaults lists what is unsound about this database and this login, for start and readiness; none when all is well.
+-- CatalogueFaults lists what is unsound about this database, for start and readiness; none when all is well.
 -- name: CatalogueFaults :many
 SELECT fault::text
-  FROM catalogue_faults() AS fault
- UNION ALL
-SELECT fault::text
-  FROM login_faults() AS fault;
+  FROM catalogue_faults() AS fault;
 
 -- MigrationVersion is the newest migration that this database has, for start and readiness.
 -- name: MigrationVersion :one
