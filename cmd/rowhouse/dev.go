@@ -177,6 +177,10 @@ func seed(ctx context.Context, url string) error {
 		return err
 	}
 	defer doors.Close()
+	doors.AcquireTimeout = operatorWait // beside all that a start does on a small machine
+	if err := doors.Reach(ctx); err != nil {
+		return err
+	}
 	system := tenancy.Caller{Operation: "demo.seed"}
 	if _, err := doors.Unscoped(system).AccountByLogin(ctx, "ada"); !errors.Is(err, pgx.ErrNoRows) {
 		return err // nil: an earlier start made them

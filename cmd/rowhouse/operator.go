@@ -218,6 +218,9 @@ func operate(ctx context.Context, do func(context.Context, *tenancy.Database) er
 	}
 	defer doors.Close()
 	doors.AcquireTimeout = operatorWait
+	if err := doors.Reach(ctx); err != nil {
+		return err
+	}
 	latest, err := schema.Latest()
 	if err != nil {
 		return err

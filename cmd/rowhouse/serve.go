@@ -21,6 +21,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/handlers"
 	"rowhouse/mail"
+	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 )
 
@@ -99,6 +100,17 @@ func claim(address, again string) (listen func() (net.Listener, error), err erro
 // are a little slower, and at 150 it takes more than 40 MiB to answer 64 of them at once.
 const gcPercent = 125
 
+// patiently repeats a check that got no answer, as on a machine where much else starts: a server that has yet to begin refuses nobody by
+// waiting. What was answered is final.
+func patiently(ctx context.Context, check func(context.Context) error) error {
+	for began := time.Now(); ; {
+		err := check(ctx)
+		if !errors.Is(err, tenancy.ErrUnavailable) && !errors.Is(err, tenancy.ErrLost) || ctx.Err() != nil || time.Since(began) > schema.Patience {
+			return err
+		}
+	}
+}
+
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
 func serve(ctx context.Context, c config, listen func() (net.Listener, error), log *slog.Logger, ready func(net.Addr)) error {
 	if os.Getenv("GOGC") == "" {
@@ -109,6 +121,9 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 		return err
 	}
 	defer doors.Close()
+	if err := doors.Reach(ctx); err != nil {
+		return fmt.Errorf("not serving: %w", err)
+	}
 	doors.Warm(ctx)
 	config, err := c.server()
 	if err != nil {
@@ -131,7 +146,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 	if err != nil {
 		return err
 	}
-	if err := server.Check(ctx); err != nil {
+	if err := patiently(ctx, server.Check); err != nil {
 		return fmt.Errorf("not serving: %w", err)
 	}
 	if c.mail == nil {
