@@ -9,7 +9,7 @@ OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@
 	--skip-rule=info-license --skip-rule=tag-description --skip-rule=operation-4xx-response
 
 # What generate and golden write.
-GENERATED := db handlers/testdata docs/roles.md
+GENERATED := db handlers/testdata sql/catalogue.txt docs/access.md docs/roles.md docs/surroundings.md
 
 FUZZTIME := 20s
 SEED := 0
@@ -83,6 +83,7 @@ generate: ## Write db/ again from sql/
 
 .PHONY: golden
 golden: ## Write the golden files again; read the diff
+	go test ./sql -run Golden -update
 	go test ./handlers -run Golden -update -whole
 
 .PHONY: verify
@@ -120,9 +121,13 @@ openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
 lint: ## Check format, vet and the rules of .golangci.yml
 	@badly=$$(gofmt -l .); test -z "$$badly" || { echo "lint: gofmt -w these: $$badly" >&2; exit 1; }
 	go vet ./...
-	go vet -tags browser,faults,goosecli ./handlers ./sql ./faults
+	go vet -tags browser,faults,goosecli,backup ./handlers ./sql ./faults ./cmd/rowhouse
 	$(GOLANGCI_LINT) run
 
 .PHONY: goose-cli-check
 goose-cli-check: ## Check that the plain goose CLI runs the migrations too
 	go test -tags goosecli -run GooseCLI ./sql
+
+.PHONY: backup-check
+backup-check: ## Back up as docs/operations.md says, restore into a new cluster and compare; needs pg_dump and psql
+	go test -tags backup -run TestBackup ./cmd/rowhouse

@@ -146,6 +146,14 @@ func (s *Server) URL(user, database string) string {
 	return u.String()
 }
 
+// Bin is the directory of the PostgreSQL that runs, where its other programs are too, if it came with any.
+func (s *Server) Bin() string {
+	if real, err := filepath.EvalSymlinks(s.bin.path("postgres")); err == nil {
+		return filepath.Dir(real)
+	}
+	return s.bin.dir
+}
+
 // Dir holds the data and postgres.log, the log of the last start.
 func (s *Server) Dir() string { return s.dir }
 
