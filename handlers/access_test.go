@@ -217,7 +217,7 @@ var footnotes = []struct{ ticket, lost, text string }{
 
 // Each ticket that gives access, in each way of losing it, at the very next request in another process: the table of docs/access.md is
 // what happened.
-func TestAccess(t *testing.T) {
+func TestAccessGolden(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	fresh, err := auth.ParseKeys(auth.GenerateKey())
@@ -302,7 +302,7 @@ func accessPage(t *testing.T, cells [][]string) string {
 	b.WriteString(`# Access that is taken away
 
 Each row is a ticket that gives access, each column a way of losing it. A cell is the very next request with the ticket, in another
-process: it works, or is refused with this status. Written by ` + "`TestAccess`" + `, which does all of it over HTTP; ` + "`go test ./handlers -run TestAccess -update`" + `
+process: it works, or is refused with this status. Written by ` + "`TestAccessGolden`" + `, which does all of it over HTTP; ` + "`make golden`" + `
 writes it anew.
 
 `)

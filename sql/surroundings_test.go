@@ -34,7 +34,7 @@ func settled(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn *pgx.Conn, sql string) {
+func execute(t *testing.T, conn *pgx.Conn, sql string) {
 	t.Helper()
 	if _, err := conn.Exec(t.Context(), sql); err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -93,9 +93,9 @@ func TestMissing(t *testing.T) {
 		{`GRANT SELECT (email) ON accounts TO rowhouse_app`, "what rowhouse_app may do with table accounts: SELECT (email), and it must be nothing"},
 		{`GRANT EXECUTE ON FUNCTION make_pass(uuid) TO PUBLIC`, "what everybody may do with function make_pass(uuid): EXECUTE, and it must be nothing"},
 	} {
-		exec(t, superuser, "BEGIN")
-		exec(t, superuser, "SET LOCAL allow_system_table_mods = on")
-		exec(t, superuser, c.change)
+		execute(t, superuser, "BEGIN")
+		execute(t, superuser, "SET LOCAL allow_system_table_mods = on")
+		execute(t, superuser, c.change)
 		faults, err := Missing(t.Context(), superuser)
 		if err != nil {
 			t.Fatal(err)
@@ -105,9 +105,9 @@ func TestMissing(t *testing.T) {
 				t.Errorf("%s: got\n%s\nwant %s", c.change, strings.Join(faults, "\n"), want)
 			}
 		}
-		exec(t, superuser, "ROLLBACK")
+		execute(t, superuser, "ROLLBACK")
 	}
-	exec(t, superuser, "BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE FUNCTION migration_version() RETURNS bigint LANGUAGE sql RETURN "+fmt.Sprint(len(migrator(t, url).ListSources())))
+	execute(t, superuser, "BEGIN; DROP SCHEMA public CASCADE; CREATE SCHEMA public; CREATE FUNCTION migration_version() RETURNS bigint LANGUAGE sql RETURN "+fmt.Sprint(len(migrator(t, url).ListSources())))
 	faults, err := Missing(t.Context(), superuser)
 	if err != nil {
 		t.Fatal(err)
@@ -115,14 +115,14 @@ func TestMissing(t *testing.T) {
 	if got := len(faults); got != maxNamed+1 {
 		t.Errorf("of a schema that is all lost it names %d things, want %d", got, maxNamed+1)
 	}
-	exec(t, superuser, "ROLLBACK")
+	execute(t, superuser, "ROLLBACK")
 }
 
 // What an operator adds is his own: an index, a column, a table, a trigger, a right of somebody else.
 func TestMissingLeavesAdditions(t *testing.T) {
 	t.Parallel()
 	owner := migrated(t, "additions")
-	exec(t, owner, `
+	execute(t, owner, `
 		CREATE INDEX items_price_idx ON items (tenant_id, price_cents);
 		ALTER TABLE items ADD colour text;
 		CREATE TABLE notes (id int);
@@ -133,7 +133,7 @@ func TestMissingLeavesAdditions(t *testing.T) {
 	if faults, err := Missing(t.Context(), owner); err != nil || len(faults) > 0 {
 		t.Errorf("got %q, %v", faults, err)
 	}
-	exec(t, owner, `REVOKE SELECT ON items FROM additions_reader; DROP ROLE additions_reader`)
+	execute(t, owner, `REVOKE SELECT ON items FROM additions_reader; DROP ROLE additions_reader`)
 }
 
 // A database that has newer migrations is not compared with what this program knows.
@@ -144,7 +144,7 @@ func TestMissingAhead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exec(t, owner, fmt.Sprintf(`DROP INDEX items_created_at_idx; INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)`, latest+1))
+	execute(t, owner, fmt.Sprintf(`DROP INDEX items_created_at_idx; INSERT INTO goose_db_version (version_id, is_applied) VALUES (%d, true)`, latest+1))
 	if faults, err := Missing(t.Context(), owner); err != nil || len(faults) > 0 {
 		t.Errorf("got %q, %v", faults, err)
 	}
@@ -192,11 +192,11 @@ func TestLoginFaults(t *testing.T) {
 		ways = append(ways, way{`ALTER ROLE rowhouse_gate INHERIT`, `ALTER ROLE rowhouse_gate NOINHERIT`, direct + "account_events, accounts, "})
 	}
 	for _, c := range ways {
-		exec(t, superuser, c.give)
+		execute(t, superuser, c.give)
 		if got := faults(); !strings.Contains("\n"+got, "\n"+c.want) {
 			t.Errorf("%s: got\n%s\nwant %s", c.give, got, c.want)
 		}
-		exec(t, superuser, c.take)
+		execute(t, superuser, c.take)
 		if got := faults(); got != "" {
 			t.Errorf("%s: got\n%s", c.take, got)
 		}
@@ -205,10 +205,10 @@ func TestLoginFaults(t *testing.T) {
 		`GRANT SELECT (email) ON accounts TO PUBLIC`: `REVOKE SELECT (email) ON accounts FROM PUBLIC`,
 		`GRANT SELECT ON passes TO rowhouse_app`:     `REVOKE SELECT ON passes FROM rowhouse_app`,
 	} {
-		exec(t, superuser, give)
+		execute(t, superuser, give)
 		if got := column(t, superuser, `SELECT fault FROM catalogue_faults() AS fault`); len(got) != 1 || !strings.HasSuffix(got[0], ": rowhouse_app may select it") {
 			t.Errorf("%s: got %q", give, got)
 		}
-		exec(t, superuser, take)
+		execute(t, superuser, take)
 	}
 }
