@@ -50,8 +50,8 @@ func TestUndocumentedIsFound(t *testing.T) {
 		answer  response
 		want    string
 	}{
-		"a status":             {asked, status(good, 202), "not in its description: 202"},
-		"a code":               {asked, status(body(w.want(w.as(admin, call("GET", "/items/x"), w.A), 422), "validation_failed", "other"), 422), "not in its description: 422 other"},
+		"a status":             {asked, status(good, 202), "answers 202 , which its description does not say"},
+		"a code":               {asked, status(body(w.want(w.as(admin, call("GET", "/items/x"), w.A), 422), "validation_failed", "other"), 422), "answers 422 other, which its description does not say"},
 		"a member":             {asked, body(good, `"name":`, `"secret":1,"name":`), "additional properties 'secret' not allowed"},
 		"one that is missing":  {asked, body(good, `"description":"`+w.A.canary+`",`, ``), "missing property 'description'"},
 		"null":                 {asked, body(good, `"name":"`+w.A.canary+`"`, `"name":null`), "got null, want string"},

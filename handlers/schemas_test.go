@@ -19,6 +19,7 @@ import (
 	"unicode"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"golang.org/x/text/unicode/norm"
 )
 
 // operation is what the description says of one row of the table, or of an address at the root.
@@ -270,6 +271,7 @@ func invalidJSON(schema *jsonschema.Schema, text string) string {
 // unasked says how a request is another than its description asks for; nothing when it is as described. Strings are looked at as they
 // are read, without the blanks around them.
 func (o *operation) unasked(made *http.Request, body string) string {
+	body = norm.NFC.String(body) // a password is as long as its normal form
 	if o.route == nil {
 		return ""
 	}

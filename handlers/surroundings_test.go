@@ -321,6 +321,9 @@ func TestSurroundingsGolden(t *testing.T) {
 		lines[strings.Trim(strings.Split(line, "|")[1], " `")] = line
 	}
 	for _, s := range all {
+		if strings.HasSuffix(lines[s.name], "| "+outcomes[s.name]+" |\n") {
+			continue // another version may have had to try another value
+		}
 		lines[s.name] = fmt.Sprintf("| `%s` | `%s` | %s |\n", s.name, s.value, outcomes[s.name])
 	}
 	for name, value := range schema.Settings {
