@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -29,10 +28,6 @@ const (
 // minLocalPart is the length in characters from which the local part of an e-mail address may not occur in the password:
 // shorter ones, such as "me" or "bob", occur in good passwords by chance.
 const minLocalPart = 4
-
-// maxWait is how long a caller queues for its turn to hash: longer, and the person has reloaded the page, so that the
-// work would be for nobody.
-const maxWait = 4 * time.Second
 
 // current is what a new hash costs: OWASP's second choice, 19 MiB (memory is in KiB) and some 13 ms, or 35 without AVX2.
 var current = argon2id.Params{Memory: 19 * 1024, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
@@ -71,7 +66,7 @@ func NormalizePassword(password string) string {
 	}, password))
 }
 
-// Hash returns the hash to store. It returns ErrBusy when the queue is full or its turn does not come in time.
+// Hash returns the hash to store. It returns ErrBusy when the queue is full.
 func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 	memory, leave, err := p.gate.enter(ctx)
 	if err != nil {
@@ -168,28 +163,26 @@ func newGate(parallel, queue int) gate {
 }
 
 // enter returns once the caller is in; it then calls leave, once. What it does inside cannot be cancelled, so a caller
-// who has given up is not let in.
+// who has given up is not let in. The length of the queue alone bounds the wait: time would measure our own processors.
 func (g gate) enter(ctx context.Context) (memory *argon2.Memory, leave func(), err error) {
 	select {
 	case g.present <- struct{}{}:
 	default:
 		return nil, nil, ErrBusy
 	}
-	wait, cancel := context.WithTimeoutCause(ctx, maxWait, ErrBusy)
-	defer cancel()
 	select {
 	case memory = <-g.memories:
-	case <-wait.Done():
+	case <-ctx.Done():
 		g.gone()
-		return nil, nil, context.Cause(wait)
+		return nil, nil, context.Cause(ctx)
 	}
 	leave = func() {
 		g.memories <- memory
 		g.gone()
 	}
-	if wait.Err() != nil { // both were ready, and select takes either
+	if ctx.Err() != nil { // both were ready, and select takes either
 		leave()
-		return nil, nil, context.Cause(wait)
+		return nil, nil, context.Cause(ctx)
 	}
 	return memory, leave, nil
 }

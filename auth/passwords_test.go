@@ -226,7 +226,7 @@ func TestGateIsBounded(t *testing.T) {
 				for m := busiest.Load(); n > m && !busiest.CompareAndSwap(m, n); m = busiest.Load() {
 				}
 				entered.Add(1)
-				time.Sleep(maxWait / 10) //nolint:forbidigo // synctest's clock: it takes no time
+				time.Sleep(time.Second) //nolint:forbidigo // synctest's clock: it takes no time
 				inside.Add(-1)
 				leave()
 			}()
@@ -235,7 +235,7 @@ func TestGateIsBounded(t *testing.T) {
 		if inside.Load() != parallel || refused.Load() != 100-parallel-queue {
 			t.Errorf("at once: %d inside and %d refused, want %d and %d", inside.Load(), refused.Load(), parallel, 100-parallel-queue)
 		}
-		time.Sleep(maxWait) //nolint:forbidigo // synctest's clock: it takes no time
+		time.Sleep(time.Minute) //nolint:forbidigo // synctest's clock: it takes no time
 		synctest.Wait()
 		if busiest.Load() != parallel || entered.Load() != parallel+queue {
 			t.Errorf("in all: at most %d inside and %d entered, want %d and %d", busiest.Load(), entered.Load(), parallel, parallel+queue)
@@ -246,7 +246,7 @@ func TestGateIsBounded(t *testing.T) {
 	})
 }
 
-// Who waits too long is told to come back, who gives up is not let in, and neither keeps a place.
+// Who waits is let in, however late; who gives up is not, and keeps no place.
 func TestGateWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -255,11 +255,19 @@ func TestGateWait(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		start := time.Now()
-		if _, _, err := g.enter(t.Context()); !errors.Is(err, ErrBusy) || time.Since(start) != maxWait {
-			t.Errorf("after %v: got %v, want ErrBusy after %v", time.Since(start), err, maxWait)
-		}
-		gone, cancel := context.WithTimeout(t.Context(), maxWait/2)
+		late := make(chan func())
+		go func() {
+			_, leave, err := g.enter(t.Context())
+			if err != nil {
+				t.Errorf("after a minute: got %v", err)
+				leave = func() {}
+			}
+			late <- leave
+		}()
+		time.Sleep(time.Minute) //nolint:forbidigo // synctest's clock: it takes no time
+		leave()
+		leave = <-late
+		gone, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, _, err := g.enter(gone); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("the caller's own deadline: got %v, want it", err)
