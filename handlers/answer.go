@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -178,6 +179,8 @@ func (a answer) write(w http.ResponseWriter) error {
 			header.Set("Cache-Control", "private, no-cache")
 		}
 	}
+	// However long we took for it, the client has all of its time to take it; a writer that knows no deadline has none to move.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)
 	return err

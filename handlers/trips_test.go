@@ -120,13 +120,14 @@ func TestDatabaseGone(t *testing.T) {
 	}
 }
 
-// When every connection is held, the next request is refused instead of waiting, and routes that need none are served.
+// When every connection is held by a statement that does not end, the next request waits for a while and is then refused, and routes that
+// need none are served.
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	w, _ := behind(t)
 	read := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
 	w.race(50, func(int) request { return read }) // now there are connections, which on a busy machine take their time
-	w.server.doors.AcquireTimeout = 250 * time.Millisecond
+	w.server.doors.AcquireTimeout, w.server.doors.QueueTimeout = 250*time.Millisecond, 250*time.Millisecond
 	lock := w.db.Connect(w.db.Superuser())
 	ctx := context.Background()
 	if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {

@@ -78,26 +78,24 @@ func (w *watch) open() {
 }
 
 // start starts the clock when it is first needed.
-func (d *Database) start() {
-	d.watch.once.Do(func() {
-		go func() {
-			ticker := time.NewTicker(tick)
-			defer ticker.Stop()
-			crowd := newCrowd()
-			defer crowd.close()
-			for last := time.Now(); ; {
-				select {
-				case <-ticker.C:
-				case <-d.watch.over.Done():
-					return
-				}
-				now := time.Now()
-				passed := float64(min(now.Sub(last), tick)) / crowd.share()
-				last = now
-				d.look(time.Duration(math.Ceil(passed)))
-			}
-		}()
-	})
+func (d *Database) start() { d.watch.once.Do(func() { go d.run() }) }
+
+func (d *Database) run() {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	crowd := newCrowd()
+	defer crowd.close()
+	for last := time.Now(); ; {
+		select {
+		case <-ticker.C:
+		case <-d.watch.over.Done():
+			return
+		}
+		now := time.Now()
+		passed := float64(min(now.Sub(last), tick)) / crowd.share()
+		last = now
+		d.look(time.Duration(math.Ceil(passed)))
+	}
 }
 
 // join makes the caller one of the queue, which he leaves when he has a connection or none.
