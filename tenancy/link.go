@@ -162,7 +162,7 @@ func (w *watch) ready(conn *pgx.Conn) {
 }
 
 // atWork is whether PostgreSQL is at work for a connection of this login, and not waiting for what we have to say.
-const atWork = `SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_stat_activity WHERE pid = $1`
+const atWork = `SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_stat_get_activity($1)`
 
 // inquire asks PostgreSQL about the connection, and gives it up unless PostgreSQL is at work for it. Reads is the wait that is meant.
 func (d *Database) inquire(l *link, reads int64) {

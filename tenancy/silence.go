@@ -224,6 +224,7 @@ type server struct {
 // is about the time in which he waited.
 func (s *server) look(now, patience time.Duration) (silent time.Duration) {
 	first := patience / 5
+	s.wait = max(s.wait, first)
 	if heard := time.Duration(s.heard.Load()); heard > s.since {
 		s.rest(heard)
 		s.wait = first

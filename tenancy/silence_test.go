@@ -96,6 +96,13 @@ func readItems(doors *Database, who Caller, attempts *atomic.Int64) error {
 	})
 }
 
+// waitedFor is how many connections wait for their server.
+func (d *Database) waitedFor() int {
+	d.watch.mu.Lock()
+	defer d.watch.mu.Unlock()
+	return d.watch.stalled()
+}
+
 // until waits for what another goroutine is about to do.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
@@ -146,7 +153,7 @@ func TestOwnTime(t *testing.T) {
 	network.silent.Store(true)
 	got := make(chan error, 1)
 	go func() { got <- readItems(doors, who, &attempts) }()
-	until(t, "the request to be lost", func() bool { return network.lost.Load() > 0 })
+	until(t, "the request to be lost, and waited for", func() bool { return network.lost.Load() > 0 && doors.waitedFor() > 0 })
 	want := int(doors.AcquireTimeout / tick)
 	for n := 1; n < want; n++ {
 		<-time.After(tick / 5) // which passes for nobody
