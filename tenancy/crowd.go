@@ -24,7 +24,10 @@ func newCrowd() *crowd {
 	return &crowd{running, max(1, bytes.Count(stat, []byte("\ncpu")))}
 }
 
-// share is how many share each processor; at least one.
+// enough is how many may want each processor before it is crowded: whoever wants it next need not wait long.
+const enough = 2
+
+// share is how many times more than enough want each processor; at least one.
 func (c *crowd) share() float64 {
 	if c.running == nil {
 		return 1
@@ -40,7 +43,7 @@ func (c *crowd) share() float64 {
 	if err != nil {
 		return 1
 	}
-	return min(max(1, float64(wanting-1)/float64(c.processors)), most) // all but who asks
+	return min(max(1, float64(wanting-1)/float64(enough*c.processors)), most) // all but who asks
 }
 
 func (c *crowd) close() {

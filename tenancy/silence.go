@@ -35,8 +35,9 @@ type watch struct {
 }
 
 const (
-	// tick is how often the clock looks.
-	tick = 25 * time.Millisecond
+	// tick is how often the clock looks, and slack how early a tick may come and still pass for a whole one.
+	tick  = 25 * time.Millisecond
+	slack = tick / 10
 	// connectTimeout is how long a connection that is being made may say nothing, alone: those that were swallowed while the server was
 	// away must have ended soon after it is back.
 	connectTimeout = 1500 * time.Millisecond
@@ -92,7 +93,7 @@ func (d *Database) run() {
 			return
 		}
 		now := time.Now()
-		passed := float64(min(now.Sub(last), tick)) / crowd.share()
+		passed := float64(min(now.Sub(last)+slack, tick)) / crowd.share()
 		last = now
 		d.look(time.Duration(math.Ceil(passed)))
 	}
@@ -118,11 +119,14 @@ func (d *Database) look(passed time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Duration(w.now.Add(int64(passed)))
+	w.line(now)
 	var silent, heard time.Duration // since when a server has been, and when one was last not
 	for address, s := range w.servers {
-		since := s.look(now, d.AcquireTimeout)
+		since := s.look(now, d.AcquireTimeout, w.queues)
 		for l := range s.links {
-			if began := time.Duration(l.since.Load()); began != 0 && began <= since && l.stalls() {
+			// Nobody waits any more for one that is being made, and it is good when the server is back: to begin it anew each time
+			// would keep a server busy that has just come back to all that was begun.
+			if began := time.Duration(l.since.Load()); l.ready && began != 0 && began <= since && l.stalls() {
 				l.giveUp(errSilent)
 			}
 			d.lookAlone(l, now)
@@ -164,11 +168,8 @@ func (d *Database) lookAlone(l *link, now time.Duration) {
 	}
 }
 
-// lookAtQueues refuses whoever has waited for a connection since before the server fell silent, and those whom statements that do not end
-// have kept from one for too long. Where a connection is held by ourselves, who have yet to read an answer or to ask the next thing, its
-// turn will come.
-func (d *Database) lookAtQueues(now, passed, silent time.Duration) {
-	w := &d.watch
+// line puts those who came since the last tick behind those who came before, and forgets who has gone.
+func (w *watch) line(now time.Duration) {
 	current := w.queue.Load()
 	if current.waiting.Load() > 0 {
 		w.queues = append(w.queues, current)
@@ -179,6 +180,13 @@ func (d *Database) lookAtQueues(now, passed, silent time.Duration) {
 	for len(w.queues) > 0 && w.queues[0].waiting.Load() == 0 {
 		w.queues = w.queues[1:]
 	}
+}
+
+// lookAtQueues refuses whoever has waited for a connection since before the server fell silent, and those whom statements that do not end
+// have kept from one for too long. Where a connection is held by ourselves, who have yet to read an answer or to ask the next thing, its
+// turn will come.
+func (d *Database) lookAtQueues(now, passed, silent time.Duration) {
+	w := &d.watch
 	if len(w.queues) > 0 && w.stalled() >= d.connections {
 		w.stuck += passed
 	}
@@ -221,8 +229,8 @@ type server struct {
 
 // look asks the server whether it is there, where that is due, and returns since when it has been silent; 0: it is not, as far as is known.
 // Patience is how long it may say nothing to whoever waits for it. It is asked within the first fifth of that, so that the answer, or none,
-// is about the time in which he waited.
-func (s *server) look(now, patience time.Duration) (silent time.Duration) {
+// is about the time in which he waited; so do those who are queued for a connection.
+func (s *server) look(now, patience time.Duration, queues []*queue) (silent time.Duration) {
 	first := patience / 5
 	s.wait = max(s.wait, first)
 	if heard := time.Duration(s.heard.Load()); heard > s.since {
@@ -234,16 +242,20 @@ func (s *server) look(now, patience time.Duration) (silent time.Duration) {
 		last = s.asked[len(s.asked)-1].at
 	}
 	waited, due := false, false
-	for l := range s.links {
-		began, wait := time.Duration(l.since.Load()), first
-		if began == 0 {
-			continue
-		}
-		waited = true
+	wants := func(began time.Duration) bool {
+		wait := first
 		if began <= s.since {
 			began, wait = s.since, s.wait
 		}
-		due = due || began > last && now-began >= wait
+		return began > last && now-began >= wait
+	}
+	for l := range s.links {
+		if began := time.Duration(l.since.Load()); began != 0 {
+			waited, due = true, due || wants(began)
+		}
+	}
+	for _, q := range queues {
+		due = due || q.waiting.Load() > 0 && wants(q.came)
 	}
 	if !waited {
 		s.rest(now)

@@ -188,6 +188,7 @@ func TestUnread(t *testing.T) {
 			t.Fatal(err)
 		}
 		links[i] = conn.(*link)
+		links[i].ready = true
 		defer server.Close()
 		defer conn.Close()
 		if i == 0 {
