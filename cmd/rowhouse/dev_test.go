@@ -83,16 +83,20 @@ func loginExample(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var document struct {
-		Paths map[string]map[string]struct {
-			RequestBody struct {
-				Content map[string]struct{ Example json.RawMessage }
-			}
+		Paths struct {
+			Login struct {
+				Post struct {
+					RequestBody struct {
+						Content map[string]struct{ Example json.RawMessage }
+					}
+				}
+			} `json:"/auth/login"`
 		}
 	}
 	if err := json.Unmarshal(text, &document); err != nil {
 		t.Fatal(err)
 	}
-	return string(document.Paths["/auth/login"]["post"].RequestBody.Content["application/json"].Example)
+	return string(document.Paths.Login.Post.RequestBody.Content["application/json"].Example)
 }
 
 // postgresPid is the process that has the demo's data.
