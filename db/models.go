@@ -28,7 +28,7 @@ type Account struct {
 	UpdatedAt       time.Time
 	// The tenant whose user it was made to be; NULL: its owner, or the operator, made it. No reference: the tenant may be erased.
 	MadeIn *ids.TenantID
-	// Counts the times that all was voided that proves to be its owner: sessions, and what was mailed. What was begun under an older count comes to nothing.
+	// How often everything that proves its owner was voided: sessions and mailed tokens. What was begun under a smaller count is refused.
 	Proofs int64
 }
 

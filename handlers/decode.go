@@ -301,7 +301,7 @@ func readObject(body []byte, fields []field) (members, error) {
 		value, err := readValue(decoder, body)
 		switch {
 		case errors.Is(err, errDeep):
-			return malformed("Nested too deeply: at most 32 levels.")
+			return malformed("Nested too deeply: at most " + strconv.Itoa(maxDepth) + " levels.")
 		case err != nil:
 			return malformed(syntaxDetail(err))
 		case ours:

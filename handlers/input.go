@@ -270,7 +270,7 @@ func (f *field) checkText(text *string) *FieldError {
 	if f.text != "raw" {
 		*text = strings.TrimFunc(*text, unicode.IsSpace)
 	}
-	if f.text != "rich" && f.most > 0 && len(*text) > f.most*utf8.UTFMax {
+	if f.text != "rich" && f.most > 0 && len(*text) > f.most*f.widest() {
 		return f.problem("max_length", "At most %d characters.", f.most)
 	}
 	if wrong := f.checkControls(*text); wrong != nil || f.text != "rich" {
@@ -281,6 +281,14 @@ func (f *field) checkText(text *string) *FieldError {
 	}
 	*text = strings.TrimFunc(sanitize(*text), unicode.IsSpace)
 	return f.checkControls(*text) // those that were written as &#1;
+}
+
+// widest is how many bytes a character may have; one of a raw text counts in its normal form, which was up to four characters before.
+func (f *field) widest() int {
+	if f.text == "raw" {
+		return 4 * utf8.UTFMax
+	}
+	return utf8.UTFMax
 }
 
 // readable is valid UTF-8, with a blank for each character that people do not see, such as one that turns the line around.

@@ -23,7 +23,7 @@ type Limit struct {
 // Limits bound what may be tried. All but Requests are counted in the database, for all processes.
 type Limits struct {
 	Requests     Limit // of one credential, or of one address without any, in this process
-	Login        Limit // wrong passwords for one name, or where it is known for one account
+	Login        Limit // wrong passwords for one name, or behind a token for one account
 	LoginAddress Limit // wrong passwords from one address
 	Register     Limit // new accounts from one address
 	Guess        Limit // from one address: tokens that are no good, names that are taken

@@ -441,7 +441,6 @@ func refusals(r *Route) []*Error {
 	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.input).Interface()))
 	add(known || r.welcomes, errNoCredential, errCredential)
 	add(tenant, errTenant, errUnproven, refused["RHPER"])
-	add(r.welcomes, errCredential)
 	add(r.welcomes || r.scope == accountScope && !r.byKey, errTokenRequired)
 	add(r.welcomes || r.scope == accountScope && r.operation() != "session.logout", refused["RHVIS"])
 	add(true, tooMany("1000", "60"))

@@ -66,16 +66,16 @@ func (s *Server) readyz(x *exchange) (answer, error) {
 // Check says why this server must not serve: the database is away or its surroundings are unfit, its login could bypass a wall, the
 // catalogue keeps tenants apart less than it should, or is not what the migrations of this program have left. All that is wrong is listed.
 func (s *Server) Check(ctx context.Context) error {
+	return tenancy.Retry(ctx, true, func() error { return s.check(ctx) })
+}
+
+func (s *Server) check(ctx context.Context) error {
 	faults, err := s.doors.LoginFaults(ctx)
 	if err != nil || len(faults) > 0 {
 		return errors.Join(err, join(faults))
 	}
 	q := s.doors.Unscoped(Caller{Operation: "server.check"})
-	var version int64
-	err = tenancy.Retry(ctx, true, func() (err error) {
-		version, err = q.MigrationVersion(ctx)
-		return err
-	})
+	version, err := q.MigrationVersion(ctx)
 	switch {
 	case err != nil:
 		return err

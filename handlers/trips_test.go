@@ -14,6 +14,7 @@ import (
 
 	"rowhouse/ids"
 	schema "rowhouse/sql"
+	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
 
@@ -124,10 +125,16 @@ func TestDatabaseGone(t *testing.T) {
 // need none are served.
 func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
-	w, _ := behind(t)
+	w := newWorld(t)
 	read := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
-	w.race(50, func(int) request { return read }) // now there are connections, which on a busy machine take their time
-	w.server.doors.AcquireTimeout, w.server.doors.QueueTimeout = 250*time.Millisecond, 250*time.Millisecond
+	doors, err := tenancy.Open(context.Background(), w.db.Server()+"&pool_max_conns=4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(doors.Close)
+	doors.AcquireTimeout, doors.QueueTimeout = 250*time.Millisecond, 250*time.Millisecond
+	w.server.doors = doors
+	doors.Warm(context.Background()) // which on a busy machine takes its time
 	lock := w.db.Connect(w.db.Superuser())
 	ctx := context.Background()
 	if _, err := lock.Exec(ctx, `BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE`); err != nil {

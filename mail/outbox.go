@@ -28,7 +28,7 @@ const (
 	firstPause  = time.Second
 	pauseGrowth = 4
 
-	// writeTimeout keeps a database that hangs from holding the workers.
+	// writeTimeout ends what the writing of a message waits for besides the database, which the doors bound.
 	writeTimeout = 10 * time.Second
 )
 

@@ -46,7 +46,7 @@ func GrantServer(ctx context.Context, superuser *pgx.Conn) error {
 	}
 	_, err := superuser.Exec(ctx, `
 		ALTER ROLE `+Server+` SET statement_timeout = '3s';
-		ALTER ROLE `+Server+` SET lock_timeout = '1s';
+		ALTER ROLE `+Server+` SET lock_timeout = '2s';
 		ALTER ROLE `+Server+` SET idle_in_transaction_session_timeout = '10s'`)
 	return err
 }

@@ -12,7 +12,7 @@ CREATE ROLE rowhouse_owner LOGIN CREATEROLE PASSWORD :'owner_password';
 -- DATABASE_URL names this one: it owns nothing and cannot bypass a wall, and holds up nobody for long.
 CREATE ROLE rowhouse_server LOGIN PASSWORD :'server_password';
 ALTER ROLE rowhouse_server SET statement_timeout = '3s';
-ALTER ROLE rowhouse_server SET lock_timeout = '1s';
+ALTER ROLE rowhouse_server SET lock_timeout = '2s'; -- longer than deadlock_timeout: a deadlock is told as one, and tried again
 ALTER ROLE rowhouse_server SET idle_in_transaction_session_timeout = '10s';
 
 CREATE DATABASE rowhouse OWNER rowhouse_owner;

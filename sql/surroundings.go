@@ -186,7 +186,7 @@ func describeCatalogue(ctx context.Context, conn *pgx.Conn) (map[string]string, 
 // without a secret, or what of the surroundings is unfit. From is the variable that the login comes from.
 func Connect(ctx context.Context, from string, config *pgx.ConnConfig) (*pgx.Conn, error) {
 	patient := config.Copy()
-	patient.ConnectTimeout = Patience
+	patient.ConnectTimeout = Patience / time.Duration(1+len(patient.Fallbacks)) // of each host, so that the last one is asked too
 	patient.Tracer = nil
 	began, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()

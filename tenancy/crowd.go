@@ -12,8 +12,8 @@ type crowd struct {
 	processors int
 }
 
-// most bounds what a crowd is taken for.
-const most = 40
+// maxShare bounds how much slower own time may pass.
+const maxShare = 40
 
 func newCrowd() *crowd {
 	stat, _ := os.ReadFile("/proc/stat") // has a line for all processors, and one for each
@@ -24,10 +24,10 @@ func newCrowd() *crowd {
 	return &crowd{running, max(1, bytes.Count(stat, []byte("\ncpu")))}
 }
 
-// enough is how many may want each processor before it is crowded: whoever wants it next need not wait long.
-const enough = 2
+// roomy is how many may want each processor before own time slows down: whoever wants it next need not wait long.
+const roomy = 2
 
-// share is how many times more than enough want each processor; at least one.
+// share is how many times more than that want each processor; at least one.
 func (c *crowd) share() float64 {
 	if c.running == nil {
 		return 1
@@ -43,7 +43,7 @@ func (c *crowd) share() float64 {
 	if err != nil {
 		return 1
 	}
-	return min(max(1, float64(wanting-1)/float64(enough*c.processors)), most) // all but who asks
+	return min(max(1, float64(wanting-1)/float64(roomy*c.processors)), maxShare) // all but who asks
 }
 
 func (c *crowd) close() {

@@ -29,6 +29,8 @@ import (
 const (
 	// acquireTimeout is that of a Database unless it is changed.
 	acquireTimeout = 250 * time.Millisecond
+	// closeTimeout is how long Close waits: whoever ends has waited for requests before.
+	closeTimeout = time.Second
 	// maxPrepared bounds what a new connection prepares. The statements are those of sql/queries, a finite number.
 	maxPrepared = 200
 )
@@ -99,6 +101,7 @@ func (d *Database) Reach(ctx context.Context) error {
 // Warm makes all the connections there may be, as far as it can, so that the first requests need not wait for them. It waits longer
 // for each than a request would.
 func (d *Database) Warm(ctx context.Context) {
+	d.start()
 	var made []*pgxpool.Conn
 	for range d.pool.Config().MaxConns {
 		conn, err := d.pool.Acquire(ctx)
@@ -112,9 +115,19 @@ func (d *Database) Warm(ctx context.Context) {
 	}
 }
 
-// Close waits for the connections in use and closes all.
+// Close waits a moment for the connections in use and closes all.
 func (d *Database) Close() {
-	d.pool.Close()
+	closed := make(chan struct{})
+	go func() {
+		d.pool.Close()
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeTimeout):
+		d.watch.giveUp(errClosed)
+		<-closed
+	}
 	d.watch.end()
 }
 

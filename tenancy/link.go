@@ -3,6 +3,7 @@ package tenancy
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"sync/atomic"
 	"syscall"
@@ -29,20 +30,23 @@ type link struct {
 	inquiries int    // and how often
 }
 
+// lookup is the network of who is asked for the addresses of a name.
+const lookup = "name"
+
 // backstop bounds by the wall clock what own time should have bounded long before.
 const backstop = time.Minute
 
 // watched makes the connections of a configuration links.
 func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
-	dial, lookup := config.DialFunc, config.LookupFunc
+	dial, resolve := config.DialFunc, config.LookupFunc
 	config.ConnectTimeout = backstop
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return d.watch.dial(ctx, dial, network, address)
 	}
 	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
-		ctx, l := d.watch.begin(ctx, "name", host)
+		ctx, l := d.watch.begin(ctx, lookup, host)
 		defer d.watch.leave(l)
-		return lookup(ctx, host)
+		return resolve(ctx, host)
 	}
 	return nil
 }
@@ -56,11 +60,15 @@ func (w *watch) dial(ctx context.Context, dial pgconn.DialFunc, network, address
 		if why := l.why.Load(); why != nil {
 			return nil, *why
 		}
-		l.server.heard.Store(w.now.Load()) // a refusal is an answer
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if why := l.why.Load(); why != nil { // given up before we were let run to see that it is there
+		delete(l.server.links, l)
+		_ = conn.Close()
+		return nil, *why
+	}
 	l.Conn, l.end = conn, func() { _ = conn.Close() }
 	return l, nil
 }
@@ -162,17 +170,24 @@ func (w *watch) ready(conn *pgx.Conn) {
 }
 
 // atWork is whether PostgreSQL is at work for a connection of this login, and not waiting for what we have to say.
-const atWork = `SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_stat_get_activity($1)`
+// It is taken for being so where PostgreSQL does not keep, or a pooler hides, what its processes do.
+const atWork = `
+	SELECT coalesce(bool_or(state = 'disabled' OR state = 'active' AND wait_event_type IS DISTINCT FROM 'Client'), true)
+	  FROM pg_stat_get_activity($1)`
 
 // inquire asks PostgreSQL about the connection, and gives it up unless PostgreSQL is at work for it. Reads is the wait that is meant.
 func (d *Database) inquire(l *link, reads int64) {
 	busy := false
 	config := d.pool.Config().ConnConfig
 	_ = d.watched(d.watch.over, config)
-	if conn, err := pgx.ConnectConfig(d.watch.over, config); err == nil {
-		_ = conn.QueryRow(d.watch.over, atWork, pgx.QueryExecModeExec, l.pid).Scan(&busy) // or it is not known of
+	config.Tracer = nil // which remembers why requests have no connection
+	conn, err := pgx.ConnectConfig(d.watch.over, config)
+	if err == nil {
+		err = conn.QueryRow(d.watch.over, atWork, pgx.QueryExecModeExec, l.pid).Scan(&busy)
 		_ = conn.Close(d.watch.over)
 	}
+	var said *pgconn.PgError
+	busy = busy || errors.As(err, &said) // it is there, and has no connection left for us
 	d.watch.mu.Lock()
 	defer d.watch.mu.Unlock()
 	if !busy && l.reads.Load() == reads && l.stalls() {

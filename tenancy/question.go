@@ -70,7 +70,8 @@ func (q *question) answered() bool {
 		switch err := syscall.Connect(q.socket, q.to); err {
 		case nil, syscall.EISCONN:
 			q.connected = true
-		case syscall.EINPROGRESS, syscall.EALREADY, syscall.EAGAIN, syscall.EINTR:
+		case syscall.EINPROGRESS, syscall.EALREADY, syscall.EAGAIN, syscall.EINTR,
+			syscall.EHOSTUNREACH, syscall.EHOSTDOWN, syscall.ENETUNREACH, syscall.ENETDOWN, syscall.ETIMEDOUT: // the server said none of that
 			return false
 		default:
 			return true

@@ -54,6 +54,7 @@ var (
 	errSilent    = errors.New("the database server has fallen silent")
 	errAlone     = errors.New("the connection has fallen silent")
 	errExhausted = errors.New("all connections are held by statements that do not end")
+	errClosed    = errors.New("this program is ending")
 )
 
 // queue are those who began to wait for a connection within the same tick, or nearly.
@@ -90,12 +91,33 @@ func (d *Database) run() {
 		select {
 		case <-ticker.C:
 		case <-d.watch.over.Done():
+			d.watch.rest()
 			return
 		}
 		now := time.Now()
 		passed := float64(min(now.Sub(last)+slack, tick)) / crowd.share()
 		last = now
 		d.look(time.Duration(math.Ceil(passed)))
+	}
+}
+
+// rest takes back all that is asked.
+func (w *watch) rest() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.servers {
+		s.rest(s.since)
+	}
+}
+
+// giveUp ends whatever waits for any server.
+func (w *watch) giveUp(why error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.servers {
+		for l := range s.links {
+			l.giveUp(why)
+		}
 	}
 }
 
@@ -207,6 +229,9 @@ func (d *Database) lookAtQueues(now, passed, silent time.Duration) {
 // stalled is how many connections wait for their server.
 func (w *watch) stalled() (n int) {
 	for _, s := range w.servers {
+		if s.network == lookup {
+			continue
+		}
 		for l := range s.links {
 			if l.stalls() {
 				n++

@@ -103,13 +103,12 @@ func (d *Database) waitedFor() int {
 	return d.watch.stalled()
 }
 
-// until waits for what another goroutine is about to do.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for tick := time.NewTicker(time.Millisecond); !is(); <-tick.C {
-		if t.Context().Err() != nil {
-			t.Fatalf("waited in vain for %s", what)
-		}
+// until waits for what another goroutine is about to do; go test's own deadline shows what was waited for in vain.
+func until(is func() bool) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for !is() {
+		<-tick.C
 	}
 }
 
@@ -153,7 +152,7 @@ func TestOwnTime(t *testing.T) {
 	network.silent.Store(true)
 	got := make(chan error, 1)
 	go func() { got <- readItems(doors, who, &attempts) }()
-	until(t, "the request to be lost, and waited for", func() bool { return network.lost.Load() > 0 && doors.waitedFor() > 0 })
+	until(func() bool { return network.lost.Load() > 0 && doors.waitedFor() > 0 })
 	want := int(doors.AcquireTimeout / tick)
 	for n := 1; n < want; n++ {
 		<-time.After(tick / 5) // which passes for nobody
@@ -195,7 +194,7 @@ func TestUnread(t *testing.T) {
 			if _, err := server.Write([]byte{1}); err != nil {
 				t.Fatal(err)
 			}
-			until(t, "the byte", links[i].readable)
+			until(links[i].readable)
 		}
 		links[i].since.Store(doors.watch.now.Load()) // somebody waits for it, and is not let run
 	}
@@ -223,7 +222,7 @@ func TestOwnDelay(t *testing.T) {
 			return err
 		}
 		go func() { got <- readItems(doors, who, &attempts) }()
-		until(t, "somebody to wait", func() bool { return doors.watch.queue.Load().waiting.Load() > 0 })
+		until(func() bool { return doors.watch.queue.Load().waiting.Load() > 0 })
 		for range 4 * int(doors.QueueTimeout/tick) {
 			doors.look(tick)
 		}
@@ -247,7 +246,7 @@ func TestSlowStatement(t *testing.T) {
 	got := make(chan error, 1)
 	var attempts atomic.Int64
 	go func() { got <- readItems(doors, who, &attempts) }()
-	until(t, "PostgreSQL to be asked", func() bool {
+	until(func() bool {
 		if len(got) > 0 {
 			t.Fatalf("it was not waited for: %v", <-got)
 		}
@@ -285,7 +284,7 @@ func TestSilentConnection(t *testing.T) {
 	network.silent.Store(true)
 	got := make(chan error, 1)
 	go func() { got <- readItems(doors, who, &attempts) }()
-	until(t, "the request to be lost", func() bool { return network.lost.Load() > 0 })
+	until(func() bool { return network.lost.Load() > 0 })
 	network.silent.Store(false)
 	go doors.run()
 	if err := <-got; err != nil || attempts.Load() != 2 {

@@ -304,7 +304,7 @@ var places = map[string]map[string]string{
 		"handlers.Server.writeToken":        "who asks for a token by mail is not known before the mail is read",
 		"handlers.passwordForgot":           "the same",
 		"handlers.Server.bearer":            "the token is all the proof that there is",
-		"handlers.Server.Check":             "readiness is asked by nobody",
+		"handlers.Server.check":             "readiness is asked by nobody",
 		"handlers.Server.refuse":            "who was refused is nobody that the database knows",
 		"handlers.sessionLogin":             "nobody is known before the password is",
 		"handlers.sessionRefresh":           "the refresh token is all the proof that there is",

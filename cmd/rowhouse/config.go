@@ -148,7 +148,7 @@ func parseConfig(environment map[string]string) (config, error) {
 		}
 	}
 	if c.AccessTokenTTL < time.Second || c.AccessTokenTTL > auth.MaxTokenTime {
-		wrong("ACCESS_TOKEN_TTL", "from 1s to 1h")
+		wrong("ACCESS_TOKEN_TTL", "from 1s to %v", auth.MaxTokenTime)
 	}
 	if c.RefreshTokenTTL < c.AccessTokenTTL {
 		wrong("REFRESH_TOKEN_TTL", "not shorter than ACCESS_TOKEN_TTL")

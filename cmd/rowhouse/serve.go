@@ -108,8 +108,15 @@ func patiently(ctx context.Context, check func(context.Context) error) error {
 		if !errors.Is(err, tenancy.ErrUnavailable) && !errors.Is(err, tenancy.ErrLost) || ctx.Err() != nil || time.Since(began) > schema.Patience {
 			return err
 		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(patiencePause):
+		}
 	}
 }
+
+// patiencePause is between two checks of a start.
+const patiencePause = 100 * time.Millisecond
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
 func serve(ctx context.Context, c config, listen func() (net.Listener, error), log *slog.Logger, ready func(net.Addr)) error {

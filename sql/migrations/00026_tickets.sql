@@ -2,7 +2,7 @@
 -- Access that is taken away stays away: whatever takes it voids, in the same transaction, what would give it back.
 
 ALTER TABLE accounts ADD COLUMN proofs bigint NOT NULL DEFAULT 0;
-COMMENT ON COLUMN accounts.proofs IS 'Counts the times that all was voided that proves to be its owner: sessions, and what was mailed. What was begun under an older count comes to nothing.';
+COMMENT ON COLUMN accounts.proofs IS 'How often everything that proves its owner was voided: sessions and mailed tokens. What was begun under a smaller count is refused.';
 
 ALTER TABLE sessions
   ADD COLUMN proofs     bigint NOT NULL DEFAULT 0,
@@ -104,7 +104,11 @@ DECLARE
     account CONSTANT uuid := coalesce(NEW.account_id, OLD.account_id);
     login   text;
 BEGIN
-    SELECT a.email INTO login FROM accounts a WHERE a.id = account FOR SHARE; -- it does not become another meanwhile
+    SELECT a.email
+      INTO login
+      FROM accounts a
+     WHERE a.id = account
+       FOR KEY SHARE; -- it does not become another meanwhile; whoever holds the account for something else is not waited for
     PERFORM hold_addresses(ARRAY[login, OLD.email, NEW.email]);
     DELETE FROM invitations i
      WHERE i.tenant_id = current_tenant()

@@ -1,7 +1,8 @@
 -- +goose Up
 -- Names are compared, sorted and searched by keys that are the same in every cluster: what lower() and the order of texts do depends on
 -- the locale that the cluster was made with, and a dump that is restored into another would bring other keys. The migration fails where
--- two names that were different are now the same: rename one of them first.
+-- two names that were different are now the same: rename one of them first. It makes five tables anew, each locked until all is done: run
+-- it in a quiet hour.
 
 -- +goose StatementBegin
 CREATE FUNCTION fold_unicode(name text) RETURNS text
@@ -183,7 +184,7 @@ COMMENT ON COLUMN roles.name_key IS 'The name as it is compared, sorted and sear
 
 ALTER TABLE users
  DROP COLUMN name_key;
-ALTER TABLE users
+ALTER TABLE users -- apart: the type of a column that a generated one reads cannot change
 ALTER COLUMN username TYPE text COLLATE "C",
   ADD COLUMN name_key text NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(coalesce(name, username))) STORED;
 COMMENT ON COLUMN users.name_key IS 'The name, or without one the username, as it is sorted and searched by.';
