@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -289,5 +291,53 @@ func TestSilentConnection(t *testing.T) {
 	go doors.run()
 	if err := <-got; err != nil || attempts.Load() != 2 {
 		t.Errorf("got %v after %d attempts, want none after two", err, attempts.Load())
+	}
+}
+
+// A connection that is given up in the moment in which it is made is closed, and nobody gets it: it could not be given up again.
+func TestGivenUpWhileDialled(t *testing.T) {
+	t.Parallel()
+	var d Database
+	d.watch.open()
+	ours, theirs := net.Pipe()
+	_, err := d.watch.dial(t.Context(), func(context.Context, string, string) (net.Conn, error) {
+		d.watch.giveUp(errAlone)
+		return ours, nil
+	}, "tcp", "127.0.0.1:5432")
+	if !errors.Is(err, errAlone) {
+		t.Errorf("got %v, want %v", err, errAlone)
+	}
+	_ = theirs.SetDeadline(time.Now())
+	if _, err := theirs.Write([]byte{0}); !errors.Is(err, io.ErrClosedPipe) {
+		t.Errorf("it is open: %v", err)
+	}
+	if n := len(d.watch.servers["127.0.0.1:5432"].links); n != 0 {
+		t.Errorf("%d connections are still watched", n)
+	}
+}
+
+// Of several hosts, one that refuses does not speak for another that has fallen silent.
+func TestSilentSecondHost(t *testing.T) {
+	t.Parallel()
+	raw, _, who := scene(t)
+	network := newSwallower(t, raw)
+	refusing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = refusing.Close()
+	network.url = strings.Replace(network.url, "@", "@"+refusing.Addr().String()+",", 1)
+	doors := network.doors(t)
+	go doors.run()
+	var attempts atomic.Int64
+	if err := readItems(doors, who, &attempts); err != nil {
+		t.Fatal(err)
+	}
+	network.silent.Store(true)
+	for _, want := range []error{ErrLost, ErrUnavailable} {
+		attempts.Store(0)
+		if err := readItems(doors, who, &attempts); !errors.Is(err, want) || !errors.Is(err, errSilent) || attempts.Load() != 1 {
+			t.Errorf("got %v after %d attempts, want %v, of the server, after one", err, attempts.Load(), want)
+		}
 	}
 }
