@@ -21,6 +21,7 @@ DELETE FROM invitations
    AND invitations.expires_at > now()
    AND tenants.id = $1
    AND tenants.status = 'active'
+   AND hold_addresses(ARRAY[invitations.email])
    AND lacking(role_grants(invitations.role) || 'invitations:write'::text, user_grants(invitations.invited_by)) = '{}'::text[]
 RETURNING invitations.tenant_id, invitations.id, invitations.email, invitations.role, invitations.team_id, invitations.artist_id, invitations.invited_by, invitations.token_hash, invitations.expires_at, invitations.version, invitations.created_at, invitations.updated_at
 `
@@ -35,7 +36,8 @@ type InvitationAcceptRow struct {
 }
 
 // InvitationAccept takes the invitation of a token away, if it can be accepted still: the tenant is active, the invitation has
-// not expired, and who gave it could give it now. pgx.ErrNoRows otherwise.
+// not expired, and who gave it could give it now. pgx.ErrNoRows otherwise. Of several for one address at once the others wait before they
+// take anything, and then find theirs gone.
 func (q *Queries) InvitationAccept(ctx context.Context, arg InvitationAcceptParams) (InvitationAcceptRow, error) {
 	row := q.db.QueryRow(ctx, invitationAccept, arg.TenantID, arg.TokenHash)
 	var i InvitationAcceptRow

@@ -113,6 +113,24 @@ func TestInvitedWhileAccepting(t *testing.T) {
 	}
 }
 
+// Of several invitations of one address that are accepted at once, one lets in, and the others are none any more: nobody waits for
+// somebody who waits for him.
+func TestAcceptedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for round := range 10 {
+		p := w.account(fmt.Sprint("guest-", round))
+		w.prove(p)
+		var all []request
+		for range 6 {
+			all = append(all, w.accepting(p, w.invite(w.A, p.name+"@example.com", "")))
+		}
+		if got := w.race(len(all), func(n int) request { return all[n] }); got["200"] != 1 || got["422 validation_failed"] != len(all)-1 {
+			t.Errorf("round %d: got %v", round, got)
+		}
+	}
+}
+
 // A user who is shut out leaves behind no key, no session that is bound to the tenant, and no mail that was sent to an account which was
 // made for it: let in again, he has what he makes anew.
 func TestShutOut(t *testing.T) {

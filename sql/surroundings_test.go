@@ -186,10 +186,16 @@ func TestLoginFaults(t *testing.T) {
 		{`GRANT pg_read_all_data TO rowhouse_server`, `REVOKE pg_read_all_data FROM rowhouse_server`, direct + "account_events, accounts, "},
 		{`GRANT pg_execute_server_program TO rowhouse_server`, `REVOKE pg_execute_server_program FROM rowhouse_server`, "the login rowhouse_server, through pg_execute_server_program: has powers of PostgreSQL's own"},
 	}
+	const heirless = "the login rowhouse_server does not inherit what rowhouse_app may: "
 	if superuser.PgConn().ParameterStatus("server_version") >= "16" {
-		ways = append(ways, way{`GRANT rowhouse_login TO rowhouse_gate WITH INHERIT TRUE`, `GRANT rowhouse_login TO rowhouse_gate WITH INHERIT FALSE`, direct + "account_events, accounts, "})
+		ways = append(ways,
+			way{`GRANT rowhouse_login TO rowhouse_gate WITH INHERIT TRUE`, `GRANT rowhouse_login TO rowhouse_gate WITH INHERIT FALSE`, direct + "account_events, accounts, "},
+			way{`GRANT rowhouse_app TO rowhouse_server WITH INHERIT FALSE`, `GRANT rowhouse_app TO rowhouse_server WITH INHERIT TRUE`, heirless},
+			way{`GRANT rowhouse_gate TO rowhouse_server WITH SET FALSE`, `GRANT rowhouse_gate TO rowhouse_server WITH SET TRUE`, "the login rowhouse_server may not become rowhouse_login: "})
 	} else {
-		ways = append(ways, way{`ALTER ROLE rowhouse_gate INHERIT`, `ALTER ROLE rowhouse_gate NOINHERIT`, direct + "account_events, accounts, "})
+		ways = append(ways,
+			way{`ALTER ROLE rowhouse_gate INHERIT`, `ALTER ROLE rowhouse_gate NOINHERIT`, direct + "account_events, accounts, "},
+			way{`ALTER ROLE rowhouse_server NOINHERIT`, `ALTER ROLE rowhouse_server INHERIT`, heirless})
 	}
 	for _, c := range ways {
 		execute(t, superuser, c.give)

@@ -89,7 +89,7 @@ var (
 	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
-	late = set(`own_fields() confirmed() lacking() role_grants() user_grants()`)
+	late = set(`own_fields() confirmed() hold_addresses() lacking() role_grants() user_grants()`)
 
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
 	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)

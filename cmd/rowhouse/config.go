@@ -130,8 +130,9 @@ func parseConfig(environment map[string]string) (config, error) {
 		wrong("HTTP_ADDR", "write host:port or :port")
 	}
 	address := func(name string, at *string) {
-		if u, err := url.Parse(*at); *at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "") {
-			wrong(name, "write an address such as https://api.example.com")
+		u, err := url.Parse(*at)
+		if *at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || u.String() != *at) {
+			wrong(name, "write an address such as https://api.example.com, without a password, and with %%C3%%BC for ü")
 		}
 		*at = strings.TrimRight(*at, "/")
 	}

@@ -207,7 +207,7 @@ func TestConfigValues(t *testing.T) {
 	}{
 		{"DATABASE_URL", []string{"postgres://a:b@h:5432/d?pool_max_conns=9", "postgresql://a@/d?host=/run/pg", "host=h user=a"}, []string{"mysql://h/d", "postgres://h:x/d"}},
 		{"HTTP_ADDR", []string{":0", "127.0.0.1:80", "[::1]:80"}, []string{"80", "127.0.0.1", "::1:80"}},
-		{"PUBLIC_URL", []string{"https://a.example", "http://a.example:8/b/"}, []string{"//a.example", "ftp://a.example", "https://a.example?x", "https://a.example#x", "https://"}},
+		{"PUBLIC_URL", []string{"https://a.example", "http://a.example:8/b/", "https://a.example/%C3%BC"}, []string{"//a.example", "ftp://a.example", "https://a.example?x", "https://a.example#x", "https://", "https://u:p@a.example", "https://a.example/ü"}},
 		{"APP_URL", []string{"https://a.example", "http://localhost:3000/app/"}, []string{"a.example", "https://a.example#x"}},
 		{"SMTP_URL", []string{"smtp://h?from=a@b.example", "smtps://u:p@h:465?from=a@b.example"}, []string{"h:587", "http://h?from=a@b.example", "smtp://h", "smtp://h:x?from=a@b.example", "smtp://u@h?from=a@b.example"}},
 		{"RATE_LIMIT_LOGIN", []string{"1/1s", "0", ""}, []string{"1", "1/25h"}},

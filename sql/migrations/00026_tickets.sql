@@ -72,13 +72,14 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION hold_addresses(addresses text[]) RETURNS void
+CREATE FUNCTION hold_addresses(addresses text[]) RETURNS boolean
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- Until this transaction ends nobody else makes a user of the bound tenant with one of these addresses, or invites it. In an order that no
 -- two reverse.
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended(current_tenant()::text || ' ' || ordered.address, 0))
        FROM (SELECT DISTINCT address FROM unnest(addresses) AS address WHERE address IS NOT NULL ORDER BY address) AS ordered;
+    RETURN true;
 END
 $$;
 
@@ -177,9 +178,11 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION void_proofs()          IS 'Ends what proved to be the owner of an account.';
 COMMENT ON FUNCTION end_visits()           IS 'Ends the visits that were begun from a session.';
-COMMENT ON FUNCTION hold_addresses(text[]) IS 'Has whoever invites an address wait for whoever becomes a user with it, and the other way round.';
+COMMENT ON FUNCTION hold_addresses(text[]) IS 'True, once nobody else invites these addresses or becomes a user with them.';
 COMMENT ON FUNCTION refuse_users()         IS 'Keeps users of a tenant from being invited to it.';
 COMMENT ON FUNCTION void_tickets()         IS 'Ends what would let a user in again who is shut out.';
+
+GRANT EXECUTE ON FUNCTION hold_addresses(text[]) TO rowhouse_app;
 
 CREATE TRIGGER void_proofs AFTER UPDATE OF proofs ON accounts FOR EACH ROW
     WHEN (NEW.proofs <> OLD.proofs)

@@ -152,7 +152,21 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
       FROM wanted w
      WHERE w.name <> 'rowhouse_login'
        AND NOT pg_has_role(session_user, w.oid, 'MEMBER')
-       AND NOT EXISTS (SELECT 1 FROM powers); -- such a login is to be replaced, not to be given more
+       AND NOT EXISTS (SELECT 1 FROM powers) -- such a login is to be replaced, not to be given more
+    UNION ALL
+    SELECT format('the login %s does not inherit what %s may: ALTER ROLE %1$I INHERIT, and GRANT %2$s TO %1$I anew', session_user, w.name)
+      FROM wanted w
+     WHERE w.name = 'rowhouse_app'
+       AND pg_has_role(session_user, w.oid, 'MEMBER')
+       AND NOT pg_has_role(session_user, w.oid, 'USAGE')
+    UNION ALL
+    SELECT format('the login %s may not become %s: GRANT rowhouse_gate TO %1$I WITH SET TRUE', session_user, w.name)
+      FROM wanted w
+     WHERE w.name = 'rowhouse_login'
+       AND CASE WHEN current_setting('server_version_num')::integer >= 160000 -- older ones know no such option
+                THEN pg_has_role(session_user, w.oid, 'MEMBER') AND NOT pg_has_role(session_user, w.oid, 'SET')
+                ELSE false
+           END;
 $$;
 -- +goose StatementEnd
 

@@ -45,7 +45,8 @@ DELETE FROM invitations
 RETURNING id;
 
 -- InvitationAccept takes the invitation of a token away, if it can be accepted still: the tenant is active, the invitation has
--- not expired, and who gave it could give it now. pgx.ErrNoRows otherwise.
+-- not expired, and who gave it could give it now. pgx.ErrNoRows otherwise. Of several for one address at once the others wait before they
+-- take anything, and then find theirs gone.
 -- name: InvitationAccept :one
 DELETE FROM invitations
  USING tenants
@@ -54,5 +55,6 @@ DELETE FROM invitations
    AND invitations.expires_at > now()
    AND tenants.id = @tenant_id
    AND tenants.status = 'active'
+   AND hold_addresses(ARRAY[invitations.email])
    AND lacking(role_grants(invitations.role) || 'invitations:write'::text, user_grants(invitations.invited_by)) = '{}'::text[]
 RETURNING sqlc.embed(invitations);
