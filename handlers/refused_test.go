@@ -21,7 +21,7 @@ type hostile struct {
 
 const (
 	// hostileBody is the limit of bodies in these tests, also of imports, in bytes: large enough to show what is done for each byte.
-	hostileBody = 64 << 10
+	hostileBody = 128 << 10
 	// largestHeader is about what net/http takes of a header.
 	largestHeader = maxHeaderBytes
 )
