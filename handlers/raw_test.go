@@ -127,35 +127,41 @@ func TestBrokenExport(t *testing.T) {
 	}
 	w.broken(func() { left(); active(false) })
 	address := w.listen()
-	ask := func(method, path, version string) (*http.Response, []byte, error) {
+	type answered struct {
+		StatusCode       int
+		ContentLength    int64
+		TransferEncoding []string
+	}
+	ask := func(method, path, version string) (answered, []byte, error) {
 		text := raw(t, address, fmt.Sprintf("%s %s%s HTTP/%s\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer %s\r\nX-Tenant-Id: %s\r\n\r\n", method, base, path, version, w.token(member), w.A.id))
 		got, err := http.ReadResponse(bufio.NewReader(strings.NewReader(text)), &http.Request{Method: method})
 		if err != nil {
 			t.Fatalf("%.200q: %v", text, err)
 		}
+		defer got.Body.Close()
 		body, err := io.ReadAll(got.Body)
 		left()
-		return got, body, err
+		return answered{got.StatusCode, got.ContentLength, got.TransferEncoding}, body, err
 	}
 	whole, want, err := ask("GET", "/items/export", "1.1")
-	if err != nil || whole.StatusCode != 200 || bytes.Count(want, []byte("\n")) != 3502 || whole.ContentLength != -1 {
+	if err != nil || whole.StatusCode != http.StatusOK || bytes.Count(want, []byte("\n")) != 3502 || whole.ContentLength != -1 {
 		t.Fatalf("HTTP/1.1: got %d, %d bytes, %v", whole.StatusCode, len(want), err)
 	}
 	for _, format := range []string{"", "?format=csv"} {
 		_, want, _ := ask("GET", "/items/export"+format, "1.1")
 		got, body, err := ask("GET", "/items/export"+format, "1.0")
-		if err != nil || got.StatusCode != 200 || got.ContentLength != int64(len(want)) || !bytes.Equal(body, want) || got.TransferEncoding != nil {
+		if err != nil || got.StatusCode != http.StatusOK || got.ContentLength != int64(len(want)) || !bytes.Equal(body, want) || got.TransferEncoding != nil {
 			t.Errorf("HTTP/1.0: got %d, %d of %d bytes, length %d, %v", got.StatusCode, len(body), len(want), got.ContentLength, err)
 		}
 	}
-	if got, body, err := ask("HEAD", "/items/export", "1.0"); err != nil || got.StatusCode != 200 || len(body) > 0 {
+	if got, body, err := ask("HEAD", "/items/export", "1.0"); err != nil || got.StatusCode != http.StatusOK || len(body) > 0 {
 		t.Errorf("HEAD: got %d %q, %v", got.StatusCode, body, err)
 	}
-	if got, body, err := ask("GET", "/broken", "1.1"); err == nil || got.StatusCode != 200 || len(body) == 0 {
+	if got, body, err := ask("GET", "/broken", "1.1"); err == nil || got.StatusCode != http.StatusOK || len(body) == 0 {
 		t.Errorf("HTTP/1.1, broken off: got %d, %d bytes, %v; want an error", got.StatusCode, len(body), err)
 	}
 	active(true)
-	if got, body, err := ask("GET", "/broken", "1.0"); err != nil || got.StatusCode != 403 || !strings.Contains(string(body), `"tenant_forbidden"`) {
+	if got, body, err := ask("GET", "/broken", "1.0"); err != nil || got.StatusCode != http.StatusForbidden || !strings.Contains(string(body), `"tenant_forbidden"`) {
 		t.Errorf("HTTP/1.0, broken off: got %d %.200s, %v; want 403", got.StatusCode, body, err)
 	}
 }

@@ -427,7 +427,7 @@ func (a *answer) spooled(write func(w io.Writer, each func()) error) error {
 		w.WriteHeader(a.Status)
 		for {
 			hurry(w)
-			if _, err := io.CopyN(w, spool, spoolChunk); err == io.EOF {
+			if _, err := io.CopyN(w, spool, spoolChunk); errors.Is(err, io.EOF) {
 				return nil
 			} else if err != nil {
 				return err
