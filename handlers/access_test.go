@@ -208,9 +208,9 @@ var footnotes = []struct{ ticket, lost, text string }{
 	{"API key", "deactivated", "For good: reactivated, the user makes new ones."},
 	{"bound session", "deactivated", "For good: reactivated or invited again, the session names its tenant by header like any other. Likewise where the user was removed or left."},
 	{"one-time token of a welcome", "removed", "An account that was made for the tenant, and that nobody has proven, loses with its user what was mailed for it; it may log in as before. Other accounts are no business of the tenant's."},
-	{"invitation to the person", "e-mail change", "He is not whom it was sent to any more; whoever reads the old address may accept it."},
+	{"invitation to the person", "e-mail change", "The account's e-mail is no longer the invited one; whoever reads the old address may accept it."},
 	{"invitation to the person", "demoted", "He is a user already, under the address that was invited. Once he is shut out it is void."},
-	{"invitation to the person", "account closed", "Whoever reads the address accepts it with a new account: nobody has taken that from him."},
+	{"invitation to the person", "account closed", "Whoever reads the address accepts it with a new account: the e-mail itself is free."},
 	{"invitation by the person, to another", "deactivated", "It counts while whoever sent it could send it. Reactivated, he can."},
 	{"access token, for the account", keyDropped, "An access token is good for as long as a process has the key that signed it: drop a key when the tokens that it signed have expired."},
 }
