@@ -106,10 +106,12 @@ func mutants(t *testing.T) (all []mutant) {
 
 // survivors are the mutants that nothing can tell from the query, and why.
 var survivors = map[string]string{
-	"AccountUserTenants: WHERE users.account_id = $1": "it names more tenants, and in those the account has no row to change",
-	"UserDeactivateOwn: WHERE users.tenant_id = $2":   "an account is taken out of all its tenants at once, in one transaction",
-	"SessionBind: WHERE sessions.account_id = $2":     "the session is the caller's own, of which its door has made sure or which it has just made",
-	"SessionVisit: WHERE accounts.id = $1":            "the session that it is begun from is the caller's own, of which its door has made sure",
+	"AccountUserTenants: WHERE users.account_id = $1":    "it names more tenants, and in those the account has no row to change",
+	"UserDeactivateOwn: WHERE users.tenant_id = $2":      "an account is taken out of all its tenants at once, in one transaction",
+	"SessionBind: WHERE sessions.account_id = $2":        "the session is the caller's own, of which its door has made sure or which it has just made",
+	"SessionVisit: WHERE accounts.id = $1":               "the session that it is begun from is the caller's own, of which its door has made sure",
+	"AccountPasswordSet: WHERE sessions.account_id = $2": "the session is the caller's own, of which its door has made sure",
+	"TokenSpend: WHERE account_id = $1":                  "the account was found by the same hash, which no other token has",
 }
 
 // Each predicate that holds a query to its tenant, or to its account, is needed: without any one of them, and with row-level security
