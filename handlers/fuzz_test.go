@@ -95,6 +95,7 @@ func (g *grammar) send(p *phrase) (made *http.Request, got response, broken bool
 		g.w.server.ServeHTTP(recorder, made)
 	}()
 	got = response{recorder.Code, recorder.Header(), recorder.Body.String()}
+	g.state = ""
 	if p.method == http.MethodHead {
 		got.body = ""
 	}
@@ -173,7 +174,6 @@ func (g *grammar) step() (p *phrase, got response, all []fault) {
 	if broken {
 		all = append(all, fault{"broken", "a stream was broken off"})
 	}
-	g.state = ""
 	reads := p.method == http.MethodGet || p.method == http.MethodHead
 	if (got.status >= 400 || reads) && p.route.name != "sessionRefresh" { // whose reuse ends the session
 		if after := g.changed(); after != before {

@@ -301,6 +301,10 @@ func (o *operation) unasked(made *http.Request, body string) string {
 			return "unknown parameter " + name
 		}
 	}
+	reads := made.Method == http.MethodGet || made.Method == http.MethodHead // whose body, if there is one, nothing looks at
+	if object := strings.TrimSpace(body); !reads && len(o.body) == 0 && object != "" && object != "{}" {
+		return "a body, where none is described"
+	}
 	media, _, _ := mime.ParseMediaType(made.Header.Get("Content-Type"))
 	schema := o.body[media]
 	if body == "" || schema == nil || media == mediaCSV {

@@ -167,7 +167,7 @@ func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*S
 	listening := httptest.NewServer(server)
 	w.t.Cleanup(listening.Close)
 	w.t.Cleanup(func() {
-		if w.t.Failed() {
+		if w.t.Failed() && !w.odd { // of thousands of odd requests the last lines say nothing
 			w.t.Logf("the server's log:\n%s", w.logs.tail())
 		}
 	})
