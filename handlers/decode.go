@@ -214,6 +214,31 @@ func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
 	return f.problem("type", "Not of the right type.")
 }
 
+const (
+	// surplusBody is how many bytes a body may have beside the longest values of its fields: keys, numbers, blanks, fields of a newer client.
+	surplusBody = 8 << 10
+	// largestCharacter is how many bytes of JSON one character may take: two escaped surrogates.
+	largestCharacter = len(`\ud83d\ude00`)
+	// largestMember is how many bytes of JSON a member of a list may take: no name of a permission, which lists have, is longer.
+	largestMember = 128
+)
+
+// largestBody is how many bytes a body of the fields may have: to read and refuse one much longer than any that is accepted would cost
+// as much as a hundred accepted ones.
+func largestBody(fields []field) int64 {
+	most := surplusBody
+	for _, f := range fields {
+		switch {
+		case f.source != "json":
+		case f.typ.Kind() == reflect.Slice:
+			most += f.most * largestMember
+		default:
+			most += f.most * largestCharacter
+		}
+	}
+	return int64(most+1<<10-1) &^ (1<<10 - 1) // whole KiB
+}
+
 // readBody reads the members of a JSON object; none when the operation has no body.
 func readBody(x *exchange, fields []field) (members, error) {
 	method := x.request.Method

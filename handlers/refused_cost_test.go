@@ -3,8 +3,11 @@
 package handlers
 
 import (
+	"fmt"
 	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -72,11 +75,22 @@ func TestRefusalAllocations(t *testing.T) {
 	}
 }
 
-// cpu is how long this process has worked.
+// cpu is how long this process and PostgreSQL's have worked.
 func cpu() time.Duration {
 	var used syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used) // it fails for no process that is there
-	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	worked := used.Utime.Nano() + used.Stime.Nano()
+	names, _ := filepath.Glob("/proc/[0-9]*/comm")
+	for _, name := range names { // a process may end while it is looked at
+		if comm, _ := os.ReadFile(name); string(comm) != "postgres\n" {
+			continue
+		}
+		var ran int64
+		stat, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "schedstat"))
+		_, _ = fmt.Sscan(string(stat), &ran)
+		worked += ran
+	}
+	return time.Duration(worked)
 }
 
 // each is the work of one call, of some.
@@ -89,12 +103,13 @@ func each(one func() *answeredRequest, calls int) float64 {
 }
 
 // BenchmarkRefusals says of each route how much work its most expensive refusal is for the server, beside a request that is accepted, a small one and
-// one as large, in nanoseconds of CPU without PostgreSQL's.
+// one as large, in nanoseconds of CPU, PostgreSQL's included.
 func BenchmarkRefusals(b *testing.B) {
-	const size = 1 << 20
-	w := hostileWorld(b, size)
+	const most = 1 << 20
+	w := hostileWorld(b, most)
 	for i := range routes {
 		r := &routes[i]
+		size := min(most, sized(w.server.bodyLimit(r)))
 		b.Run(r.name, func(b *testing.B) {
 			calls := 200
 			if r.accepts != nil {
@@ -103,7 +118,7 @@ func BenchmarkRefusals(b *testing.B) {
 			accepted := each(w.accepted(r, size), calls)
 			asLarge := accepted // with a body as large as it may be, of blanks
 			if r.accepts == nil && !strings.HasPrefix(r.Pattern, http.MethodGet+" ") {
-				patch := call("PATCH", "/items/"+w.A.own.String()).json(sized(size).repeated(`{"price_cents":5`, " ", `}`))
+				patch := call("PATCH", "/items/"+w.A.own.String()).json(size.repeated(`{"price_cents":5`, " ", `}`))
 				asLarge = each(w.served(w.as(w.A.people["admin"], patch, w.A)), 20)
 			}
 			worst, name := 0.0, ""
@@ -111,7 +126,12 @@ func BenchmarkRefusals(b *testing.B) {
 				for _, h := range w.hostiles(r, size) {
 					one := w.served(h.request)
 					one()
-					if cost := each(one, max(5, 50-len(h.body)>>12)); cost > worst {
+					calls := max(5, 50-len(h.body)>>12)
+					cost := each(one, calls)
+					for again := 0; again < 2 && cost > worst; again++ { // PostgreSQL has other work at times
+						cost = min(cost, each(one, calls))
+					}
+					if cost > worst {
 						worst, name = cost, h.name
 					}
 				}

@@ -273,7 +273,10 @@ func (s *Server) bodyLimit(route *Route) int64 {
 	if route.accepts != nil {
 		return s.config.ImportLimit
 	}
-	return s.config.BodyLimit
+	if route.input == nil {
+		return s.config.BodyLimit
+	}
+	return min(s.config.BodyLimit, largestBody(fieldsOf(route.input)))
 }
 
 const maxRequestID = 128
