@@ -109,7 +109,7 @@ prove-text: ## Read every query, table, function and Go file, and run nothing
 	go run ./cmd/prove
 
 .PHONY: faults
-faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; a quarter of an hour
+faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; half an hour
 	go run ./cmd/prove -faults docs/faults.md
 
 .PHONY: faults-sample

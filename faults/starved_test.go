@@ -46,7 +46,7 @@ func TestStarved(t *testing.T) {
 	p = s.start(path)
 	who := newCaller(t, s, "starved")
 	c := &crowded{t: t, who: who}
-	for range times(5, 1) {
+	for range times(2, 1) {
 		c.ask(crowd, times(400, 100), 1)
 		poll(t, "the server to rest", func() bool {
 			return collect[struct{ N int }](d, `SELECT count(*)::int FROM pg_stat_activity WHERE usename = 'rowhouse_server'`)[0].N == 0
