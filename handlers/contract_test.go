@@ -89,7 +89,7 @@ func TestMalformedBodies(t *testing.T) {
 		`{"name":"x","name":"y","price_cents":1}`, `{"name":"x","price_cents":{"a":1,"a":2}}`,
 		`{"Name":"x"}`, `{"NAME":"x"}`, `{"price_Cents":1}`,
 		`{"name":` + strings.Repeat("[", 33) + strings.Repeat("]", 33) + `}`,
-		`{"name":` + strings.Repeat("[", 100000), "\xef\xbb\xbf{}",
+		`{"name":` + strings.Repeat("[", 10000), "\xef\xbb\xbf{}",
 	} {
 		w.want(create.json(body), 400, "malformed_json")
 	}
