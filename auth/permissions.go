@@ -40,7 +40,10 @@ func (p Permission) Read() Permission {
 	return Permission(resource + ":read")
 }
 
-const all = ":any"
+const (
+	all = ":any"
+	own = ":own"
+)
 
 // All is the permission for what one's own rows do not suffice for, such as making users: users:write with reach any.
 func (p Permission) All() Permission { return p + all }
@@ -53,9 +56,19 @@ func (p Permission) Ownable() bool {
 	return p == UsersRead || p == UsersWrite || p == KeysRead || p == KeysWrite
 }
 
+// Entries are what may stand in a role's permissions and in a key's scopes.
+func Entries() (entries []string) {
+	for _, p := range Permissions {
+		entries = append(entries, string(p))
+		if p.Ownable() {
+			entries = append(entries, string(p)+own)
+		}
+	}
+	return entries
+}
+
 // Grantable says that a text is an entry of a role's permissions or of a key's scopes: the name of a permission, which is it
 // with reach any, or that of one whose rows have owners, followed by :own.
 func Grantable(entry string) bool {
-	name, own := strings.CutSuffix(entry, ":own")
-	return slices.Contains(Permissions, Permission(name)) && (!own || Permission(name).Ownable())
+	return slices.Contains(Entries(), entry)
 }

@@ -172,11 +172,11 @@ func (s *Server) proves(ctx context.Context, who Caller, account db.Account, pas
 	return true, s.give(ctx, who, attempts...)
 }
 
-// accountSee reads the account that asks, with a token or an API key.
-func accountSee(ctx context.Context, s *Server, who Caller, _ struct{}) (out Account, err error) {
+// accountGet reads the account that asks, with a token or an API key.
+func accountGet(ctx context.Context, s *Server, who Caller, _ struct{}) (out Account, err error) {
 	err = tenancy.Retry(ctx, true, func() error {
 		if !who.ByKey() {
-			out, err = accountGet(ctx, s.doors.Account(who), who, struct{}{})
+			out, err = accountRead(ctx, s.doors.Account(who), who, struct{}{})
 			return err
 		}
 		row, err := s.doors.Unscoped(who).AccountByKey(ctx, db.AccountByKeyParams{
@@ -188,8 +188,8 @@ func accountSee(ctx context.Context, s *Server, who Caller, _ struct{}) (out Acc
 	return out, err
 }
 
-// accountGet reads the account that asks.
-func accountGet(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Account, error) {
+// accountRead reads the account that asks.
+func accountRead(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Account, error) {
 	row, err := q.AccountGet(ctx, who.AccountID)
 	return newAccount(row), err
 }

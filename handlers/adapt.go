@@ -205,7 +205,7 @@ func single[In, Out any](at entry, h work[In, Out]) func(*exchange) (answer, err
 		if list, ok := any(&in).(interface{ list() *List }); ok {
 			if page, ok := any(&out).(pageAnswer); ok && list.list().Count && !page.counted() {
 				// A page beyond the end has no row to bring the total; the first page has.
-				*list.list() = List{Count: true}
+				*list.list() = List{Count: true, PageSize: 1}
 				first, err := once(x, at, h, in)
 				if err != nil {
 					return answer{}, err

@@ -20,7 +20,7 @@ type APIKey struct {
 	Name        string       `json:"name" example:"Nightly import"`
 	Description *string      `json:"description" example:"Runs on the stock server"`
 	KeyPrefix   string       `json:"key_prefix" doc:"How the key begins, to recognise it by." example:"rh_4zgq5j7ux"`
-	Scopes      *[]string    `json:"scopes" doc:"Permissions, of which the key has those that its user holds; null: all of the user's." example:"[\"items:read\",\"items:write\"]"`
+	Scopes      *[]string    `json:"scopes" named:"Permission" doc:"Permissions, of which the key has those that its user holds; null: all of the user's." example:"[\"items:read\",\"items:write\"]"`
 	IsActive    bool         `json:"is_active" doc:"Neither revoked nor expired."`
 	ExpiresAt   *time.Time   `json:"expires_at"`
 	RevokedAt   *time.Time   `json:"revoked_at"`
@@ -76,7 +76,7 @@ func apiKeyList(ctx context.Context, q *db.Queries, who Caller, in apiKeyListInp
 type apiKeyCreateInput struct {
 	Name          string             `json:"name" validate:"min=1,max=100" example:"Nightly import"`
 	Description   Nullable[string]   `json:"description" validate:"max=500" text:"long" example:"Runs on the stock server"`
-	Scopes        Nullable[[]string] `json:"scopes" validate:"max=100" doc:"None that the caller does not hold; left out or null: all that its user holds, now and later." example:"[\"items:read\"]"`
+	Scopes        Nullable[[]string] `json:"scopes" named:"Permission" validate:"max=100" doc:"None that the caller does not hold; left out or null: all that its user holds, now and later." example:"[\"items:read\"]"`
 	ExpiresInDays Nullable[int32]    `json:"expires_in_days" validate:"min=1,max=3650" doc:"Left out or null: never." example:"365"`
 }
 

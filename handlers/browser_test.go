@@ -96,10 +96,10 @@ func TestDocsInBrowser(t *testing.T) {
 	}
 	err = chromedp.Do(ctx,
 		authorize("accessToken", w.token(w.A.people["admin"])),
-		authorize("tenant", w.A.id.String()),
 		chromedp.Click(chromedp.CSS(`.modal-ux .btn-done`)),
 		chromedp.Click(chromedp.CSS(itemList+`.opblock-summary-control`)),
 		chromedp.Click(chromedp.CSS(itemList+`.try-out__btn`)),
+		chromedp.SendKeys(chromedp.CSS(itemList+`tr[data-param-name="X-Tenant-Id"] input`), w.A.id.String()),
 		chromedp.Click(chromedp.CSS(itemList+`.execute`)),
 		chromedp.WaitVisible(chromedp.CSS(itemList+`.live-responses-table td.response-col_status`)),
 	)

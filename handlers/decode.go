@@ -62,8 +62,11 @@ func decode(x *exchange, in any) error {
 		case "json":
 			continue
 		}
-		if !given {
+		if !given && f.fallback == "" {
 			continue
+		}
+		if !given {
+			text = f.fallback
 		}
 		target := f.target(value)
 		problem := f.parse(text, target)
@@ -111,6 +114,8 @@ func decodeMembers(body members, fields []field, in reflect.Value, wrong []Field
 			problem = f.decode(raw, in)
 		} else if f.required {
 			problem = f.problem("required", "Must be given.")
+		} else if f.fallback != "" {
+			problem = f.decode(jsontext.Value(f.fallback), in)
 		}
 		if problem != nil {
 			wrong = append(wrong, *problem)

@@ -32,31 +32,41 @@ func docs() []root { return docsPages }
 
 // asset serves a file of the page. It is packed at its first use, once for all servers of the process.
 func asset(path, name, media string) root {
-	load := sync.OnceValue(func() (forms struct{ plain, packed answer }) {
+	load := sync.OnceValue(func() *forms {
 		body, err := docsFiles.ReadFile("docs/" + name)
 		if err != nil {
 			panic(err) // embedded
 		}
-		var packed bytes.Buffer
-		w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
-		_, _ = w.Write(body) // a bytes.Buffer takes everything
-		_ = w.Close()
-		forms.plain, forms.packed = assetAnswer(body, media), assetAnswer(packed.Bytes(), media)
-		forms.packed.Header.Set("Content-Encoding", "gzip")
-		return forms
+		return formsOf(body, media+"; charset=utf-8")
 	})
-	return root{path, func(x *exchange) (answer, error) {
-		x.writer.Header().Add("Vary", "Accept-Encoding")
-		if takesGzip(x.request.Header.Get("Accept-Encoding")) {
-			return load().packed, nil
-		}
-		return load().plain, nil
-	}}
+	return root{path, func(x *exchange) (answer, error) { return load().of(x), nil }}
+}
+
+// forms are what everybody is answered alike, as it is and packed.
+type forms struct{ plain, packed answer }
+
+func formsOf(body []byte, media string) *forms {
+	var packed bytes.Buffer
+	w, _ := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	_, _ = w.Write(body) // a bytes.Buffer takes everything
+	_ = w.Close()
+	f := &forms{assetAnswer(body, media), assetAnswer(packed.Bytes(), media)}
+	f.packed.Header.Set("Content-Encoding", "gzip")
+	return f
+}
+
+// of is the form that the client takes.
+func (f *forms) of(x *exchange) answer {
+	x.writer.Header().Add("Vary", "Accept-Encoding")
+	if takesGzip(x.request.Header.Get("Accept-Encoding")) {
+		return f.packed
+	}
+	return f.plain
 }
 
 func assetAnswer(body []byte, media string) answer {
 	return answer{Status: http.StatusOK, Body: body, Header: http.Header{
-		"Content-Type":            {media + "; charset=utf-8"},
+		"Content-Type":            {media},
 		"Content-Security-Policy": {docsPolicy},
 		"Referrer-Policy":         {"no-referrer"},
 		"Cache-Control":           {"public, no-cache"},

@@ -37,7 +37,7 @@ func TestDocs(t *testing.T) {
 		s.ServeHTTP(w, r)
 		return w
 	}
-	for _, page := range docs() {
+	for _, page := range append(docs(), root{path: "/openapi.json"}) {
 		plain, packed := get("GET", page.path), get("GET", page.path, "Accept-Encoding", "br, gzip;q=0.8")
 		unpacked, err := gzip.NewReader(bytes.NewReader(packed.Body.Bytes()))
 		if err != nil {

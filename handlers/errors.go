@@ -30,8 +30,16 @@ type Error struct {
 // FieldError is what is wrong with one field of the body, the path or the query.
 type FieldError struct {
 	Field  string `json:"field" example:"name"`
-	Code   string `json:"code" example:"max_length"`
+	Code   string `json:"code" named:"FieldCode" example:"max_length"`
 	Detail string `json:"detail" example:"At most 100 characters."`
+}
+
+// fieldCodes are those of FieldError: every one that an answer may hold.
+var fieldCodes = []string{
+	"common_password", "contains_email", "contains_username", "control_character", "encoding", "forbidden_field", "format", "header",
+	"incorrect", "invalid", "length", "malformed_csv", "malformed_json", "max", "max_items", "max_length", "min", "min_length",
+	"mismatch", "not_held", "not_null", "one_of", "range", "reference_not_found", "required", "required_with_role", "reused", "type",
+	"unknown_field", "unwanted",
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }

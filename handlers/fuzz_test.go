@@ -41,8 +41,6 @@ var unsaid = map[string]string{
 	"new_password:min_length":       "of the normal form",
 	"email:format":                  "an address is more than its length",
 	"username:format":               "of the canonical form, not of what is sent",
-	"password:too_common":           "a list of passwords",
-	"password:contains_name":        "depends on the account",
 	"token:invalid":                 "depends on what was sent before",
 	"password:incorrect":            "is the account's own, or not",
 	"current_password:incorrect":    "is the account's own, or not",

@@ -24,6 +24,7 @@ import (
 //
 //	T            required in the body and the path; in the query, the zero value when left out
 //	*T           may be left out, then nil; null is refused
+//	T, and the tag default:"…"   may be left out, then what the tag says; null is refused
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
@@ -78,6 +79,8 @@ type field struct {
 	text     string // raw, long, rich, any or empty
 	doc      string
 	example  string // leftOut: a body is shown without it
+	fallback string // what it is when it is left out, as JSON; empty: the zero value
+	named    string // the named schema of the value, or of a list's members; empty: of its type
 }
 
 const leftOut = "-"
@@ -95,7 +98,7 @@ func fieldsOf(t reflect.Type) []field {
 		if f.Anonymous || !f.IsExported() {
 			continue
 		}
-		made := field{index: f.Index, typ: f.Type, rules: f.Tag.Get("validate"), text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), example: f.Tag.Get("example")}
+		made := field{index: f.Index, typ: f.Type, rules: f.Tag.Get("validate"), text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), example: f.Tag.Get("example"), fallback: f.Tag.Get("default"), named: f.Tag.Get("named")}
 		sources := 0
 		for _, source := range []string{"path", "query", "header", "json"} {
 			if name, ok := f.Tag.Lookup(source); ok {
@@ -114,7 +117,7 @@ func fieldsOf(t reflect.Type) []field {
 			made.required = f.Tag.Get("required") == "true"
 			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
-			made.required = made.source == "json" || made.source == "path"
+			made.required = made.source == "path" || made.source == "json" && made.fallback == ""
 		}
 		for rule := range strings.SplitSeq(made.rules, ",") {
 			if limit, ok := strings.CutPrefix(rule, "max="); ok && (made.typ.Kind() == reflect.String || made.typ.Kind() == reflect.Slice) {

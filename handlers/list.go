@@ -15,18 +15,15 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-const (
-	defaultPageSize = 50
-	// maxCursor is in characters. A cursor holds one sorted value, of which the longest is a name.
-	maxCursor = 2048
-)
+// maxCursor is in characters. A cursor holds one sorted value, of which the longest is a name.
+const maxCursor = 2048
 
 // List is embedded in the input of a list: which page of it is wanted.
 type List struct {
 	Page     *int32  `query:"page" validate:"min=1,max=10000000" doc:"The page, from 1. Not together with cursor." example:"1"`
-	PageSize *int32  `query:"page_size" validate:"min=1,max=200" doc:"Rows a page, 50 unless said." example:"50"`
+	PageSize int32   `query:"page_size" validate:"min=1,max=200" default:"50" doc:"Rows a page." example:"50"`
 	Cursor   *string `query:"cursor" doc:"page.next of the page before: reads on from there, at the same cost at any depth. Send the same sort and filters."`
-	Count    bool    `query:"count" doc:"Whether page.total is counted."`
+	Count    bool    `query:"count" default:"false" doc:"Whether page.total is counted."`
 
 	after  *position
 	listed string // what a cursor of this list is bound to
@@ -53,16 +50,9 @@ func (l *List) number() int32 {
 	return *l.Page
 }
 
-func (l *List) size() int32 {
-	if l.PageSize == nil {
-		return defaultPageSize
-	}
-	return *l.PageSize
-}
-
 // skip is the OFFSET and limit the LIMIT of the query: one row more than the page, to see whether there is a next.
-func (l *List) skip() int32  { return max(0, l.number()-1) * l.size() }
-func (l *List) limit() int32 { return l.size() + 1 }
+func (l *List) skip() int32  { return max(0, l.number()-1) * l.PageSize }
+func (l *List) limit() int32 { return l.PageSize + 1 }
 
 // The After… parameters of a list query; all nil at the beginning.
 func (l *List) afterID() pgtype.UUID {
@@ -138,7 +128,7 @@ func pageOf[Row, T any](l List, rows []Row, err error, each func(*Row) (out T, a
 	if err != nil {
 		return Page[T]{}, err
 	}
-	p := Page[T]{rows: make([]T, 0, min(len(rows), int(l.size()))), number: l.number(), size: l.size(), total: -1, listed: l.listed}
+	p := Page[T]{rows: make([]T, 0, min(len(rows), int(l.PageSize))), number: l.number(), size: l.PageSize, total: -1, listed: l.listed}
 	if l.Count && l.after == nil && l.number() == 1 {
 		p.total = 0
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/swaggest/jsonschema-go"
 	"github.com/swaggest/openapi-go/openapi31"
 
+	"rowhouse/auth"
 	"rowhouse/ids"
 	"rowhouse/tenancy"
 )
@@ -40,7 +42,7 @@ const (
 
 // OpenAPI is the API's description, of the route table and of the types that its handlers use.
 func OpenAPI(publicURL string) ([]byte, error) {
-	d := &document{schemas: map[string]map[string]any{}, examples: map[string]openapi31.ExampleOrReference{}}
+	d := &document{schemas: map[string]map[string]any{}, codes: map[string]bool{}}
 	d.reflector.DefaultOptions = append(d.reflector.DefaultOptions,
 		jsonschema.RootRef,
 		jsonschema.DefinitionsPrefix("#/components/schemas/"),
@@ -51,14 +53,12 @@ func OpenAPI(publicURL string) ([]byte, error) {
 		func(rc *jsonschema.ReflectContext) { rc.EnvelopNullability = true },
 		jsonschema.CollectDefinitions(func(name string, s jsonschema.Schema) { d.schemas[name] = d.plain(s) }),
 	)
-	d.schemas["Error"] = d.refusalSchema()
-
 	paths := map[string]openapi31.PathItem{}
 	var tags []openapi31.Tag
 	place := func(method, path, tag string, op *openapi31.Operation, servers ...openapi31.Server) {
 		op.Tags = []string{tag}
 		if !slices.ContainsFunc(tags, func(t openapi31.Tag) bool { return t.Name == tag }) {
-			tags = append(tags, openapi31.Tag{Name: tag})
+			tags = append(tags, openapi31.Tag{Name: tag, Description: new(tagged[tag])})
 		}
 		item := paths[path]
 		item.Servers = servers
@@ -76,17 +76,23 @@ func OpenAPI(publicURL string) ([]byte, error) {
 		}
 		place(method, "/"+strings.Join(segments, "/"), segments[0], d.operation(&routes[i]))
 	}
+	_ = d.refuse([]*Error{errRouteNotFound, errMethod, errOrigin, errHungUp}) // of no operation
 	for path, op := range d.rootOperations() {
 		place(http.MethodGet, path, "server", op, openapi31.Server{URL: publicURL + "/"})
 	}
+	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", auth.Entries())
+	d.schemas["ErrorAnswer"] = d.refusalSchema(slices.Sorted(maps.Keys(d.codes)))
 	spec := openapi31.Spec{
 		Openapi: "3.1.0",
-		Info:    openapi31.Info{Title: "rowhouse", Version: "1", Description: new(about)},
+		Info: openapi31.Info{
+			Title: "rowhouse", Version: "1", Description: new(about),
+			License: &openapi31.License{Name: "Proprietary", Identifier: new("LicenseRef-Proprietary")},
+		},
 		Servers: []openapi31.Server{{URL: publicURL + base}},
 		Tags:    tags,
 		Paths:   &openapi31.Paths{MapOfPathItemValues: paths},
 		Components: &openapi31.Components{
-			Schemas: d.schemas, Examples: d.examples,
+			Schemas: d.schemas, Responses: map[string]openapi31.ResponseOrReference{"Refusal": {Response: d.refusal()}},
 			Parameters: parameters, Headers: answerHeaders, SecuritySchemes: securitySchemes,
 		},
 	}
@@ -101,11 +107,27 @@ func OpenAPI(publicURL string) ([]byte, error) {
 	return text, err
 }
 
+// tagged says what the operations under the first word of a path are about.
+var tagged = map[string]string{
+	"api-keys":     "Credentials of programs, each of one user of one tenant.",
+	"audit-events": "Who changed what, and when.",
+	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
+	"invitations":  "Letters that make whoever accepts one a user of the tenant.",
+	"items":        "What the tenant sells: the resource to copy for one's own.",
+	"me":           "The account that asks.",
+	"roles":        "Permissions under a name, given to users beside their primary role.",
+	"server":       "The process itself.",
+	"teams":        "Groups of users.",
+	"tenant":       "The tenant of the request.",
+	"tenants":      "The tenants of the account.",
+	"users":        "The tenant's users.",
+}
+
 // document is a description in the making. Its parts are made without errors; the first is kept.
 type document struct {
 	reflector jsonschema.Reflector
 	schemas   map[string]map[string]any
-	examples  map[string]openapi31.ExampleOrReference
+	codes     map[string]bool // of all refusals
 	err       error
 }
 
@@ -115,49 +137,48 @@ func (d *document) fail(err error) {
 	}
 }
 
-// The ways to be known. An alternative names all that is sent together.
+// The ways to be known.
 var (
 	securitySchemes = map[string]openapi31.SecuritySchemeOrReference{
 		"accessToken": {SecurityScheme: &openapi31.SecurityScheme{
 			Description: new("From `POST /auth/login`."),
 			HTTPBearer:  &openapi31.SecuritySchemeHTTPBearer{Scheme: "bearer", BearerFormat: new("JWT")},
 		}},
-		"apiKey": {SecurityScheme: &openapi31.SecurityScheme{
+		"keyHeader": {SecurityScheme: &openapi31.SecurityScheme{
 			Description: new("A key of one user of one tenant; sent alone."),
 			APIKey:      &openapi31.SecuritySchemeAPIKey{Name: "X-API-Key", In: openapi31.SecuritySchemeAPIKeyInHeader},
 		}},
-		"tenant": {SecurityScheme: &openapi31.SecurityScheme{
-			Description: new("The tenant of the request. Required with an access token that is not bound to a tenant (header-selected mode), refused with one that is, and with an API key (derived mode)."),
-			APIKey:      &openapi31.SecuritySchemeAPIKey{Name: "X-Tenant-Id", In: openapi31.SecuritySchemeAPIKeyInHeader},
-		}},
 	}
-	securityByKey = []map[string][]string{{"accessToken": {}}, {"apiKey": {}}}
+	securityByKey = []map[string][]string{{"accessToken": {}}, {"keyHeader": {}}}
 	security      = map[scope][]map[string][]string{
 		accountScope: {{"accessToken": {}}},
-		tenantScope:  {{"accessToken": {}, "tenant": {}}, {"accessToken": {}}, {"apiKey": {}}},
+		tenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
 	}
 )
 
 // The headers that many operations share.
 var (
 	parameters = map[string]openapi31.ParameterOrReference{
-		"RequestId":      headerParameter("X-Request-Id", "Names the request in the log and in the answer; made when left out.", "import-2026-01-31", maxRequestID),
+		"TenantId": {Parameter: &openapi31.Parameter{
+			Name: "X-Tenant-Id", In: openapi31.ParameterInHeader, Schema: ref("TenantID"),
+			Description: new("The tenant of the request. Required with an access token that is not bound to a tenant (header-selected mode), refused with one that is, and with an API key (derived mode)."),
+		}},
 		"IdempotencyKey": headerParameter("Idempotency-Key", "The same request with the same key within 24 hours is done once, and answered alike.", "b7d0c3f2-order-1", 255),
 		"IfMatch":        headerParameter("If-Match", "Changes the row only in this version: an ETag of it, or *.", exampleETag, 0),
 		"IfNoneMatch":    headerParameter("If-None-Match", "Answers 304 when the row is still as this ETag says.", exampleETag, 0),
 	}
 	answerHeaders = map[string]openapi31.HeaderOrReference{
-		"X-Request-Id":        answerHeader("Names the request in the log.", exampleRequestID),
+		"X-Request-Id":        answerHeader("Names the request in the log: what was sent as X-Request-Id, or else a new name.", exampleRequestID),
 		"ETag":                answerHeader("The row's version and the hash of its text; for If-Match and If-None-Match.", exampleETag),
 		"Location":            answerHeader("Where the new row is.", base+"/items/item-"+exampleUUID),
 		"Link":                answerHeader("The next page, when there is one.", `<`+base+`/items?cursor=eyJ0Ijoi>; rel="next"`),
 		"Idempotent-Replayed": answerHeader("The answer is that of an earlier request with the same Idempotency-Key.", "true"),
 		"Content-Disposition": answerHeader("The name to save the file under.", `attachment; filename="items.csv"`),
 		"WWW-Authenticate":    answerHeader("How to be known.", errNoCredential.header.Get("WWW-Authenticate")),
-		"RateLimit-Limit":     answerHeader("How many are allowed in a window of time.", "10"),
-		"RateLimit-Remaining": answerHeader("How many are left in this one.", "0"),
-		"RateLimit-Reset":     answerHeader("Seconds until the window ends.", "60"),
-		"Retry-After":         answerHeader("Seconds to wait before the next attempt.", "1"),
+		"RateLimit-Limit":     answerHeader("How many are allowed in a window of time.", 10),
+		"RateLimit-Remaining": answerHeader("How many are left in this one.", 0),
+		"RateLimit-Reset":     answerHeader("Seconds until the window ends.", 60),
+		"Retry-After":         answerHeader("Seconds to wait before the next attempt.", 1),
 	}
 )
 
@@ -172,10 +193,13 @@ func headerParameter(name, text, example string, maxLength int) openapi31.Parame
 	}}
 }
 
-func answerHeader(text, example string) openapi31.HeaderOrReference {
-	return openapi31.HeaderOrReference{Header: &openapi31.Header{
-		Description: &text, Schema: map[string]any{"type": "string"}, Example: new(any(example)),
-	}}
+// answerHeader is a text, or a number where its example is one.
+func answerHeader(text string, example any) openapi31.HeaderOrReference {
+	kind := "string"
+	if _, number := example.(int); number {
+		kind = "integer"
+	}
+	return openapi31.HeaderOrReference{Header: &openapi31.Header{Description: &text, Schema: map[string]any{"type": kind}, Example: &example}}
 }
 
 // headersOf are the named headers of an answer, and the one of every answer.
@@ -195,7 +219,9 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 		accountScope: "Asks for an access token; X-Tenant-Id is ignored.",
 		tenantScope:  "Asks for the permission `" + string(r.permission) + "`.",
 	}
-	op := &openapi31.Operation{ID: &r.name, Summary: &r.Title, Description: new(access[r.scope]), Security: security[r.scope]}
+	op := &openapi31.Operation{
+		ID: &r.name, Summary: new(summary(r.name)), Description: new(access[r.scope] + d.refuse(refusals(r))), Security: security[r.scope],
+	}
 	switch {
 	case r.byKey:
 		op.Security = securityByKey
@@ -209,6 +235,7 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 			op.Parameters = append(op.Parameters, openapi31.ParameterOrReference{Reference: &openapi31.Reference{Ref: "#/components/parameters/" + name}})
 		}
 	}
+	shared(r.scope == tenantScope, "TenantId")
 	for _, f := range fieldsOf(r.input) {
 		switch {
 		case f.source == "json", f.name == "User-Agent": // which every client sends unasked
@@ -221,18 +248,17 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 	single := method == http.MethodGet && reflect.PointerTo(r.output).Implements(reflect.TypeFor[resource]()) && r.produces == nil
 	shared(single, "IfNoneMatch")
 	shared(r.idempotent(), "IdempotencyKey")
-	shared(true, "RequestId")
 	if content := d.requestContent(r); content != nil {
-		op.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: &openapi31.RequestBody{Required: new(true), Content: content}}
+		required := method != http.MethodPost || r.line != nil || slices.ContainsFunc(fieldsOf(r.input), func(f field) bool { return f.source == "json" && f.required })
+		op.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: &openapi31.RequestBody{Required: &required, Content: content}}
 	}
 
-	answers := map[string]openapi31.ResponseOrReference{strconv.Itoa(r.Status): {Response: d.success(r)}}
+	answers := map[string]openapi31.ResponseOrReference{strconv.Itoa(r.Status): {Response: d.success(r)}, "default": otherwise}
 	if single {
 		answers["304"] = openapi31.ResponseOrReference{Response: &openapi31.Response{
 			Description: "Not modified: the row is still as If-None-Match says.", Headers: headersOf("ETag"),
 		}}
 	}
-	d.refuse(answers, refusals(r))
 	op.Responses = &openapi31.Responses{MapOfResponseOrReferenceValues: answers}
 	return op
 }
@@ -280,7 +306,7 @@ func (d *document) lines(line map[string]any, columns, media []string) map[strin
 	content := map[string]openapi31.MediaType{}
 	value := d.sample(line)
 	for _, m := range media {
-		schema := map[string]any{"type": "string", "contentMediaType": m, "contentSchema": line, "description": "A JSON object a line."}
+		schema := map[string]any{"type": "string", "format": "binary", "contentMediaType": m, "contentSchema": line, "description": "A JSON object a line."}
 		var text strings.Builder
 		if m == mediaCSV {
 			schema["description"] = "RFC 4180, with a header line of the fields' names."
@@ -321,70 +347,114 @@ func (d *document) success(r *Route) *openapi31.Response {
 	}
 	properties := map[string]any{
 		"success": map[string]any{"type": "boolean", "const": true},
-		"title":   map[string]any{"type": "string", "const": r.Title},
+		"title":   map[string]any{"type": "string", "description": "For people; it may be worded otherwise one day.", "examples": []any{r.Title}},
 	}
+	envelope := ""
 	switch out := reflect.New(r.output).Interface().(type) {
 	case pageAnswer:
 		rows, _ := r.output.FieldByName("rows")
+		envelope = schemaName(rows.Type.Elem()) + "List"
 		properties["content"] = map[string]any{"type": "array", "items": d.reflect(rows.Type.Elem())}
 		properties["page"] = d.reflect(reflect.TypeFor[pageInfo]())
 		names = append(names, "Link")
 	case resource:
 		name, _, _ := out.resource()
+		envelope = schemaName(r.output) + "Answer"
 		properties["content"] = object(map[string]any{name: d.reflect(r.output)})
 		names = append(names, "ETag")
+	case *done:
+		envelope = "EmptyAnswer"
+		properties["content"] = map[string]any{"type": "object", "additionalProperties": false}
 	default:
+		envelope = strings.TrimSuffix(schemaName(r.output), "Output") + "Answer"
 		properties["content"] = d.reflect(r.output)
 	}
-	schema := object(properties)
+	if d.schemas[envelope] == nil {
+		d.schemas[envelope] = object(properties)
+	}
+	example := d.sample(d.schemas[envelope])
+	example.(map[string]any)["title"] = r.Title
 	return &openapi31.Response{Description: r.Title, Headers: headersOf(names...), Content: map[string]openapi31.MediaType{
-		"application/json": {Schema: schema, Example: new(d.sample(schema))},
+		"application/json": {Schema: ref(envelope), Example: &example},
 	}}
 }
 
-// refuse adds the answers of errors, those of one status together.
-func (d *document) refuse(answers map[string]openapi31.ResponseOrReference, refusals []*Error) {
-	for _, e := range refusals {
-		status := strconv.Itoa(e.Status)
-		a := answers[status].Response
-		if a == nil {
-			a = &openapi31.Response{Description: http.StatusText(e.Status) + ": `" + e.Code + "`", Headers: headersOf(), Content: map[string]openapi31.MediaType{
-				"application/json": {Schema: ref("Error"), Examples: map[string]openapi31.ExampleOrReference{}},
-			}}
-			answers[status] = openapi31.ResponseOrReference{Response: a}
-		}
-		if code := "`" + e.Code + "`"; !strings.Contains(a.Description, code) {
-			a.Description += ", " + code
-		}
-		for name := range answerHeaders {
-			if e.header.Get(name) != "" {
-				maps.Copy(a.Headers, headersOf(name))
-			}
-		}
-		d.example(a.Content["application/json"].Examples, e)
-	}
+// otherwise is the answer of all that is not success.
+var otherwise = openapi31.ResponseOrReference{Reference: &openapi31.Reference{Ref: "#/components/responses/Refusal"}}
+
+// refusal describes what every operation answers when it refuses, and with which headers it may.
+func (d *document) refusal() *openapi31.Response {
+	headers := headersOf("WWW-Authenticate", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "ETag")
+	return &openapi31.Response{Description: "Refused; the content says why.", Headers: headers, Content: map[string]openapi31.MediaType{
+		"application/json": {Schema: ref("ErrorAnswer"), Example: new(any(jsontext.Value(refusal(errNotFound, exampleRequestID).Body)))},
+	}}
 }
 
-// example adds a refusal as the client reads it. Those that many operations give are kept once, under their code.
-func (d *document) example(to map[string]openapi31.ExampleOrReference, e *Error) {
-	if e.Detail == "" {
-		return // only its code is known here
+// refuse says with which codes an operation refuses, in the order of their statuses, as a paragraph of its description.
+func (d *document) refuse(refusals []*Error) string {
+	codes := map[int][]string{}
+	for _, e := range refusals {
+		d.codes[e.Code] = true
+		if code := "`" + e.Code + "`"; !slices.Contains(codes[e.Status], code) {
+			codes[e.Status] = append(codes[e.Status], code)
+		}
 	}
-	name := e.Code
-	if _, taken := to[name]; taken && len(e.Fields) == 1 {
-		name = e.Fields[0].Code
+	text := "\n\nRefusals:"
+	for _, status := range slices.Sorted(maps.Keys(codes)) {
+		text += "\n- " + strconv.Itoa(status) + " " + strings.Join(codes[status], ", ")
 	}
-	value := any(jsontext.Value(refusal(e, exampleRequestID).Body))
-	own := openapi31.ExampleOrReference{Example: &openapi31.Example{Value: &value}}
-	kept, known := d.examples[name]
-	switch {
-	case e.Fields != nil || known && !reflect.DeepEqual(kept, own):
-		to[name] = own
-	default:
-		d.examples[name] = own
-		to[name] = openapi31.ExampleOrReference{Reference: &openapi31.Reference{Ref: "#/components/examples/" + name}}
-	}
+	return text
 }
+
+// irregular are the summaries of operations that are more than a verb and its object.
+var irregular = map[string]string{
+	"accountClose":          "Close the account",
+	"accountGet":            "Get the account",
+	"accountPasswordChange": "Change the account's password",
+	"accountRegister":       "Register an account",
+	"accountTenantList":     "List the account's tenants, and what it is there",
+	"accountUpdate":         "Update the account",
+	"apiKeyRevokeAll":       "Revoke all API keys of a user",
+	"emailChange":           "Ask for a change of the login e-mail",
+	"emailVerify":           "Confirm an e-mail address",
+	"emailVerifyRequest":    "Ask for a mail to confirm the e-mail address",
+	"invitationAccept":      "Accept an invitation",
+	"passwordForgot":        "Ask for a mail to set a new password",
+	"passwordReset":         "Set a new password with a token from a mail",
+	"sessionLogin":          "Log in",
+	"sessionLogout":         "Log out",
+	"sessionLogoutAll":      "Log out everywhere",
+	"sessionRefresh":        "Get the next access token",
+	"sessionRevoke":         "End a session",
+	"sessionSwitchTenant":   "Switch the session to a tenant",
+	"tenantDelete":          "Delete the tenant",
+	"tenantGet":             "Get the tenant",
+	"tenantUpdate":          "Update the tenant",
+	"userLeave":             "Leave the tenant",
+	"userRoleAssign":        "Assign a role to a user",
+	"userRoleUnassign":      "Take a role from a user",
+}
+
+// summary says what an operation does, from the name of its handler: Create an item, for itemCreate.
+func summary(handler string) string {
+	if text, ok := irregular[handler]; ok {
+		return text
+	}
+	words := strings.Fields(capitals.ReplaceAllString(handler, " $0"))
+	verb := words[len(words)-1]
+	object := strings.ReplaceAll(strings.ToLower(strings.Join(words[:len(words)-1], " ")), "api", "API")
+	switch verb {
+	case "List", "Import", "Export":
+		return verb + " " + object + "s"
+	}
+	article := "a "
+	if strings.ContainsRune("aeiouA", rune(object[0])) && object != "user" {
+		article = "an "
+	}
+	return verb + " " + article + object
+}
+
+var capitals = regexp.MustCompile(`[A-Z]`)
 
 // refusals lists what may be answered instead of success. Each is the very value that the code gives, made by asking it
 // something wrong.
@@ -455,7 +525,7 @@ func refusals(r *Route) []*Error {
 		if accepts == nil {
 			accepts = []string{"application/json"}
 		}
-		limit := int64(1 << 20)
+		limit := largestBody(fields)
 		if r.accepts != nil {
 			limit = 64 << 20
 		}
@@ -478,7 +548,7 @@ var particular = map[string][]error{
 	"sessionLogin":          {errLogin, errTenant, errBusy},
 	"sessionRefresh":        {errCredential},
 	"sessionSwitchTenant":   {errTenant},
-	"accountSee":            {errTenant},
+	"accountGet":            {errTenant},
 	"accountPasswordChange": {errPasswordRace, errBusy},
 	"accountClose":          {refused["RHADM"]},
 	"passwordForgot":        {errMailFull},
@@ -548,21 +618,19 @@ func (d *document) rootOperations() map[string]*openapi31.Operation {
 		return object(map[string]any{"status": map[string]any{"type": "string", "const": word}})
 	}
 	root := func(id, summary string, schema map[string]any, refusals ...*Error) *openapi31.Operation {
-		answers := map[string]openapi31.ResponseOrReference{"200": {Response: &openapi31.Response{
+		answers := map[string]openapi31.ResponseOrReference{"default": otherwise, "200": {Response: &openapi31.Response{
 			Description: summary, Headers: headersOf(),
 			Content: map[string]openapi31.MediaType{"application/json": {Schema: schema, Example: new(d.sample(schema))}},
 		}}}
-		d.refuse(answers, append(refusals, errInternal))
 		return &openapi31.Operation{
-			ID: &id, Summary: &summary, MapOfAnything: noSecurity,
-			Parameters: []openapi31.ParameterOrReference{{Reference: &openapi31.Reference{Ref: "#/components/parameters/RequestId"}}},
-			Responses:  &openapi31.Responses{MapOfResponseOrReferenceValues: answers},
+			ID: &id, Summary: &summary, MapOfAnything: noSecurity, Description: new(strings.TrimSpace(d.refuse(append(refusals, errInternal)))),
+			Responses: &openapi31.Responses{MapOfResponseOrReferenceValues: answers},
 		}
 	}
 	return map[string]*openapi31.Operation{
-		"/healthz":               root("healthz", "The process answers", status("ok")),
-		"/readyz":                root("readyz", "The server can serve", status("ready"), unready()...),
-		"/.well-known/jwks.json": root("jwks", "The public keys of the access tokens", object(map[string]any{"keys": map[string]any{"type": "array", "items": object(key)}})),
+		"/healthz":               root("healthz", "Say that the process answers", status("ok")),
+		"/readyz":                root("readyz", "Say whether the server can serve", status("ready"), unready()...),
+		"/.well-known/jwks.json": root("jwks", "Get the public keys of the access tokens", object(map[string]any{"keys": map[string]any{"type": "array", "items": object(key)}})),
 	}
 }
 

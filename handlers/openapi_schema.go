@@ -23,18 +23,37 @@ func object(properties map[string]any) map[string]any {
 	return map[string]any{"type": "object", "properties": properties, "required": slices.Sorted(maps.Keys(properties))}
 }
 
+// growing is said of each list of words that may become longer.
+const growing = "More may be added: take one that you do not know as what its kind is."
+
+// words is a named schema of a text that is one of some.
+func (d *document) words(name, text string, some []string) map[string]any {
+	var all []any
+	for _, word := range some {
+		all = append(all, word)
+	}
+	d.schemas[name] = map[string]any{"type": "string", "enum": all, "description": text + " " + growing}
+	return ref(name)
+}
+
 // refusalSchema describes what refusal writes.
-func (d *document) refusalSchema() map[string]any {
-	text := map[string]any{"type": "string"}
-	content := object(map[string]any{
-		"code":       map[string]any{"type": "string", "description": "A stable word for programs."},
-		"detail":     map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people."},
-		"request_id": map[string]any{"type": "string", "description": "Leads to the request in the log."},
+func (d *document) refusalSchema(codes []string) map[string]any {
+	d.words("FieldCode", "What is wrong with a value, for programs.", fieldCodes)
+	problem := object(map[string]any{
+		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
+		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},
+		"request_id": map[string]any{
+			"type": "string", "description": "Leads to the request in the log.", "examples": []any{exampleRequestID},
+		},
 	})
-	content["properties"].(map[string]any)["fields"] = map[string]any{
+	problem["properties"].(map[string]any)["fields"] = map[string]any{
 		"type": "array", "items": d.reflect(reflect.TypeFor[FieldError]()), "description": "With validation_failed: all that is wrong.",
 	}
-	return object(map[string]any{"success": map[string]any{"type": "boolean", "const": false}, "title": text, "content": content})
+	d.schemas["Problem"] = problem
+	return object(map[string]any{
+		"success": map[string]any{"type": "boolean", "const": false},
+		"title":   map[string]any{"type": "string", "examples": []any{errNotFound.Title}}, "content": ref("Problem"),
+	})
 }
 
 // reflect is the schema of a type as it is written.
@@ -78,6 +97,9 @@ func (d *document) input(t reflect.Type) map[string]any {
 
 // field is the schema of an input's field: of its type, and of the limits and words in its tags.
 func (d *document) field(f *field) map[string]any {
+	if _, ok := reflect.Zero(f.typ).Interface().(identifier); ok {
+		return d.reference(f)
+	}
 	s, err := d.reflector.Reflect(reflect.Zero(f.typ).Interface(), jsonschema.InlineRefs)
 	if err == nil {
 		err = limit(&s, f.rules)
@@ -85,12 +107,7 @@ func (d *document) field(f *field) map[string]any {
 	if err != nil {
 		d.fail(fmt.Errorf("%s: %w", f.name, err))
 	}
-	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok && id.Prefix() != "" {
-		s.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_` + base62Pattern + `$`)
-		s.WithDescription("Also read in its short form " + id.Prefix() + "_<base62>, and as the bare UUID.")
-	}
 	if f.text == "rich" {
-		s.WithContentMediaType("text/html")
 		s.WithDescription(richDoc)
 	}
 	if f.doc != "" {
@@ -107,13 +124,36 @@ func (d *document) field(f *field) map[string]any {
 		}
 		s.Examples = []any{target.Elem().Interface()}
 	}
+	if f.fallback != "" {
+		s.WithDefault(jsontext.Value(f.fallback))
+	}
 	if f.nullable {
 		s.AddType(jsonschema.Null)
 		if s.Enum != nil {
 			s.Enum = append(s.Enum, nil)
 		}
 	}
-	return d.plain(s)
+	schema := d.plain(s)
+	switch {
+	case f.named == "":
+	case f.typ.Kind() == reflect.Slice:
+		schema["items"] = ref(f.named)
+	default:
+		d.fail(fmt.Errorf("%s: a named schema is of a list's members here", f.name))
+	}
+	return schema
+}
+
+// reference is the schema of an input's field that is an id.
+func (d *document) reference(f *field) map[string]any {
+	schema := d.reflect(f.typ)
+	if f.nullable {
+		schema = map[string]any{"anyOf": []any{map[string]any{"type": "null"}, schema}}
+	}
+	if f.doc != "" {
+		schema["description"] = f.doc
+	}
+	return schema
 }
 
 // limit says in a schema what a validate tag says.
@@ -149,19 +189,26 @@ func limit(s *jsonschema.Schema, rules string) error {
 	return nil
 }
 
-// schemaName is the type's name with a capital: ItemID, ItemCreateInput, and DeletedItem for deleted[ids.ItemID].
+// schemaName is the type's name with a capital, and of an id or a generic that of what it is of: ItemID, ItemCreateInput, and
+// DeletedItem for deleted[ids.ItemID]. Generators of clients write Api, so that is how it stands in all names.
 func schemaName(t reflect.Type) string {
-	if t == reflect.TypeFor[ids.EntityID]() {
-		return t.Name()
-	}
-	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
-		return capital(id.Prefix()) + "ID"
-	}
 	words := strings.FieldsFunc(t.Name(), func(c rune) bool { return strings.ContainsRune("[]./", c) })
-	if len(words) == 1 {
-		return capital(words[0])
+	name := capital(words[0])
+	if len(words) > 1 {
+		of := capital(words[len(words)-1])
+		if name == "ID" {
+			name = of + name
+		} else {
+			name += of
+		}
 	}
-	return capital(words[0]) + capital(words[len(words)-1])
+	if t == reflect.TypeFor[Date]() {
+		return "CalendarDate" // Date is JavaScript's
+	}
+	if rest, ok := strings.CutPrefix(name, "API"); ok {
+		name = "Api" + rest
+	}
+	return name
 }
 
 func capital(word string) string { return strings.ToUpper(word[:1]) + word[1:] }
@@ -194,12 +241,14 @@ func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	case reflect.TypeFor[jsontext.Value]():
 		*p.Schema = jsonschema.Schema{Examples: []any{map[string]any{"price_cents": 24900}}}
 		p.Schema.AddType(jsonschema.Object)
+		p.Schema.WithAdditionalProperties(jsonschema.SchemaOrBool{TypeBoolean: new(true)})
 		return true, nil
 	}
 	if id, ok := reflect.Zero(t).Interface().(identifier); ok {
 		p.Schema.Type = nil
 		p.Schema.AddType(jsonschema.String)
-		p.Schema.WithPattern(`^` + id.Prefix() + `-` + uuidPattern + `$`)
+		p.Schema.WithPattern(`^(` + id.Prefix() + `-)?` + uuidPattern + `$|^` + id.Prefix() + `_` + base62Pattern + `$`)
+		p.Schema.WithDescription("Answered in this form; read also as " + id.Prefix() + "_<base62>, and as the bare UUID.")
 		p.Schema.WithExamples(id.Prefix() + "-" + exampleUUID)
 		return true, nil
 	}
@@ -232,11 +281,18 @@ func propertySchema(p jsonschema.InterceptPropParams) error {
 	}
 	doc := p.Field.Tag.Get("doc")
 	if p.Field.Tag.Get("text") == "rich" {
-		p.PropertySchema.WithContentMediaType("text/html")
 		doc = strings.TrimSpace(doc + " " + richDoc)
 	}
 	if doc != "" {
 		p.PropertySchema.WithDescription(doc)
+	}
+	if name := p.Field.Tag.Get("named"); name != "" {
+		named := jsonschema.Schema{Ref: new("#/components/schemas/" + name)}
+		if p.PropertySchema.Items == nil {
+			*p.PropertySchema = named
+		} else {
+			p.PropertySchema.WithItems(*(&jsonschema.Items{}).WithSchemaOrBool(named.ToSchemaOrBool()))
+		}
 	}
 	if strings.Contains(p.Field.Tag.Get("json"), ",omitzero") {
 		p.PropertySchema.RemoveType(jsonschema.Null)

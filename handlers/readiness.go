@@ -26,9 +26,12 @@ func (s *Server) roots() []root {
 			a.Header.Set("Cache-Control", "public, max-age=300")
 			return a, nil
 		}},
-		{"/openapi.json", func(*exchange) (answer, error) {
+		{"/openapi.json", func(x *exchange) (answer, error) {
 			document, err := s.document()
-			return jsonAnswer(document), err
+			if err != nil {
+				return answer{}, err
+			}
+			return document.of(x), nil
 		}},
 	}, docs()...)
 }

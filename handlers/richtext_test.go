@@ -254,7 +254,7 @@ func TestOpenAPIRichText(t *testing.T) {
 	t.Parallel()
 	in, out := schemasOf(t, reflect.TypeFor[richInput](), reflect.TypeFor[richOutput]())
 	html := func(doc string, kind any, example string) map[string]any {
-		return map[string]any{"type": kind, "contentMediaType": "text/html", "description": doc, "examples": []any{example}}
+		return map[string]any{"type": kind, "description": doc, "examples": []any{example}}
 	}
 	const kept = "HTML, sanitised: of elements only p br strong em u a ul ol li h1 h2 h3 remain, and of attributes only a link's title " +
 		"and its href, when that is an absolute address of http or https, or of mailto."

@@ -18,7 +18,7 @@ type Role struct {
 	TenantID    ids.TenantID `json:"tenant_id"`
 	Name        string       `json:"name" example:"Stock keeper"`
 	Description *string      `json:"description" example:"Whoever counts what is there"`
-	Permissions []string     `json:"permissions" doc:"Names of permissions; followed by :own, for one's own rows alone." example:"[\"items:read\",\"items:write\"]"`
+	Permissions []string     `json:"permissions" named:"Permission" doc:"Names of permissions; followed by :own, for one's own rows alone." example:"[\"items:read\",\"items:write\"]"`
 	CreatedAt   time.Time    `json:"created_at"`
 	UpdatedAt   time.Time    `json:"updated_at"`
 
@@ -102,7 +102,7 @@ func roleList(ctx context.Context, q *db.Queries, who Caller, in roleListInput) 
 type roleCreateInput struct {
 	Name        string           `json:"name" validate:"min=1,max=100" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
 	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts what is there"`
-	Permissions []string         `json:"permissions" validate:"max=100" doc:"None that the caller does not hold." example:"[\"items:read\",\"items:write\"]"`
+	Permissions []string         `json:"permissions" named:"Permission" validate:"max=100" doc:"None that the caller does not hold." example:"[\"items:read\",\"items:write\"]"`
 }
 
 func (in *roleCreateInput) problems() []FieldError {
@@ -132,7 +132,7 @@ type roleUpdateInput struct {
 	RoleID      ids.RoleID       `path:"role_id"`
 	Name        *string          `json:"name" validate:"min=1,max=100" example:"Stock keeper"`
 	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts and orders"`
-	Permissions *[]string        `json:"permissions" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\"]"`
+	Permissions *[]string        `json:"permissions" named:"Permission" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\"]"`
 }
 
 func (in *roleUpdateInput) problems() []FieldError {

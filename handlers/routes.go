@@ -34,10 +34,10 @@ var routes = []Route{
 	{"GET /auth/sessions", 200, "Sessions retrieved", account(sessionList)},
 	{"DELETE /auth/sessions/:session_id", 200, "Session ended", account(sessionRevoke)},
 
-	{"GET /me", 200, "Account retrieved", whoever(accountSee)},
-	{"PATCH /me", 200, "Account updated", accountChange(accountUpdate, accountGet)},
+	{"GET /me", 200, "Account retrieved", whoever(accountGet)},
+	{"PATCH /me", 200, "Account updated", accountChange(accountUpdate, accountRead)},
 	{"DELETE /me", 200, "Account closed", provision(accountClose)},
-	{"GET /me/tenants", 200, "Tenants retrieved", account(membershipList)},
+	{"GET /me/tenants", 200, "Tenants retrieved", account(accountTenantList)},
 	{"GET /tenants", 200, "Tenants retrieved", account(tenantList)},
 	{"POST /tenants", 201, "Tenant created", provision(tenantCreate)},
 

@@ -28,20 +28,28 @@ type operation struct {
 	pattern    string
 	method     string
 	path       *regexp.Regexp
-	answers    map[string]*described // by status
+	answers    map[string]*described // by status, or default
+	codes      map[string]bool       // of refusals: "409 in_use"
 	body       map[string]*jsonschema.Schema
 	parameters map[string]*jsonschema.Schema // "query page"
 }
 
 // described is what it says of the answers of one status.
 type described struct {
-	codes   map[string]bool
 	content map[string]*jsonschema.Schema // by media type; of a stream, what each line is
 	headers map[string]*jsonschema.Schema
 }
 
 // sometimes are the headers that an answer has or has not, as the case may be; every other that is documented is always there.
 var sometimes = map[string]bool{"Link": true, "Idempotent-Replayed": true}
+
+// alwaysSent are the headers that every refusal of a status has.
+var alwaysSent = map[int][]string{
+	http.StatusUnauthorized:       {"WWW-Authenticate"},
+	http.StatusPreconditionFailed: {"ETag"},
+	http.StatusTooManyRequests:    {"Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
+	http.StatusServiceUnavailable: {"Retry-After"},
+}
 
 // The description, compiled: every object in it is closed, so that an answer with a member that it does not name is a fault.
 var operations = sync.OnceValue(func() (all []*operation) {
@@ -83,7 +91,6 @@ var operations = sync.OnceValue(func() (all []*operation) {
 		}
 		return made
 	}
-	code := regexp.MustCompile("`([a-z_]+)`")
 	for _, path := range doc.at("paths").keys() {
 		for _, method := range doc.at("paths", path).keys() {
 			op := doc.at("paths", path, method)
@@ -114,19 +121,21 @@ var operations = sync.OnceValue(func() (all []*operation) {
 			}
 			for _, status := range op.at("responses").keys() {
 				said := op.at("responses", status)
-				d := &described{codes: map[string]bool{}, headers: map[string]*jsonschema.Schema{}, content: content(slices.Concat(pointer, []string{"responses", status}), said)}
-				for _, found := range code.FindAllStringSubmatch(said.at("description").value.(string), -1) {
-					d.codes[found[1]] = true
+				place := slices.Concat(pointer, []string{"responses", status})
+				if status == "default" {
+					place = []string{"components", "responses", "Refusal"}
 				}
+				d := &described{headers: map[string]*jsonschema.Schema{}, content: content(place, said)}
 				for _, header := range said.at("headers").keys() {
 					d.headers[header] = at([]string{"components", "headers", header, "schema"})
 				}
 				o.answers[status] = d
 			}
+			o.codes = codesOf(op.at("description").value.(string))
 			all = append(all, o)
 		}
 	}
-	errorSchema = at([]string{"components", "schemas", "Error"})
+	errorSchema = at([]string{"components", "schemas", "ErrorAnswer"})
 	// Static rows stand before those with a parameter.
 	slices.SortStableFunc(all, func(a, b *operation) int { return strings.Count(a.pattern, ":") - strings.Count(b.pattern, ":") })
 	return all
@@ -134,6 +143,22 @@ var operations = sync.OnceValue(func() (all []*operation) {
 
 // errorSchema is of every refusal, also where there is no route.
 var errorSchema *jsonschema.Schema
+
+var (
+	refusalLine = regexp.MustCompile("(?m)^- ([0-9]{3}) (.*)$")
+	refusalCode = regexp.MustCompile("`([a-z_]+)`")
+)
+
+// codesOf are the refusals that the description of an operation lists.
+func codesOf(text string) map[string]bool {
+	codes := map[string]bool{}
+	for _, line := range refusalLine.FindAllStringSubmatch(text, -1) {
+		for _, code := range refusalCode.FindAllStringSubmatch(line[2], -1) {
+			codes[line[1]+" "+code[1]] = true
+		}
+	}
+	return codes
+}
 
 // closed closes every object schema within a value that names its properties.
 func closed(value any) {
@@ -194,8 +219,15 @@ func undocumented(made *http.Request, got response) (faults []string) {
 	o := operationOf(made.Method, made.URL.Path)
 	said := &described{content: map[string]*jsonschema.Schema{"application/json": errorSchema}}
 	if o != nil {
-		said = o.answers[strconv.Itoa(got.status)]
-		if code := got.code(); said == nil || code != "" && !said.codes[code] {
+		status := strconv.Itoa(got.status)
+		code := got.code()
+		listed := o.codes[status+" "+code] || made.Method == http.MethodHead && slices.ContainsFunc(slices.Collect(maps.Keys(o.codes)), func(known string) bool {
+			return strings.HasPrefix(known, status+" ") // its answer has no body to say a code
+		})
+		if said = o.answers[status]; said == nil && listed {
+			said = o.answers["default"]
+		}
+		if said == nil {
 			fault("%s answers %d %s, which its description does not say: if it may, add the refusal to particular[%q] in handlers/openapi.go",
 				o.pattern, got.status, code, o.handler())
 		}
@@ -207,10 +239,10 @@ func undocumented(made *http.Request, got response) (faults []string) {
 			switch schema := said.headers[name]; {
 			case schema == nil && value != "":
 				fault("%d: the header %s is not in its description", got.status, name)
-			case schema != nil && value == "" && !sometimes[name] && (got.status != http.StatusConflict || name != "Retry-After"):
+			case schema != nil && value == "" && !sometimes[name] && (got.status < 400 || slices.Contains(alwaysSent[got.status], name)):
 				fault("%d: the header %s is in its description, and missing", got.status, name)
 			case schema != nil && value != "":
-				if err := schema.Validate(value); err != nil {
+				if err := schema.Validate(numeral(schema, value)); err != nil {
 					fault("%d: the header %s: %v", got.status, name, err)
 				}
 			}
@@ -247,6 +279,14 @@ func undocumented(made *http.Request, got response) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// numeral is the text of a header as the kind of value that its schema is of.
+func numeral(schema *jsonschema.Schema, text string) any {
+	if schema.Types != nil && slices.Contains(schema.Types.ToStrings(), "integer") {
+		return json.Number(text)
+	}
+	return text
 }
 
 func propertiesOf(s *jsonschema.Schema) []string {

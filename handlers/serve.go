@@ -63,7 +63,7 @@ type Server struct {
 	engine       *gin.Engine
 	readiness    readiness
 	draining     syncatomic.Bool
-	document     func() ([]byte, error) // OpenAPI, made when it is first asked for
+	document     func() (*forms, error) // OpenAPI, made when it is first asked for
 }
 
 // New makes a server over the doors.
@@ -78,7 +78,10 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 		words:     map[string]bool{},
 
 		fingerprints: tokens.Secrets("fingerprints"),
-		document:     sync.OnceValues(func() ([]byte, error) { return OpenAPI(config.PublicURL) }),
+		document: sync.OnceValues(func() (*forms, error) {
+			text, err := OpenAPI(config.PublicURL)
+			return formsOf(text, "application/json"), err
+		}),
 	}
 	var err error
 	if s.proxies, err = parseProxies(config.TrustedProxies); err != nil {

@@ -49,8 +49,8 @@ type sessionLoginInput struct {
 
 type sessionLoginOutput struct {
 	tokenPair
-	Account Account      `json:"account"`
-	Tenants []Membership `json:"tenants" doc:"Where the account is an active user; the first 200."`
+	Account Account         `json:"account"`
+	Tenants []AccountTenant `json:"tenants" doc:"Where the account is an active user; the first 200."`
 }
 
 // sessionLogin starts a session for whoever knows the password. An unknown login, an inactive account and a wrong password
@@ -129,9 +129,9 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 			}
 		}
 		rows, err := q.AccountTenantList(ctx, db.AccountTenantListParams{AccountID: found.ID, Size: loginTenants})
-		out.Tenants = make([]Membership, len(rows))
+		out.Tenants = make([]AccountTenant, len(rows))
 		for i, row := range rows {
-			out.Tenants[i] = newMembership(&row)
+			out.Tenants[i] = newAccountTenant(&row)
 		}
 		return err
 	})

@@ -29,15 +29,15 @@ func newTenant(row db.Tenant) Tenant {
 	return Tenant{row.ID, row.Name, row.Slug, row.Status, row.IsPublic, row.CreatedAt, row.UpdatedAt, row.Version}
 }
 
-// Membership is where an account is a user, and as what.
-type Membership struct {
+// AccountTenant is where an account is a user, and as what.
+type AccountTenant struct {
 	Tenant Tenant     `json:"tenant"`
 	UserID ids.UserID `json:"user_id"`
 	Role   string     `json:"role" validate:"oneof=admin assistant artist member"`
 }
 
-func newMembership(row *db.AccountTenantListRow) Membership {
-	return Membership{newTenant(row.Tenant), row.UserID, row.Role}
+func newAccountTenant(row *db.AccountTenantListRow) AccountTenant {
+	return AccountTenant{newTenant(row.Tenant), row.UserID, row.Role}
 }
 
 type tenantListInput struct {
@@ -45,12 +45,12 @@ type tenantListInput struct {
 	Sort string `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
 }
 
-// membershipList reads a page of the active tenants where the account is an active user.
-func membershipList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[Membership], error) {
-	return tenantPage(ctx, q, who, in, newMembership)
+// accountTenantList reads a page of the active tenants where the account is an active user.
+func accountTenantList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[AccountTenant], error) {
+	return tenantPage(ctx, q, who, in, newAccountTenant)
 }
 
-// tenantList is membershipList, of the tenants alone.
+// tenantList is accountTenantList, of the tenants alone.
 func tenantList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[Tenant], error) {
 	return tenantPage(ctx, q, who, in, func(row *db.AccountTenantListRow) Tenant { return newTenant(row.Tenant) })
 }

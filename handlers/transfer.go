@@ -53,15 +53,15 @@ func newSpool() (*os.File, error) {
 	return spool, nil
 }
 
-// imported is the output of an import.
-type imported struct {
+// importResult is the output of an import.
+type importResult struct {
 	Imported int `json:"imported" doc:"Rows that were made." example:"2"`
 }
 
 // upload is a tenant route that makes a row of each line of its body. The lines are spooled to disk and validated first, so
 // that a bad one refuses the whole file; then insert is given them in chunks, in one transaction.
 func upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.Queries, who Caller, lines []Line) error) endpoint {
-	e := describe[struct{}, imported](tenantScope, insert)
+	e := describe[struct{}, importResult](tenantScope, insert)
 	e.permission = p
 	e.line = reflect.TypeFor[Line]()
 	e.accepts = []string{mediaNDJSON, mediaCSV}
@@ -122,7 +122,7 @@ func upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.
 		if err != nil {
 			return answer{}, err
 		}
-		return x.render(&imported{total})
+		return x.render(&importResult{total})
 	}
 	return e
 }
@@ -342,8 +342,7 @@ func download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 			return answer{}, err
 		}
 		read := func(after *position) (rows Page[Row], err error) {
-			size := int32(exportPage)
-			list := List{PageSize: &size, after: after}
+			list := List{PageSize: exportPage, after: after}
 			err = tenancy.Retry(x.ctx, true, func() error {
 				rows, err = page(x.ctx, x.server.doors.Enter(x.who, p), x.who, in, list)
 				return err

@@ -230,7 +230,7 @@ type userCreateInput struct {
 	Username *string       `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ben"`
 	Name     string        `json:"name" validate:"min=1,max=120" example:"Ben Nakamura"`
 	Password *string       `json:"password" validate:"max=255" text:"raw" doc:"To tell the user; without it, a mail lets the user choose one." example:"correct horse battery"`
-	Role     *string       `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role, member when left out."`
+	Role     string        `json:"role" validate:"oneof=admin assistant artist member" default:"\"member\"" doc:"The primary role."`
 	TeamID   *ids.TeamID   `json:"team_id"`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
 }
@@ -262,17 +262,13 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 	if err != nil {
 		return User{}, err
 	}
-	role := "member"
-	if in.Role != nil {
-		role = *in.Role
-	}
 	row, err := tx.Enter(who, auth.UsersWrite.All()).UserCreate(ctx, db.UserCreateParams{
 		TenantID:         who.TenantID,
 		AccountID:        made.ID,
 		Username:         made.Username,
 		Email:            &email,
 		Name:             &in.Name,
-		Role:             role,
+		Role:             in.Role,
 		TeamID:           in.TeamID,
 		ArtistID:         in.ArtistID,
 		FirstName:        in.FirstName.Value,
@@ -391,8 +387,8 @@ func userLeave(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (dele
 	return deleted[ids.UserID]{id}, err
 }
 
-// userRole is that a user has a role, or has it no more.
-type userRole struct {
+// roleAssignment is that a user has a role, or has it no more.
+type roleAssignment struct {
 	UserID ids.UserID `path:"user_id" json:"user_id"`
 	RoleID ids.RoleID `path:"role_id" json:"role_id"`
 }
@@ -403,13 +399,13 @@ type userRoleInput struct {
 }
 
 // userRoleAssign gives a user a role; to give it again changes nothing.
-func userRoleAssign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (userRole, error) {
+func userRoleAssign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (roleAssignment, error) {
 	err := q.UserRoleAssign(ctx, db.UserRoleAssignParams{TenantID: who.TenantID, UserID: in.UserID, RoleID: in.RoleID})
-	return userRole(in), err
+	return roleAssignment(in), err
 }
 
 // userRoleUnassign takes a role from a user; to take it again changes nothing.
-func userRoleUnassign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (userRole, error) {
+func userRoleUnassign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (roleAssignment, error) {
 	_, err := q.UserRoleUnassign(ctx, db.UserRoleUnassignParams{TenantID: who.TenantID, UserID: in.UserID, RoleID: in.RoleID})
-	return userRole(in), err
+	return roleAssignment(in), err
 }

@@ -14,34 +14,34 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// One marker per entity; its prefix method is the type's name on the wire.
+// One marker per entity, named as the description of the API names it; its prefix method is what stands before its ids on the wire.
 type (
-	tenant  struct{}
-	account struct{}
-	user    struct{}
-	item    struct{}
-	session struct{}
-	token   struct{}
-	audit   struct{}
-	invite  struct{}
-	apikey  struct{}
-	artist  struct{}
-	role    struct{}
-	team    struct{}
+	tenant     struct{}
+	account    struct{}
+	user       struct{}
+	item       struct{}
+	session    struct{}
+	token      struct{}
+	auditEvent struct{}
+	invitation struct{}
+	apiKey     struct{}
+	artist     struct{}
+	role       struct{}
+	team       struct{}
 )
 
-func (tenant) prefix() string  { return "tenant" }
-func (account) prefix() string { return "account" }
-func (user) prefix() string    { return "user" }
-func (item) prefix() string    { return "item" }
-func (session) prefix() string { return "session" }
-func (token) prefix() string   { return "token" }
-func (audit) prefix() string   { return "audit" }
-func (invite) prefix() string  { return "invite" }
-func (apikey) prefix() string  { return "apikey" }
-func (artist) prefix() string  { return "artist" }
-func (role) prefix() string    { return "role" }
-func (team) prefix() string    { return "team" }
+func (tenant) prefix() string     { return "tenant" }
+func (account) prefix() string    { return "account" }
+func (user) prefix() string       { return "user" }
+func (item) prefix() string       { return "item" }
+func (session) prefix() string    { return "session" }
+func (token) prefix() string      { return "token" }
+func (auditEvent) prefix() string { return "audit" }
+func (invitation) prefix() string { return "invite" }
+func (apiKey) prefix() string     { return "apikey" }
+func (artist) prefix() string     { return "artist" }
+func (role) prefix() string       { return "role" }
+func (team) prefix() string       { return "team" }
 
 // The identifiers. A new entity adds a marker above and a name here.
 type (
@@ -51,9 +51,9 @@ type (
 	ItemID    = ID[item]
 	SessionID = ID[session]
 	TokenID   = ID[token]
-	AuditID   = ID[audit]
-	InviteID  = ID[invite]
-	APIKeyID  = ID[apikey]
+	AuditID   = ID[auditEvent]
+	InviteID  = ID[invitation]
+	APIKeyID  = ID[apiKey]
 	ArtistID  = ID[artist]
 	RoleID    = ID[role]
 	TeamID    = ID[team]

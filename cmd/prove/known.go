@@ -297,7 +297,7 @@ var places = map[string]map[string]string{
 	"System": {},
 	"Unscoped": {
 		"handlers.accountRegister":          "nobody has an account yet",
-		"handlers.accountSee":               "an API key has no session; key_account compares its hash",
+		"handlers.accountGet":               "an API key has no session; key_account compares its hash",
 		"handlers.Server.acceptAnew":        "the invitation's e-mail says which account it is, or that there is none yet",
 		"handlers.Server.take":              "attempts are counted before anyone is known",
 		"handlers.Server.give":              "the same",
