@@ -47,6 +47,7 @@ func proveGo(project fs.FS, report reporter, used usage, excuse excuse) (count i
 		files: token.NewFileSet(), syntax: map[string]map[string]*ast.File{}, packages: map[string]*types.Package{}, report: report, used: used, excuse: excuse,
 		info: types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{}},
 	}
+	defer p.watchStates()()
 	mod, err := fs.ReadFile(project, "go.mod")
 	if said := moduleLine.FindSubmatch(mod); said != nil {
 		p.module = string(said[1])

@@ -77,7 +77,7 @@ func TestProject(t *testing.T) {
 	for _, finding := range findings {
 		t.Error(finding)
 	}
-	listed := len(trusted) + len(backfills) + len(spare) + len(writesSQL) + len(unproven)
+	listed := len(trusted) + len(backfills) + len(spare) + len(writesSQL) + len(unproven) + len(servesNobody) + len(lasting)
 	for _, power := range powers {
 		listed += len(set(power.may))
 	}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// Folders whose code never runs where tenants are served, and why. Only commands may import them.
+var servesNobody = map[string]string{
+	"cmd/prove":     "it reads files, and serves nobody",
+	"testdb":        "tests alone have it",
+	"mail/mailtest": "tests alone have it",
+	"localpg":       "it starts a PostgreSQL for rowhouse dev, before anybody is served",
+}
+
+// The types that everything else of a server hangs on.
+var long = set("handlers.Server tenancy.Database auth.Tokens auth.Passwords mail.Outbox")
+
+// What belongs to one request, or to one transaction of it: whatever takes it is called anew for each.
+var perRequest = set(`handlers.exchange handlers.answer handlers.field handlers.grammar tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope`)
+
+// The same, of other packages.
+var requests = set("net/http.Request net/http.ResponseWriter github.com/gin-gonic/gin.Context")
+
+// Initialisers of variables that nothing changes.
+var unchanging = set("errors.New regexp.MustCompile")
+
+// Values of other packages that nobody changes but by assigning another.
+var values = set("time.Time time.Duration net/netip.Addr net/netip.Prefix")
+
+// Types of which whoever needs a value makes one; none may be kept behind a pointer.
+var passing = set(`handlers.List handlers.Page handlers.document handlers.Date ids.ID tenancy.rows tenancy.dbtx db.Queries auth.accessClaims`)
+
+// Packages of which every function only reads what it is given.
+var onlyReads = set("strings strconv errors unicode path cmp")
+
+// Functions that only read what they are given.
+var onlyRead = set(`slices.Contains slices.ContainsFunc slices.Index slices.IndexFunc slices.Clone slices.Concat maps.Keys maps.Clone
+	slices.Sorted slices.Values slices.Equal`)
+
+// Methods of other packages that only read.
+var readers = set("MatchString FindStringSubmatch FindAllStringSubmatch FindAllStringSubmatchIndex String Error EncodeToString DecodeString Lock Unlock RLock RUnlock Load")
+
+// Packages that are for keeping things, and what they do.
+var keepers = map[string]string{
+	"expvar":                         "it shows numbers and texts to whoever asks",
+	"net/http/cookiejar":             "it keeps what others have sent",
+	"unique":                         "it keeps values for the whole process",
+	"plugin":                         "it loads code that nobody has read",
+	"net/rpc":                        "it serves what it is given to whoever asks",
+	"hash/maphash":                   "it is for tables of one's own",
+	"container/list":                 "it is for queues of one's own",
+	"container/ring":                 "it is for queues of one's own",
+	"golang.org/x/sync/singleflight": "it gives one request's answer to others that ask at the same time",
+}
+
+// Functions after which something goes on.
+var goesOn = set("time.AfterFunc context.AfterFunc runtime.SetFinalizer runtime.AddCleanup time.NewTicker time.Tick")
+
+// What package os has that leaves nothing behind.
+var harmlessOS = set(`Getenv LookupEnv Environ Exit Args Stdin Stdout Stderr Getpid Interrupt Signal File ErrNotExist ErrExist ErrDeadlineExceeded
+	ErrClosed Process ProcessState FileInfo FileMode PathError`)
+
+// Methods and fields by which something stays with a connection, or is changed unseen.
+var clings = set("CustomData ConnContext BaseContext SetMapIndex Jar")
+
+// Names that begin as if they set something for the process, and do not.
+var settled = set("log/slog.Handler net/http.Handler net/http.HandlerFunc")
+
+// Headers by which an answer is kept, or told from others that are kept.
+var keeping = set("Cache-Control Expires Pragma Vary Etag Last-Modified Age Surrogate-Control Cdn-Cache-Control Set-Cookie Surrogate-Key Clear-Site-Data")
+
+// What every function may use that outlives a request: it is changed by those alone that are listed below.
+var open = set(`handlers.Server.log mail.Outbox.log handlers.Server.config handlers.Server.doors handlers.endpoint.input`)
+
+// What outlives a request, each with the hash of its text, by why no other tenant ever sees anything of it. A hash that is no longer right
+// says that somebody has to look again.
+var lasting = listing([]struct{ why, entries string }{
+	{"memory in which passwords are hashed: each hash writes all of it before it reads any, and the last one out empties it", `
+		auth.Passwords.Hash b5b7e7db  auth.Passwords.Verify 1a60d026  auth.Passwords.gate d144d0f8  auth.gate.enter 97d178dc
+		auth.gate.gone b454f2ae  auth/argon2.Memory.blocks 871f6792  auth/argon2.Memory.oneLane 5fce8a0d`},
+	{"what the processor can do, and a block of zeros that is never written", `
+		auth/argon2.fast 7678665d  auth/argon2.zero 41577338`},
+	{"the costs of hashes, and the function that makes them, as they are written here", `
+		auth.Passwords.key 80780714  auth.current 4a171d35  auth.dummyHash dcb90876  auth.encode 7135e7ef  auth.least 9260c4a6
+		auth.most 42b9a2d2`},
+	{"an encoding or a profile of another package, which has no state that its methods change", `
+		auth.NormalizeEmail 6f21bed7  auth.SecretShape c35a7835  auth.domains 9d45bcd7  auth.secretEncoding 4ecd7063
+		auth.seedEncoding 8a795ce6`},
+	{"the list of common passwords out of a file of the program, made once and only looked up", `
+		auth.CheckPassword 6a9e6fd8  auth.commonPasswords aa623fb1`},
+	{"it keeps what a verified token says under the SHA-256 of the whole token: who sends the same bytes is who the token names; tenant, account and session in it are asked of the database each time", `
+		auth.NewTokens 1a9e8674  auth.Tokens.Verify e575a131  auth.Tokens.verified 8019dd6a`},
+	{"the keys of the installation, read at start: they sign for all tenants alike, and are changed by no request", `
+		auth.ParseKeys 79d3d818  auth.Tokens.Sign c2c2f34a  auth.Tokens.keys 84832179  auth.Tokens.now c024cca4  auth.Tokens.parser dab6a048
+		auth.Tokens.verifiers cf8f7c28`},
+	{"buffers that were written to a client: render writes from their first byte and keeps the length, so that what is behind it is never seen, and written gives them back when the answer is out", `
+		handlers.bodies 22410590  handlers.exchange.render abcb6733  handlers.exchange.written 61cfce9c`},
+	{"how the JSON of a type is written, by Go type; it holds functions, and no value of any row", `
+		handlers.appendJSON d35cc200  handlers.encodeStruct 1dadb97d  handlers.encoders 7433a8da`},
+	{"the fields of an input struct, by Go type; it holds tags, and no value of any request", `
+		handlers.fieldsOf 95069905  handlers.inputs 9b0b625b`},
+	{"files of the program for the documentation page, the same for everybody", `
+		handlers.asset 47ae3abf  handlers.assetAnswer 7703b484  handlers.docs 2532bbaa  handlers.docsFiles 3754171a
+		handlers.docsPages c19bf8f7`},
+	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
+		handlers.Server.roots 92311fd4  handlers.publicScope 17eb3220`},
+	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which is a hash of this answer's own content", `
+		handlers.answer.write 48409f5a  handlers.exchange.appendBody cb6802f5`},
+	{"it describes the API, or repeats the ETag of the row that this request has read", `
+		handlers.OpenAPI 70291a17  handlers.answerHeaders 548aa2e9  handlers.changing 5069434d  handlers.document.operation 9d52612d
+		handlers.document.refuse 587efe55  handlers.document.requestContent f8c2b478  handlers.document.rootOperations 3077cb8c
+		handlers.document.success 58c392ff  handlers.noSecurity a2916c7c  handlers.parameters 93256ebf  handlers.particular 5f8822f6
+		handlers.refusals a5b8613b  handlers.security 7e813417  handlers.securityByKey ef510964  handlers.securitySchemes e1d6b9e8
+		handlers.wrongValues 57feba12`},
+	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
+		handlers.Server.handle f5ebed68`},
+	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
+		handlers.Server.cors fe8e2daf  handlers.Server.strangers 2321803a`},
+	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
+		handlers.download 518297e8  handlers.newSpool e45cec96  handlers.upload bdfb2472`},
+	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
+		handlers.csvWriter 284adf5b  handlers.ndjsonWriter 0195f4ca`},
+	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
+		handlers.Error.Fields c791bab6  handlers.Error.header 7bb096b2  handlers.Error.with 3f1fe54a  handlers.broken d194e2ff
+		handlers.checkContentType 0c8a0941  handlers.decode 44baa7ec  handlers.errReference a8de7876  handlers.reference e77dbdde
+		handlers.refusal fc31c3b9  handlers.refusedBy 91f3f1e6`},
+	{"rules of other packages, made at start; what they are given they do not keep", `
+		handlers.Server.write db00058a  handlers.field.checkValue eb6fe39f  handlers.lenient b6bea71d  handlers.longer 758d54ab
+		handlers.overEscaped 1943f84a  handlers.readObject 7513303c  handlers.richPolicy 896612a7  handlers.sanitize 1b2050f0
+		handlers.validate 9aa116e4`},
+	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, which are each one person's; it holds a number", `
+		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa`},
+	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and writes a line about him alone", `
+		handlers.Server.refusals 945827fa  handlers.Server.refuse 44540d50  handlers.newRefusalLog 0ffe9623
+		handlers.refusalLog.pending 32eba395`},
+	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
+		handlers.Server.Drain ebdd765c  handlers.Server.draining 912dddf1  handlers.Server.readiness f39642ef
+		handlers.Server.readyz b197bffd  handlers.readiness.Mutex d449780e`},
+	{"made at start and changed by no request; what these hold themselves is listed by itself", `
+		handlers.List.open d9db347e  handlers.New 8ef164eb  handlers.Page[T].page 5dbe4d31  handlers.Server.ServeHTTP cfae6ef3
+		handlers.Server.config 671ea2d6  handlers.Server.cursors 877edcd6  handlers.Server.document 5af7736e  handlers.Server.doors 5197a9cb
+		handlers.Server.engine bc60f1fc  handlers.Server.fingerprints 9d7aef95  handlers.Server.limiter 6242cf95
+		handlers.Server.mail e887305d  handlers.Server.passwords 2641b009  handlers.Server.proxies 6468e525  handlers.Server.serve c3b338c8
+		handlers.Server.tokens cc6dcf27  handlers.Server.words 9fd2599f  handlers.exchange.once 63b82001`},
+	{"lines go to the operator, and are read by no request", `
+		handlers.Server.log 2e049df5  mail.Log 6883ca66  mail.Nowhere eefd9b7e  mail.Outbox.log 2e049df5`},
+	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; a request's variables are within the function that takes its exchange", `
+		handlers.Route.endpoint 3ee7bd0e  handlers.account 47628934  handlers.accountChange 088b0284  handlers.accountEntry fbbbe973
+		handlers.atomic 07a51531  handlers.change 5ac356a2  handlers.distinct 0fa305d9  handlers.endpoint.accepts 870934d5
+		handlers.endpoint.input 200bfbcd  handlers.endpoint.line 4765b732  handlers.endpoint.output 8bba10b8
+		handlers.endpoint.produces 94611966  handlers.endpoint.run 25227a7b  handlers.need 3f982d8c  handlers.open 6184730f
+		handlers.provision d556694b  handlers.routes 0ffd0984  handlers.session 4ef11026  handlers.single ec9e6ed7
+		handlers.welcoming f010e87a  handlers.whoever e6f8805f`},
+	{"letters that wait to be sent, each a function with its own recipient; a worker takes one, runs it once, and keeps nothing of it", `
+		mail.NewOutbox 2f59a909  mail.Outbox.Close 2585569c  mail.Outbox.Reserve 4f552989  mail.Outbox.cancel a3ff171a
+		mail.Outbox.ctx 0a227b22  mail.Outbox.deliver 45b01dc6  mail.Outbox.idle 1794c6ce  mail.Outbox.left ff93bc3d
+		mail.Outbox.places 9f8a1734  mail.Outbox.posting 6514c2ea  mail.Outbox.queue dc5ac19f  mail.Outbox.sender 8ab7b620`},
+	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
+		mail.SMTP 6b2fed0b  mail.smtpSender.Send cea10d93  mail.smtpSender.compose 82790314  mail.smtpSender.dial 620d638e
+		mail.smtpSender.from 367fae8a  mail.smtpSender.starttls 74408ba9  mail.smtpSender.tls 8532407b`},
+	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
+		sql.Latest fc9d3a2f  sql.Migrations 5ed2e10e  sql.Settings d4c97f41  sql.files 97af59b8`},
+	{"texts of statements as they are in db, and the shapes of lists: words and NULLs, never a value", `
+		tenancy.Database.asList 2974bf87  tenancy.Database.count 0ff7298b  tenancy.Database.prepare da5fbdcf
+		tenancy.Database.prepared be051999  tenancy.Database.remember 51d63d64  tenancy.Database.shapes fa4a4dcc
+		tenancy.shapes.count 8d603703  tenancy.shapes.made df032e2f  tenancy.shapes.of accc8199`},
+	{"the connections: bindings are local to a transaction, and what a connection keeps of its own is the number of its generation", `
+		tenancy.Database.Close b3116a9e  tenancy.Database.acquire 2a2c4fd5  tenancy.Database.generation 4861bd5b
+		tenancy.Database.outcome cbb2e4c7  tenancy.Database.pool 44c0fc35  tenancy.Open ca0a9383`},
+	{"why the last attempt to connect failed, in the server's words; the log alone shows it", `
+		tenancy.Database.refused 71928e15  tenancy.refused.TraceConnectEnd bbf932de  tenancy.refused.last b6daacf3`},
+	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `
+		tenancy.Database.Reach 0dd8cf9d  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look cb3e9d13
+		tenancy.Database.lookAlone 0519b5a3  tenancy.Database.lookAtQueues 1cba526b  tenancy.Database.run 7c448ee4
+		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 12754ec3
+		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp ddd9b73d  tenancy.link.readable 1b78b7c0
+		tenancy.link.reads 02ce5bc4  tenancy.link.server ca4050ef  tenancy.link.since fdf18587  tenancy.link.waited 02a338e9
+		tenancy.link.watch 5dc2f785  tenancy.link.why cd6d7d6d  tenancy.newCrowd 4526ebc7  tenancy.newQuestion b243b33f
+		tenancy.newQueue 1ea60917  tenancy.question.answered 4769a08e  tenancy.question.close 4944cbf1  tenancy.question.to 20e53bf9
+		tenancy.queue.Context b29950b5  tenancy.queue.leave e5f83a6e  tenancy.queue.refuse 444a2258  tenancy.queue.waiting 81bb5b61
+		tenancy.server.asked 459faed1  tenancy.server.heard 0ac86951  tenancy.server.links d60cee68  tenancy.server.look 5e4310e5
+		tenancy.server.rest 28d2347a  tenancy.sockaddr 0d999cbe  tenancy.sslRequest 62fc0563  tenancy.watch.begin d9f0e7ea
+		tenancy.watch.dial 252195b5  tenancy.watch.end 2aab3fdf  tenancy.watch.enter b94f4a32  tenancy.watch.leave df5278ff
+		tenancy.watch.line 323a4668  tenancy.watch.mu 9828eed5  tenancy.watch.now b090e6fd  tenancy.watch.once e6de9669
+		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
+		tenancy.watch.servers 39201fd5`},
+	{"the start and the end of the process; it is called once, and no request comes through", `
+		cmd/rowhouse.claim 538091cc  cmd/rowhouse.main e73abe84  cmd/rowhouse.serve 2bc8d8ea`},
+	{"a command of the operator: it serves nobody", `
+		cmd/rowhouse.createMigration 6669a9c5  cmd/rowhouse.devKeys ab8b22e6  cmd/rowhouse.operate 8b3e162d
+		cmd/rowhouse.readPassword 6fa42f16  cmd/rowhouse.resetPasswordCommand 13b0681d  cmd/rowhouse.seed 65d02af0
+		cmd/rowhouse.tenantCommand f06af19c`},
+})
+
+func listing(groups []struct{ why, entries string }) map[string]lasts {
+	all := map[string]lasts{}
+	for _, group := range groups {
+		for pair := range slices.Chunk(strings.Fields(group.entries), 2) {
+			all[pair[0]] = lasts{pair[1], group.why}
+		}
+	}
+	return all
+}
