@@ -1,14 +1,12 @@
 package handlers
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -526,56 +524,4 @@ func (b *bustle) aftermath() {
 	if n := testdb.Value[int](b.db, `SELECT count(*) FROM items WHERE name ~ 'panics|`+lingers+`'`); n > 0 {
 		b.fault("%d rows were kept of requests that failed", n)
 	}
-}
-
-// On one connection that is kept alive, whoever is a user of two tenants is in each request who he is in the tenant of its header.
-func TestAlternatingTenants(t *testing.T) {
-	t.Parallel()
-	requests := 500
-	if *whole {
-		requests = 10_000
-	}
-	w := newWorld(t)
-	server, url := w.serve(w.db.Server()+"&pool_max_conns=1", w.server.config)
-	w.server = server
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	answers := bufio.NewReader(conn)
-	houses := []struct {
-		house
-		path, role string
-	}{{w.A, "/users/" + w.userID(w.A, w.both).UUID(), "member"}, {w.B, "/users/" + w.userID(w.B, w.both).UUID(), "assistant"}}
-	crossings := 0
-	for n := range requests {
-		in := houses[n%2]
-		r := w.as(w.both, call("GET", in.path), in.house)
-		made, err := http.NewRequestWithContext(t.Context(), r.method, url+base+r.path, http.NoBody)
-		if err != nil {
-			t.Fatal(err)
-		}
-		made.Header = r.header
-		if err := made.Write(conn); err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.ReadResponse(answers, made)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = answer.Body.Close()
-		got := response{answer.StatusCode, answer.Header, string(body)}
-		user := content[userAnswer](t, got).User
-		if user.Role != in.role || !strings.Contains(got.body, in.canary) || strings.Contains(got.body, houses[1-n%2].canary) {
-			crossings++
-			t.Errorf("request %d: got %v, want the %s of %s", n, got, in.role, in.canary)
-		}
-	}
-	t.Attr("requests", strconv.Itoa(requests))
-	t.Attr("crossings", strconv.Itoa(crossings))
 }
