@@ -89,12 +89,14 @@ var lasting = listing([]struct{ why, entries string }{
 		auth.seedEncoding 8a795ce6`},
 	{"the list of common passwords out of a file of the program, made once and only looked up", `
 		auth.CheckPassword 6a9e6fd8  auth.commonPasswords aa623fb1`},
-	{"it keeps what a verified token says under the SHA-256 of the whole token: who sends the same bytes is who the token names; tenant, account and session in it are asked of the database each time", `
+	{"it keeps what a verified token says under the SHA-256 of the whole token: who sends the same bytes is who the token " +
+		"names; tenant, account and session in it are asked of the database each time", `
 		auth.NewTokens 1a9e8674  auth.Tokens.Verify e575a131  auth.Tokens.verified 8019dd6a`},
 	{"the keys of the installation, read at start: they sign for all tenants alike, and are changed by no request", `
 		auth.ParseKeys 79d3d818  auth.Tokens.Sign c2c2f34a  auth.Tokens.keys 84832179  auth.Tokens.now c024cca4  auth.Tokens.parser dab6a048
 		auth.Tokens.verifiers cf8f7c28`},
-	{"buffers that were written to a client: render writes from their first byte and keeps the length, so that what is behind it is never seen, and written gives them back when the answer is out", `
+	{"buffers that were written to a client: render writes from their first byte and keeps the length, so that what is " +
+		"behind it is never seen, and written gives them back when the answer is out", `
 		handlers.bodies 22410590  handlers.exchange.render abcb6733  handlers.exchange.written 61cfce9c`},
 	{"how the JSON of a type is written, by Go type; it holds functions, and no value of any row", `
 		handlers.appendJSON d35cc200  handlers.encodeStruct 1dadb97d  handlers.encoders 7433a8da`},
@@ -105,7 +107,8 @@ var lasting = listing([]struct{ why, entries string }{
 		handlers.docsPages c19bf8f7`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
 		handlers.Server.roots 92311fd4  handlers.publicScope 17eb3220`},
-	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which is a hash of this answer's own content", `
+	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which " +
+		"is a hash of this answer's own content", `
 		handlers.answer.write 48409f5a  handlers.exchange.appendBody cb6802f5`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
 		handlers.OpenAPI 70291a17  handlers.answerHeaders 548aa2e9  handlers.changing 5069434d  handlers.document.operation 9d52612d
@@ -129,9 +132,11 @@ var lasting = listing([]struct{ why, entries string }{
 		handlers.Server.write db00058a  handlers.field.checkValue eb6fe39f  handlers.lenient b6bea71d  handlers.longer 758d54ab
 		handlers.overEscaped 1943f84a  handlers.readObject 7513303c  handlers.richPolicy 896612a7  handlers.sanitize 1b2050f0
 		handlers.validate 9aa116e4`},
-	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, which are each one person's; it holds a number", `
+	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
+		"which are each one person's; it holds a number", `
 		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa`},
-	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and writes a line about him alone", `
+	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
+		"writes a line about him alone", `
 		handlers.Server.refusals 945827fa  handlers.Server.refuse 44540d50  handlers.newRefusalLog 0ffe9623
 		handlers.refusalLog.pending 32eba395`},
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
@@ -145,7 +150,8 @@ var lasting = listing([]struct{ why, entries string }{
 		handlers.Server.tokens cc6dcf27  handlers.Server.words 9fd2599f  handlers.exchange.once 63b82001`},
 	{"lines go to the operator, and are read by no request", `
 		handlers.Server.log 2e049df5  mail.Log 6883ca66  mail.Nowhere eefd9b7e  mail.Outbox.log 2e049df5`},
-	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; a request's variables are within the function that takes its exchange", `
+	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
+		"a request's variables are within the function that takes its exchange", `
 		handlers.Route.endpoint 3ee7bd0e  handlers.account 47628934  handlers.accountChange 088b0284  handlers.accountEntry fbbbe973
 		handlers.atomic 07a51531  handlers.change 5ac356a2  handlers.distinct 0fa305d9  handlers.endpoint.accepts 870934d5
 		handlers.endpoint.input 200bfbcd  handlers.endpoint.line 4765b732  handlers.endpoint.output 8bba10b8

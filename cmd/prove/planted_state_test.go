@@ -16,11 +16,11 @@ func TestPlantedState(t *testing.T) {
 	const outlives = "it outlives a request"
 	check(t, "state_faults", project(), []planting{
 		{"words that nobody changes", here, "", in("var planted = map[string]string{\"a\": \"b\"}\n\nfunc plantedOne(x *exchange) string { return planted[x.key] }"), ""},
-		{"an error", here, "", in("var errPlanted = errors.New(\"planted\")", "errors"), ""},
+		{"an error", here, "", in("var plantedErr = errors.New(\"planted\")", "errors"), ""},
 		{"a pattern", here, "", in("var planted = regexp.MustCompile(`a`)\n\nfunc plantedOne(text string) bool { return planted.MatchString(text) }", "regexp"), ""},
 		{"a closure for one request", here, "", in("func planted(x *exchange) func() {\n\tn := 0\n\treturn func() { n++ }\n}"), ""},
 		{"a closure that is made once and keeps nothing", here, "", in("func planted(name string) func(*exchange) string {\n\treturn func(x *exchange) string { return name + x.key }\n}"), ""},
-		{"a refusal", here, "", in("var errPlanted = &Error{Code: \"planted\"}\n\nfunc planted() error { return errPlanted }"), ""},
+		{"a refusal", here, "", in("var plantedErr = &Error{Code: \"planted\"}\n\nfunc planted() error { return plantedErr }"), ""},
 
 		{"a cache by address", here, "", in("type plantedRow struct{ name string }\n\nvar planted = map[string]plantedRow{} /*!*/\n\nfunc plantedOne(x *exchange, row plantedRow) { planted[x.request.URL.Path] = row }"),
 			"handlers.planted: it outlives a request, and it is assigned, in handlers.plantedOne"},

@@ -114,7 +114,8 @@ func (s *states) collect() {
 				name, _ := strconv.Unquote(spec.Path.Value)
 				of, ours := strings.CutPrefix(name, s.module+"/")
 				if ours && servesNobody[of] != "" && !strings.HasPrefix(folder, "cmd/") {
-					s.report(s.at(spec), file, "it imports "+name+", whose state prove does not look at since it is said to serve nobody; take that out of servesNobody")
+					s.report(s.at(spec), file, "it imports "+name+", whose state prove does not look at since it is said to serve nobody; "+
+						"take that out of servesNobody")
 				}
 				if why := keepers[name]; why != "" {
 					s.report(s.at(spec), file, "it imports "+name+": "+why+": "+keeps)
@@ -620,7 +621,7 @@ func (s *states) ofRequest(folder string, signature *ast.FuncType) bool {
 				case *ast.FuncType:
 					made = true
 				case ast.Expr:
-					made = made || s.outside(n) == "net/http.Handler" || s.outside(n) == "net/http.HandlerFunc" || s.outside(n) == "github.com/gin-gonic/gin.HandlerFunc"
+					made = made || strings.HasSuffix(s.outside(n), ".Handler") || strings.HasSuffix(s.outside(n), ".HandlerFunc")
 				}
 				return true
 			})
@@ -958,9 +959,11 @@ func (s *states) listed(name string, node ast.Node, text, what string, reported 
 	case s.found[fmt.Sprint(s.at(node))], s.found[name], s.found[s.at(node).file]:
 	case entry.why != "":
 		s.excuse("what lasts in "+name, entry.why)
-		s.report(s.at(node), name, fmt.Sprintf("it is not as it was when it was listed: %s; %s. See that none of it can, and list it with the hash %s in cmd/prove/known_state.go", what, keeps, hash))
+		s.report(s.at(node), name, fmt.Sprintf("it is not as it was when it was listed: %s; %s. "+
+			"See that none of it can, and list it with the hash %s in cmd/prove/known_state.go", what, keeps, hash))
 	default:
-		s.report(s.at(node), name, fmt.Sprintf("%s: %s. Keep it in the exchange; or list it in cmd/prove/known_state.go, with the hash %s and why no tenant's data is in it, or how it is keyed by the tenant", what, keeps, hash))
+		s.report(s.at(node), name, fmt.Sprintf("%s: %s. "+
+			"Keep it in the exchange; or list it in cmd/prove/known_state.go, with the hash %s and why no tenant's data is in it, or how it is keyed by the tenant", what, keeps, hash))
 	}
 	reported[name] = true
 }
