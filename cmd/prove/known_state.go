@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -75,7 +76,7 @@ var open = set(`handlers.Server.log mail.Outbox.log handlers.Server.config handl
 
 // What outlives a request, each with the hash of its text, by why no other tenant ever sees anything of it. A hash that is no longer right
 // says that somebody has to look again.
-var lasting = listing([]struct{ why, entries string }{
+var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"memory in which passwords are hashed: each hash writes all of it before it reads any, and the last one out empties it", `
 		auth.Passwords.Hash b5b7e7db  auth.Passwords.Verify 1a60d026  auth.Passwords.gate d144d0f8  auth.gate.enter 97d178dc
 		auth.gate.gone b454f2ae  auth/argon2.Memory.blocks 871f6792  auth/argon2.Memory.oneLane 5fce8a0d`},
@@ -100,38 +101,17 @@ var lasting = listing([]struct{ why, entries string }{
 		handlers.bodies 22410590  handlers.exchange.render abcb6733  handlers.exchange.written 61cfce9c`},
 	{"how the JSON of a type is written, by Go type; it holds functions, and no value of any row", `
 		handlers.appendJSON d35cc200  handlers.encodeStruct 1dadb97d  handlers.encoders 7433a8da`},
-	{"the fields of an input struct, by Go type; it holds tags, and no value of any request", `
-		handlers.fieldsOf 95069905  handlers.inputs 9b0b625b`},
-	{"files of the program for the documentation page, the same for everybody", `
-		handlers.asset 47ae3abf  handlers.assetAnswer 7703b484  handlers.docs 2532bbaa  handlers.docsFiles 3754171a
-		handlers.docsPages c19bf8f7`},
-	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		handlers.Server.roots 92311fd4  handlers.publicScope 17eb3220`},
 	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which " +
 		"is a hash of this answer's own content", `
 		handlers.answer.write 48409f5a  handlers.exchange.appendBody cb6802f5`},
-	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		handlers.OpenAPI 70291a17  handlers.answerHeaders 548aa2e9  handlers.changing 5069434d  handlers.document.operation 9d52612d
-		handlers.document.refuse 587efe55  handlers.document.requestContent f8c2b478  handlers.document.rootOperations 3077cb8c
-		handlers.document.success 58c392ff  handlers.noSecurity a2916c7c  handlers.parameters 93256ebf  handlers.particular 5f8822f6
-		handlers.refusals a5b8613b  handlers.security 7e813417  handlers.securityByKey ef510964  handlers.securitySchemes e1d6b9e8
-		handlers.wrongValues 57feba12`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
 		handlers.Server.handle f5ebed68`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		handlers.Server.cors fe8e2daf  handlers.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
-		handlers.download 518297e8  handlers.newSpool e45cec96  handlers.upload bdfb2472`},
+		handlers.download 8885b226  handlers.newSpool e45cec96  handlers.upload 5d8c57e7`},
 	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
 		handlers.csvWriter 284adf5b  handlers.ndjsonWriter 0195f4ca`},
-	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
-		handlers.Error.Fields c791bab6  handlers.Error.header 7bb096b2  handlers.Error.with 3f1fe54a  handlers.broken d194e2ff
-		handlers.checkContentType 0c8a0941  handlers.decode 44baa7ec  handlers.errReference a8de7876  handlers.reference e77dbdde
-		handlers.refusal fc31c3b9  handlers.refusedBy 91f3f1e6`},
-	{"rules of other packages, made at start; what they are given they do not keep", `
-		handlers.Server.write db00058a  handlers.field.checkValue eb6fe39f  handlers.lenient b6bea71d  handlers.longer 758d54ab
-		handlers.overEscaped 1943f84a  handlers.readObject 7513303c  handlers.richPolicy 896612a7  handlers.sanitize 1b2050f0
-		handlers.validate 9aa116e4`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
 		"which are each one person's; it holds a number", `
 		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa`},
@@ -142,31 +122,10 @@ var lasting = listing([]struct{ why, entries string }{
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
 		handlers.Server.Drain ebdd765c  handlers.Server.draining 912dddf1  handlers.Server.readiness f39642ef
 		handlers.Server.readyz b197bffd  handlers.readiness.Mutex d449780e`},
-	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		handlers.List.open d9db347e  handlers.New 8ef164eb  handlers.Page[T].page 5dbe4d31  handlers.Server.ServeHTTP cfae6ef3
-		handlers.Server.config 671ea2d6  handlers.Server.cursors 877edcd6  handlers.Server.document 5af7736e  handlers.Server.doors 5197a9cb
-		handlers.Server.engine bc60f1fc  handlers.Server.fingerprints 9d7aef95  handlers.Server.limiter 6242cf95
-		handlers.Server.mail e887305d  handlers.Server.passwords 2641b009  handlers.Server.proxies 6468e525  handlers.Server.serve c3b338c8
-		handlers.Server.tokens cc6dcf27  handlers.Server.words 9fd2599f  handlers.exchange.once 63b82001`},
-	{"lines go to the operator, and are read by no request", `
-		handlers.Server.log 2e049df5  mail.Log 6883ca66  mail.Nowhere eefd9b7e  mail.Outbox.log 2e049df5`},
-	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
-		"a request's variables are within the function that takes its exchange", `
-		handlers.Route.endpoint 3ee7bd0e  handlers.account 47628934  handlers.accountChange 088b0284  handlers.accountEntry fbbbe973
-		handlers.atomic 07a51531  handlers.change 5ac356a2  handlers.distinct 0fa305d9  handlers.endpoint.accepts 870934d5
-		handlers.endpoint.input 200bfbcd  handlers.endpoint.line 4765b732  handlers.endpoint.output 8bba10b8
-		handlers.endpoint.produces 94611966  handlers.endpoint.run 25227a7b  handlers.need 3f982d8c  handlers.open 6184730f
-		handlers.provision d556694b  handlers.routes 0ffd0984  handlers.session 4ef11026  handlers.single ec9e6ed7
-		handlers.welcoming f010e87a  handlers.whoever e6f8805f`},
 	{"letters that wait to be sent, each a function with its own recipient; a worker takes one, runs it once, and keeps nothing of it", `
 		mail.NewOutbox 2f59a909  mail.Outbox.Close 2585569c  mail.Outbox.Reserve 4f552989  mail.Outbox.cancel a3ff171a
 		mail.Outbox.ctx 0a227b22  mail.Outbox.deliver 45b01dc6  mail.Outbox.idle 1794c6ce  mail.Outbox.left ff93bc3d
 		mail.Outbox.places 9f8a1734  mail.Outbox.posting 6514c2ea  mail.Outbox.queue dc5ac19f  mail.Outbox.sender 8ab7b620`},
-	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
-		mail.SMTP 6b2fed0b  mail.smtpSender.Send cea10d93  mail.smtpSender.compose 82790314  mail.smtpSender.dial 620d638e
-		mail.smtpSender.from 367fae8a  mail.smtpSender.starttls 74408ba9  mail.smtpSender.tls 8532407b`},
-	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
-		sql.Latest fc9d3a2f  sql.Migrations 5ed2e10e  sql.Settings d4c97f41  sql.files 97af59b8`},
 	{"texts of statements as they are in db, and the shapes of lists: words and NULLs, never a value", `
 		tenancy.Database.asList 2974bf87  tenancy.Database.count 0ff7298b  tenancy.Database.prepare da5fbdcf
 		tenancy.Database.prepared be051999  tenancy.Database.remember 51d63d64  tenancy.Database.shapes fa4a4dcc
@@ -191,20 +150,77 @@ var lasting = listing([]struct{ why, entries string }{
 		tenancy.watch.line 323a4668  tenancy.watch.mu 9828eed5  tenancy.watch.now b090e6fd  tenancy.watch.once e6de9669
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
 		tenancy.watch.servers 39201fd5`},
-	{"the start and the end of the process; it is called once, and no request comes through", `
-		cmd/rowhouse.claim 538091cc  cmd/rowhouse.main e73abe84  cmd/rowhouse.serve 2bc8d8ea`},
-	{"a command of the operator: it serves nobody", `
-		cmd/rowhouse.createMigration 6669a9c5  cmd/rowhouse.devKeys ab8b22e6  cmd/rowhouse.operate 8b3e162d
-		cmd/rowhouse.readPassword 6fa42f16  cmd/rowhouse.resetPasswordCommand 13b0681d  cmd/rowhouse.seed 65d02af0
-		cmd/rowhouse.tenantCommand f06af19c`},
-})
+	{"the configuration, read at start and changed by no request", `
+		handlers.Server.config 671ea2d6`},
+}), listing(true, loosely))
 
-func listing(groups []struct{ why, entries string }) map[string]lasts {
+// What outlives a request and is changed by none: the hash is of the ways in which it does, so that a row more of the route table, or a
+// field more of the configuration, is nothing to look at.
+var loosely = []struct{ why, entries string }{
+	{"the fields of an input struct, by Go type; it holds tags, and no value of any request", `
+		handlers.fieldsOf 14a69744  handlers.inputs eaaeba27`},
+	{"files of the program for the documentation page, the same for everybody", `
+		handlers.asset 028dd028  handlers.assetAnswer dc78a679  handlers.docs 5a8b16a6  handlers.docsFiles 8e161016
+		handlers.docsPages b5bfe6c6
+		handlers.forms.of 1afd3231`},
+	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
+		handlers.Server.roots f109813e  handlers.publicScope 0aec47fb`},
+	{"it describes the API, or repeats the ETag of the row that this request has read", `
+		handlers.OpenAPI b425553b  handlers.answerHeaders 10f9ebfa  handlers.changing 962f4feb  handlers.document.operation 26e1eb3a
+		handlers.document.refuse 587efe55  handlers.document.requestContent 39845de0  handlers.document.rootOperations 07e4e2a3
+		handlers.document.success 0bc32977  handlers.noSecurity d4e7deee  handlers.parameters a4eac5ae  handlers.particular 231a355c
+		handlers.refusals 3c48276d  handlers.security dcf4594a  handlers.securityByKey eabb82fe  handlers.securitySchemes a4eac5ae
+		handlers.wrongValues de5d7421
+		handlers.document.refusal d32aae7f  handlers.otherwise 8a67a67d`},
+	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
+		handlers.Error.Fields efbd3d6f  handlers.Error.header 0cdf9d5a  handlers.Error.with 398f29e4  handlers.broken 0f335b2f
+		handlers.checkContentType bd256479  handlers.decode bd256479  handlers.errReference 4daf8590  handlers.reference fae484db
+		handlers.refusal c11b903b  handlers.refusedBy 3ce82603`},
+	{"rules of other packages, made at start; what they are given they do not keep", `
+		handlers.Server.write 0db791d0  handlers.field.checkValue a64d39c3  handlers.lenient 346daf12  handlers.longer ea643857
+		handlers.overEscaped e1845bf5  handlers.readObject ea643857  handlers.richPolicy f3000412  handlers.sanitize 181c367e
+		handlers.validate 806c8237`},
+	{"made at start and changed by no request; what these hold themselves is listed by itself", `
+		handlers.List.open c3f827f6  handlers.New 35fad31d  handlers.Page[T].page 2a54ebdd  handlers.Server.ServeHTTP f0d05caa
+		handlers.Server.cursors aab3ce2d  handlers.Server.document e3b0c442  handlers.Server.doors e3b0c442
+		handlers.Server.engine 65666b73  handlers.Server.fingerprints e22493df  handlers.Server.limiter e3b0c442
+		handlers.Server.mail e3b0c442  handlers.Server.passwords e3b0c442  handlers.Server.proxies 4e1df5a1  handlers.Server.serve b55571c7
+		handlers.Server.tokens e3b0c442  handlers.Server.words 9663a3be  handlers.exchange.once f52aebec`},
+	{"lines go to the operator, and are read by no request", `
+		handlers.Server.log 7b9cc85a  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
+	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
+		"a request's variables are within the function that takes its exchange", `
+		handlers.Route.endpoint e3b0c442  handlers.account 7072f03f  handlers.accountChange 8d0da668  handlers.accountEntry 0e8f1296
+		handlers.atomic bd256479  handlers.change bd256479  handlers.distinct 66b298e5  handlers.endpoint.accepts 3e029db0
+		handlers.endpoint.input f012ed45  handlers.endpoint.line 7ae6847e  handlers.endpoint.output a57b4c87
+		handlers.endpoint.produces a84a8ffc  handlers.endpoint.run f6dccd72  handlers.need bd256479  handlers.open bd256479
+		handlers.provision bd256479  handlers.routes 86d9b51a  handlers.session bd256479  handlers.single ae00cc85
+		handlers.welcoming bd256479  handlers.whoever bd256479`},
+	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
+		mail.SMTP bd256479  mail.smtpSender.Send ff3ad0e9  mail.smtpSender.compose 8a35ddf9  mail.smtpSender.dial e3b0c442
+		mail.smtpSender.from abafc050  mail.smtpSender.starttls e2c0394b  mail.smtpSender.tls f0bbbf9f`},
+	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
+		sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 5c30d521`},
+	{"the start and the end of the process; it is called once, and no request comes through", `
+		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve b6df1762`},
+	{"a command of the operator: it serves nobody", `
+		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys c28dfb09  cmd/rowhouse.operate bd256479
+		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand e92f9cb4  cmd/rowhouse.seed 5ef8fad5
+		cmd/rowhouse.tenantCommand 62cfc80b`},
+}
+
+// listing makes the list: of texts, or of ways.
+func listing(loose bool, groups []struct{ why, entries string }) map[string]lasts {
 	all := map[string]lasts{}
 	for _, group := range groups {
 		for pair := range slices.Chunk(strings.Fields(group.entries), 2) {
-			all[pair[0]] = lasts{pair[1], group.why}
+			all[pair[0]] = lasts{pair[1], group.why, loose}
 		}
 	}
+	return all
+}
+
+func merged(all, more map[string]lasts) map[string]lasts {
+	maps.Copy(all, more)
 	return all
 }

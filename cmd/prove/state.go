@@ -31,7 +31,8 @@ type states struct {
 	begins   []act                        // functions that nobody calls
 	acts     []act
 	declares []declaration
-	found    map[string]bool // the lines, files and declarations of which there is a finding already, which comes first
+	ways     map[string][]string // in which declarations outlive a request, by name
+	found    map[string]bool     // the lines, files and declarations of which there is a finding already, which comes first
 }
 
 // held is a variable or a field that outlives a request.
@@ -63,8 +64,12 @@ type declaration struct {
 	node   ast.Node
 }
 
-// lasts is why something may outlive a request, with the hash of the text of which that was said.
-type lasts struct{ hash, why string }
+// lasts is why something may outlive a request, with the hash of what that was said of: the text of the declaration, or, where it is
+// loose, of the ways alone in which it outlives one.
+type lasts struct {
+	hash, why string
+	loose     bool
+}
 
 const keeps = "what one tenant's request leaves there, another tenant's request may be given"
 
@@ -893,6 +898,13 @@ func (s *states) judge() {
 			a.of.found = fmt.Sprintf("%s, in %s (%s:%d)", a.why, a.in.name, where.file, where.line)
 		}
 	}
+	s.ways = map[string][]string{}
+	for _, a := range s.acts {
+		s.ways[a.in.name] = append(s.ways[a.in.name], a.why)
+		if a.of != nil {
+			s.ways[a.of.name] = append(s.ways[a.of.name], a.why+", in "+a.in.name)
+		}
+	}
 	reported := map[string]bool{}
 	for _, d := range s.decls {
 		structural := false
@@ -951,6 +963,9 @@ func (s *states) listed(name string, node ast.Node, text, what string, reported 
 		return
 	}
 	entry := lasting[name]
+	if entry.loose {
+		text = strings.Join(slices.Compact(slices.Sorted(slices.Values(s.ways[name]))), "\n")
+	}
 	hash := digest(text)
 	switch {
 	case entry.why != "" && entry.hash == hash:
