@@ -100,8 +100,12 @@ verify: generate golden prove-text allocations openapi-lint ## Fail if a generat
 allocations: ## Hold each hot request to its budget of allocations, without the race detector
 	go test -run Allocations ./handlers
 
+.PHONY: generated
+generated: ## Fail if db/ is not what sqlc writes
+	$(SQLC) diff
+
 .PHONY: prove
-prove: ## Show that tenants are kept apart, and write docs/isolation.md; some minutes
+prove: generated ## Show that tenants are kept apart, and write docs/isolation.md; some minutes
 	go run ./cmd/prove -isolation docs/isolation.md
 
 .PHONY: prove-text

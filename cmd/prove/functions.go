@@ -19,6 +19,7 @@ type function struct {
 	name, signature string
 	*pg.CreateFunctionStmt
 	text       string // the statement
+	bare       string // it without comments, once form has been asked
 	source     string // the migration, in which the parser found it
 	language   string
 	body       string // what stands between the quotes; a RETURN has none

@@ -28,44 +28,43 @@ type program struct {
 	syntax   map[string]map[string]*ast.File // by folder, by file
 	packages map[string]*types.Package       // by import path
 	info     types.Info
+	loose    map[string]map[string]string // by declaration: its variables that hold queries which nothing holds, and the door they came by
+	held     int                          // how many those are
+	exported map[string]bool              // what tenancy does, of doorway
 	report   reporter
 	used     usage
 	excuse   excuse
+	ledger   *ledger
 }
-
-// The folders that are skipped with all below them, and why. Nothing may import what is in them.
-var unproven = map[string]string{
-	"cmd/bench": "it serves nobody: it seeds a PostgreSQL of its own, and its floor is what there would be without doors",
-}
-
-var moduleLine = regexp.MustCompile(`(?m)^module (\S+)$`)
 
 // proveGo reports Go code that reaches the database past the doors, makes a tenant of what a request says, or uses a door that
 // checks nothing without being listed. It adds what tenancy's own SQL uses, and returns how many files there are.
 func proveGo(project fs.FS, report reporter, used usage, excuse excuse) (count int) {
 	p := &program{
-		files: token.NewFileSet(), syntax: map[string]map[string]*ast.File{}, packages: map[string]*types.Package{}, report: report, used: used, excuse: excuse,
+		files: token.NewFileSet(), syntax: map[string]map[string]*ast.File{}, packages: map[string]*types.Package{},
+		loose: map[string]map[string]string{}, exported: map[string]bool{}, report: report, used: used, excuse: excuse, ledger: newLedger(excuse),
 		info: types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Instances: map[*ast.Ident]types.Instance{}},
 	}
 	defer p.watchStates()()
-	mod, err := fs.ReadFile(project, "go.mod")
-	if said := moduleLine.FindSubmatch(mod); said != nil {
-		p.module = string(said[1])
-	}
-	if err != nil || p.module == "" {
-		report(place{"go.mod", 1}, "module", "there is none here, so nothing is proven; run prove from the root of the repository")
+	if p.module = proveModule(project, report); p.module == "" {
 		return 0
 	}
-	err = fs.WalkDir(project, ".", func(file string, entry fs.DirEntry, err error) error {
+	err := fs.WalkDir(project, ".", func(file string, entry fs.DirEntry, err error) error {
 		switch name := entry.Name(); {
 		case err != nil:
 			return err
-		case entry.IsDir() && file != "." && (strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules"):
+		case entry.IsDir() && file != "." && (unread(name) || excuse("the folder "+file, unproven[file])):
+			if name == "vendor" {
+				report(place{file, 0}, name, "Go builds what is vendored instead of what go.sum names: code that nobody has read, on the way of every tenant's rows; take it out")
+			}
 			return fs.SkipDir
-		case entry.IsDir() && excuse("the folder "+file, unproven[file]):
-			return fs.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		case entry.IsDir():
 			return nil
+		case entry.Type()&fs.ModeSymlink != 0:
+			report(place{file, 0}, name, "a link: what Go builds by it prove does not read; put the file itself there")
+			return nil
+		case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return p.other(project, file)
 		}
 		count++
 		text, err := fs.ReadFile(project, file)
@@ -94,9 +93,16 @@ func proveGo(project fs.FS, report reporter, used usage, excuse excuse) (count i
 	for _, folder := range slices.Sorted(maps.Keys(p.syntax)) {
 		_, _ = p.Import(path.Join(p.module, folder))
 	}
+	p.lend()
+	p.proveGenerated(project)
 	for _, folder := range slices.Sorted(maps.Keys(p.syntax)) {
 		for _, file := range slices.Sorted(maps.Keys(p.syntax[folder])) {
-			p.prove(folder, file, p.syntax[folder][file])
+			p.prove(project, folder, file, p.syntax[folder][file])
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(doorway), "\n") {
+		if !p.exported[line] && p.syntax["tenancy"] != nil {
+			report(place{"tenancy", 0}, "tenancy", "it no longer exports "+line+": take it out of doorway, in cmd/prove, so that it does not come back unseen")
 		}
 	}
 	return count
@@ -123,54 +129,62 @@ func (p *program) at(node ast.Node) place {
 }
 
 // prove reports what one file must not say.
-func (p *program) prove(folder, file string, parsed *ast.File) {
-	imports := map[string]string{} // by the name in this file
+func (p *program) prove(project fs.FS, folder, file string, parsed *ast.File) {
+	imports := p.imports(parsed)
 	for _, spec := range parsed.Imports {
-		name, _ := strconv.Unquote(spec.Path.Value)
-		as := path.Base(strings.TrimSuffix(name, "/v5"))
-		if spec.Name != nil {
-			as = spec.Name.Name
-		}
-		imports[as] = name
-		switch {
-		case as == "." || name == "C" || name == "unsafe":
-			p.report(p.at(spec), file, "the import of "+spec.Path.Value+" as "+as+" takes away what the compiler, and prove, would see")
-		case p.skipped(name):
-			p.report(p.at(spec), file, "it imports "+name+", which prove does not read")
-		case drivers.MatchString(name) && !harmless[name] && !p.reaches(folder, file, name):
-			p.report(p.at(spec), file, "it imports "+name+": what speaks to the database is listed in cmd/prove with its reason")
-		}
+		p.proveImport(spec, folder, file)
 	}
 	for _, comments := range parsed.Comments {
 		for _, comment := range comments.List {
-			if strings.HasPrefix(comment.Text, "//go:linkname") {
-				p.report(p.at(comment), file, "go:linkname reaches past what a package exports")
-			}
+			p.directive(project, folder, file, comment)
 		}
 	}
-	if folder == "db" && (len(parsed.Comments) == 0 || !strings.HasPrefix(parsed.Comments[0].Text(), "Code generated by sqlc. DO NOT EDIT.")) {
-		p.report(place{file, 1}, file, "db holds what sqlc generates from the queries that are proven, and nothing else")
-	}
-	for _, decl := range parsed.Decls {
+	for _, decl := range declarations(parsed) {
 		name := folder + "." + declared(decl)
 		if folder == "tenancy" {
-			p.exports(decl, name, imports)
+			p.exports(decl, name)
 		}
 		p.declaration(decl, folder, file, name, imports)
 	}
 }
 
-// skipped reports whether a package is in a folder of unproven.
-func (p *program) skipped(name string) bool {
-	for folder := range unproven {
-		if strings.HasPrefix(name+"/", p.module+"/"+folder+"/") {
-			return true
+// declarations are those of a file, each of a group by itself.
+func declarations(parsed *ast.File) (all []ast.Decl) {
+	for _, decl := range parsed.Decls {
+		group, ok := decl.(*ast.GenDecl)
+		if !ok || len(group.Specs) < 2 || group.Tok == token.IMPORT {
+			all = append(all, decl)
+			continue
+		}
+		for _, spec := range group.Specs {
+			all = append(all, &ast.GenDecl{TokPos: group.TokPos, Tok: group.Tok, Specs: []ast.Spec{spec}})
 		}
 	}
-	return false
+	return all
 }
 
-// declared is the name of a function, with that of its receiver, or of the first of a group.
+// imports are the packages that a file imports, by the name that each has in it.
+func (p *program) imports(parsed *ast.File) map[string]string {
+	imports := map[string]string{}
+	for _, spec := range parsed.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		imports[imported(spec)] = name
+	}
+	return imports
+}
+
+var version = regexp.MustCompile(`/v\d+$`)
+
+// imported is the name that an import has in its file.
+func imported(spec *ast.ImportSpec) string {
+	if spec.Name != nil {
+		return spec.Name.Name
+	}
+	name, _ := strconv.Unquote(spec.Path.Value)
+	return path.Base(version.ReplaceAllString(name, ""))
+}
+
+// declared is the name of a function, with that of its receiver, or of the first that is declared.
 func declared(decl ast.Decl) string {
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
@@ -197,30 +211,52 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 	fault := func(node ast.Node, format string, args ...any) {
 		p.report(p.at(node), name, fmt.Sprintf(format, args...))
 	}
+	var around []ast.Node
+	looked := map[string]bool{}
 	place := func(node ast.Node, what, why string) {
-		if outside && !p.excuse(what+" in "+name, places[what][name]) {
-			fault(node, "%s: %s; a place to look at, so list it in cmd/prove with the reason", what, why)
+		if !outside && what != "SQL" {
+			return
+		}
+		at := statementOf(around)
+		text := p.source(at)
+		switch what {
+		case "SQL": // which is put together wherever it is
+			at, text = decl, p.whole(folder, decl)
+		case "Provision", "Assume": // all that there is instead of a check is what stands around
+			at, text = decl, p.source(decl)
+		}
+		if key := fmt.Sprint(what, at.Pos()); !looked[key] {
+			looked[key] = true
+			if listed := places[what][name]; !p.ledger.covers(what+" in "+name, listed, text) {
+				fault(node, "%s: %s%s%s", what, why, consequence[what], unlisted(listed, text))
+			}
 		}
 	}
-	pointed := map[ast.Expr]bool{}
-	ast.Inspect(decl, func(node ast.Node) bool {
-		switch n := node.(type) {
-		case *ast.GenDecl:
-			if grouped, ok := decl.(*ast.GenDecl); ok && n == grouped && len(n.Specs) > 1 && n.Tok != token.IMPORT {
-				for _, spec := range n.Specs { // each by its own name
-					one := &ast.GenDecl{TokPos: n.TokPos, Tok: n.Tok, Specs: []ast.Spec{spec}}
-					p.declaration(one, folder, file, folder+"."+declared(one), imports)
-				}
-				return false
+	if outside {
+		p.follow(decl, name, folder, imports, func(use []ast.Node, door string, kept bool) {
+			around = use
+			if kept {
+				fault(use[len(use)-1], "%s: %s, and here they are kept or handed on where prove does not follow: call them where the door is", door, doors[door])
+				return
 			}
+			place(use[len(use)-1], door, doors[door])
+		})
+		around = nil
+	}
+	pointed := map[ast.Expr]bool{}
+	look := func(node ast.Node) bool {
+		switch n := node.(type) {
 		case *ast.StarExpr:
 			pointed[n.X] = true
 		case *ast.SelectorExpr:
-			if door, ok := doors[n.Sel.Name]; ok {
-				place(n, n.Sel.Name, door)
-			}
 			if x, ok := n.X.(*ast.Ident); ok && outside {
-				p.selector(n, imports[x.Name], pointed[n], folder, file, fault)
+				p.selector(n, imports[x.Name], pointed[n], file, fault)
+				if starts(imports[x.Name], n.Sel.Name) && !pointed[n] {
+					place(n, "exec", "it starts a program, which may ask the database whatever it likes")
+				}
+			}
+			if call, _ := around[len(around)-2].(*ast.CallExpr); folder != "db" && runs[n.Sel.Name] && (call == nil || call.Fun != n || len(call.Args) > 0) {
+				place(n, "SQL", "it runs SQL, and what it is decides whose rows are seen")
 			}
 			if why, ok := never[n.Sel.Name]; ok && outside {
 				fault(n, "%s %s", n.Sel.Name, why)
@@ -248,6 +284,9 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 			}
 		case *ast.CompositeLit:
 			p.literal(n, place)
+			if folder == "tenancy" {
+				p.puts(n, place)
+			}
 		case *ast.IndexExpr:
 			if p.isTenant(n.X) {
 				place(n, "TenantID", "a tenant in pieces")
@@ -257,7 +296,10 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 				place(n, "TenantID", "a tenant in pieces")
 			}
 		case *ast.AssignStmt:
-			for _, to := range n.Lhs {
+			for i, to := range n.Lhs {
+				if field, ok := to.(*ast.SelectorExpr); ok && folder == "tenancy" && sqlFields[field.Sel.Name] && (len(n.Rhs) != len(n.Lhs) || !p.constant(n.Rhs[i])) {
+					place(n, "SQL", "it puts SQL together, and what it is decides whose rows are seen")
+				}
 				field, ok := to.(*ast.SelectorExpr)
 				through, deref := to.(*ast.StarExpr)
 				switch {
@@ -281,28 +323,54 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 				}
 			}
 		case *ast.BinaryExpr:
-			return p.literalSQL(n, folder, file, fault)
+			return p.literalSQL(n, folder, fault, place)
 		case *ast.BasicLit:
-			return p.literalSQL(n, folder, file, fault)
+			return p.literalSQL(n, folder, fault, place)
+		}
+		return true
+	}
+	ast.Inspect(decl, func(node ast.Node) bool {
+		if node == nil {
+			around = around[:len(around)-1]
+			return false
+		}
+		around = append(around, node)
+		if !look(node) {
+			around = around[:len(around)-1]
+			return false
 		}
 		return true
 	})
 }
 
-// selector reports a use of another package that only tenancy has.
-func (p *program) selector(n *ast.SelectorExpr, from string, pointed bool, folder, file string, fault func(ast.Node, string, ...any)) {
-	switch {
-	case from == p.module+"/db" && (n.Sel.Name == "New" || n.Sel.Name == "DBTX" || n.Sel.Name == "Queries" && !pointed):
-		fault(n, "db.%s: queries that are bound to no scope; a door hands them out", n.Sel.Name)
-	case from == pgxPath && n.Sel.Name == "ErrNoRows", from == pgconnPath && n.Sel.Name == "PgError":
-	case (from == pgxPath || from == pgconnPath) && !p.reaches(folder, file, from):
-		fault(n, "%s.%s: what speaks to the database is listed in cmd/prove with its reason", path.Base(strings.TrimSuffix(from, "/v5")), n.Sel.Name)
+// constant reports whether an expression is a text that the compiler knows, and so prove.
+func (p *program) constant(e ast.Expr) bool { return p.info.Types[e].Value != nil }
+
+// puts reports a statement of tenancy's own, or what binds a scope, whose text is put together while the program runs.
+func (p *program) puts(n *ast.CompositeLit, place func(ast.Node, string, string)) {
+	for i, element := range n.Elts {
+		pair, keyed := element.(*ast.KeyValueExpr)
+		value, is := element, i == 0 && (p.is(p.info.Types[n].Type, "tenancy", "statement") || p.is(p.info.Types[n].Type, "tenancy", "scope"))
+		if keyed {
+			field, _ := pair.Key.(*ast.Ident)
+			value, is = pair.Value, field != nil && sqlFields[field.Name]
+		}
+		if is && !p.constant(value) {
+			place(n, "SQL", "it puts SQL together, and what it is decides whose rows are seen")
+		}
 	}
 }
 
-// reaches reports whether a file may use a package that speaks to a database.
-func (p *program) reaches(folder, file, name string) bool {
-	return folder == "tenancy" || folder == "db" || set(reachesDatabase[file].may)[name] && p.excuse(name+" in "+file, reachesDatabase[file].why)
+// selector reports a use of another package that only tenancy has.
+func (p *program) selector(n *ast.SelectorExpr, from string, pointed bool, file string, fault func(ast.Node, string, ...any)) {
+	name := path.Base(version.ReplaceAllString(from, "")) + "." + n.Sel.Name
+	switch {
+	case from == p.module+"/db" && (n.Sel.Name == "New" || n.Sel.Name == "DBTX" || n.Sel.Name == "Queries" && !pointed):
+		fault(n, "db.%s: queries that are bound to no scope, and so answer with the rows of every tenant that row-level security does not hide; a door hands them out", n.Sel.Name)
+	case !drivers.MatchString(from), harmless[from], name == "pgx.ErrNoRows", name == "pgconn.PgError":
+	case !set(reachesDatabase[file].uses)[name] || !p.excuse(name+" in "+file, reachesDatabase[file].why):
+		fault(n, "%s: what speaks to the database is listed in cmd/prove with its reason: past the doors nothing says whose rows these are", name)
+	}
 }
 
 // literal reports a caller, or a tenant, that is put together.
@@ -325,60 +393,55 @@ func (p *program) literal(n *ast.CompositeLit, place func(ast.Node, string, stri
 	}
 }
 
-// exports reports a declaration of tenancy that hands out the pool, a connection, or a door that nobody has thought about.
-func (p *program) exports(decl ast.Decl, name string, imports map[string]string) {
-	var signature ast.Node
+// exports reports what tenancy exports and nobody has thought about: a door that hands out rows, the pool, a connection.
+func (p *program) exports(decl ast.Decl, name string) {
+	take := func(at ast.Node, signature string) {
+		signature = strings.Join(strings.Fields(signature), " ")
+		if p.exported[signature] = true; !slices.Contains(strings.Split(doorway, "\n"), signature) {
+			p.report(p.at(at), name, "a new door: what tenancy exports hands out rows of whatever tenant it is told, so look at what it checks, and list it in doorway, in cmd/prove: "+signature)
+		}
+	}
 	switch d := decl.(type) {
 	case *ast.FuncDecl:
-		if !d.Name.IsExported() || d.Recv != nil && !ast.IsExported(strings.Trim(types.ExprString(d.Recv.List[0].Type), "*")) {
-			return
-		}
-		signature = d.Type
-		if _, known := handedOut[d.Name.Name]; !known && strings.Contains(types.ExprString(d.Type), "db.Queries") {
-			p.report(p.at(d), name, "it hands out queries: a new door, to be listed in cmd/prove with what it checks")
+		if d.Name.IsExported() && (d.Recv == nil || ast.IsExported(strings.Trim(types.ExprString(d.Recv.List[0].Type), "*"))) {
+			take(d, p.source(&ast.FuncDecl{Recv: d.Recv, Name: d.Name, Type: d.Type}))
 		}
 	case *ast.GenDecl:
 		for _, spec := range d.Specs {
 			switch s := spec.(type) {
 			case *ast.TypeSpec:
 				if s.Name.IsExported() {
-					p.fields(s, name, imports)
+					p.fields(s, take)
 				}
 			case *ast.ValueSpec:
-				if s.Names[0].IsExported() {
-					p.handles(s, name, imports)
+				for _, value := range s.Names {
+					if value.IsExported() {
+						take(s, p.source(&ast.GenDecl{Tok: d.Tok, Specs: []ast.Spec{&ast.ValueSpec{Names: []*ast.Ident{value}, Type: s.Type}}}))
+					}
 				}
 			}
 		}
-		return
 	}
-	p.handles(signature, name, imports)
 }
 
-// fields reports an exported field by which one gets hold of the database.
-func (p *program) fields(spec *ast.TypeSpec, name string, imports map[string]string) {
+// fields takes an exported type: of a struct what others see of it, which is also what it embeds.
+func (p *program) fields(spec *ast.TypeSpec, take func(ast.Node, string)) {
 	structure, ok := spec.Type.(*ast.StructType)
 	if !ok {
-		p.handles(spec.Type, name, imports)
+		take(spec, "type "+p.source(&ast.TypeSpec{Name: spec.Name, TypeParams: spec.TypeParams, Assign: spec.Assign, Type: spec.Type}))
 		return
 	}
+	take(spec, "type "+spec.Name.Name+" struct")
 	for _, field := range structure.Fields.List {
-		if len(field.Names) == 0 || field.Names[0].IsExported() {
-			p.handles(field.Type, name, imports)
+		if len(field.Names) == 0 {
+			take(field, spec.Name.Name+" embeds "+types.ExprString(field.Type))
 		}
-	}
-}
-
-func (p *program) handles(tree ast.Node, name string, imports map[string]string) {
-	ast.Inspect(tree, func(node ast.Node) bool {
-		if n, ok := node.(*ast.SelectorExpr); ok {
-			x, _ := n.X.(*ast.Ident)
-			if x != nil && drivers.MatchString(imports[x.Name]) && n.Sel.Name != "PgError" {
-				p.report(p.at(n), name, fmt.Sprintf("it exports a %s.%s: nobody outside of tenancy holds the pool, or a connection", x.Name, n.Sel.Name))
+		for _, name := range field.Names {
+			if name.IsExported() {
+				take(field, spec.Name.Name+"."+name.Name+" "+types.ExprString(field.Type))
 			}
 		}
-		return true
-	})
+	}
 }
 
 // tenant reports whether a type is ids.TenantID.
@@ -439,7 +502,7 @@ var statementStart = regexp.MustCompile(`(?is)^[\s(]*(select\s.*\sfrom\s|insert\
 var verb = regexp.MustCompile(`%(\[\d+\])?[-+# 0-9.*]*[a-zA-Z]`)
 
 // literalSQL reports a constant text that is SQL, whole or begun, outside of tenancy. It returns whether to look inside.
-func (p *program) literalSQL(e ast.Expr, folder, file string, fault func(ast.Node, string, ...any)) bool {
+func (p *program) literalSQL(e ast.Expr, folder string, fault func(ast.Node, string, ...any), place func(ast.Node, string, string)) bool {
 	text, whole := p.text(e)
 	if folder == "db" || !whole {
 		return true
@@ -459,8 +522,8 @@ func (p *program) literalSQL(e ast.Expr, folder, file string, fault func(ast.Nod
 		}
 		return false
 	}
-	if (sql || statementStart.MatchString(text)) && !p.excuse("SQL in "+file, writesSQL[file]) && !p.excuse("SQL in "+folder, writesSQL[folder]) {
-		fault(e, "SQL: %.60q; queries are in sql/queries, where prove reads them", text)
+	if (sql || statementStart.MatchString(text)) && !p.reachesNothing(folder) {
+		place(e, "SQL", fmt.Sprintf("%.60q; queries are in sql/queries, where prove reads whose rows they name", text))
 	}
 	return false
 }

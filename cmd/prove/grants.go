@@ -28,7 +28,7 @@ var roleOf = map[string]string{"tenant": "rowhouse_app", "account": "rowhouse_lo
 
 func (s *schema) grant(g *pg.GrantStmt) {
 	if g.IsGrant && (g.Targtype != pg.GrantTargetType_ACL_TARGET_OBJECT || g.GrantOption) {
-		s.report(s.line(s.start), "GRANT", "grant by name what each role needs, without grant option")
+		s.report(s.line(s.start), "GRANT", "grant by name what each role needs, without grant option: what is granted at once reaches tables of accounts and of other tenants too")
 		return
 	}
 	for _, object := range g.Objects {

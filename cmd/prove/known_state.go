@@ -68,8 +68,8 @@ var clings = set("CustomData ConnContext BaseContext SetMapIndex Jar")
 // Names that begin as if they set something for the process, and do not.
 var settled = set("log/slog.Handler net/http.Handler net/http.HandlerFunc")
 
-// Headers by which an answer is kept, or told from others that are kept.
-var keeping = set("Cache-Control Expires Pragma Vary Etag Last-Modified Age Surrogate-Control Cdn-Cache-Control Set-Cookie Surrogate-Key Clear-Site-Data")
+// Headers by which an answer is kept, or told from others that are kept, in small letters.
+var keeping = set("cache-control expires pragma vary etag last-modified age surrogate-control cdn-cache-control set-cookie surrogate-key clear-site-data")
 
 // What every function may use that outlives a request: it is changed by those alone that are listed below.
 var open = set(`handlers.Server.log mail.Outbox.log handlers.Server.config handlers.Server.doors handlers.endpoint.input`)

@@ -115,8 +115,8 @@ func (p *proof) hold(o *occurrence) {
 	if p.scope == inSchema {
 		to = "the bound tenant"
 	}
-	p.fault(o.part, "%s is not held to %s: %s must say %s.%s = %s, joined to the rest by AND alone",
-		name, to, where, o.name, k.column, k.equals)
+	p.fault(o.part, "%s is not held to %s: %s must say %s.%s = %s, joined to the rest by AND alone; "+
+		"else it meets the rows of every %s that row-level security does not hide", name, to, where, o.name, k.column, k.equals, map[bool]string{false: "tenant", true: "account"}[p.scope == "account"])
 }
 
 // bound follows the equalities from an occurrence's key. Where they lead to a row of another table, it is enough to arrive:
@@ -453,6 +453,14 @@ func (l *level) resolve(name []string) (t term, ok, taken bool) {
 	return term{}, false, false
 }
 
+// hidden are the columns that every table has and no migration makes.
+var hidden = set("xmin xmax cmin cmax ctid tableoid")
+
+// names says that an entry of the level, or of those around it, is called so.
+func (l *level) names(name string) bool {
+	return l != nil && (slices.ContainsFunc(l.entries, func(o *occurrence) bool { return o.name == name }) || l.outer.names(name))
+}
+
 // The fields of a statement that have been dealt with when rest comes to it.
 var dealt = set("with_clause larg rarg relation cols select_stmt from_clause using_clause where_clause on_conflict_clause locking_clause")
 
@@ -475,8 +483,12 @@ func (p *proof) expr(l *level, node message) {
 		p.fault(n, "%s stands where prove does not look for a table", n.Relname)
 	case *pg.ColumnRef:
 		name := words(n.Fields)
-		t, ok, _ := l.resolve(name)
+		t, ok, taken := l.resolve(name)
 		switch {
+		case hidden[name[len(name)-1]]:
+			p.fault(n, "%s counts what all tenants do: one learns by it when, and how much, others write", name[len(name)-1])
+		case p.scope != inSchema && len(name) == 1 && !taken && l.names(name[0]):
+			p.fault(n, "%s is a whole row, with whatever columns it will have; name its columns, or say sqlc.embed", name[0])
 		case name[len(name)-1] == "*" && len(l.entries) > 1 && p.scope != inSchema:
 			p.fault(n, "a * over several tables; name the columns, or say sqlc.embed")
 		case ok && t.of.table != nil && t.column != "*" && t.of.table.columns[t.column] == nil:

@@ -19,15 +19,17 @@ type schema struct {
 	called    []call
 	report    reporter
 	excuse    excuse
+	ledger    *ledger
 
-	// The migration being read, and where in it the statement begins that is being applied.
+	// The migration being read, and the statement of it that is being applied, which begins at start.
 	file, text string
 	tokens     []*pg.ScanToken
 	start      int
+	statement  string
 }
 
 func newSchema(report reporter, excuse excuse) *schema {
-	return &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, report: report, excuse: excuse}
+	return &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, report: report, excuse: excuse, ledger: newLedger(excuse)}
 }
 
 type table struct {
@@ -107,21 +109,15 @@ func (t *table) lead() string {
 	return "id"
 }
 
-// Migrations whose DO blocks are trusted unread.
-var trusted = map[string]string{"sql/migrations/00001_roles.sql": "roles are made where they are missing, which takes a loop"}
-
-// Migrations that write rows of tenant tables, for all tenants at once, and why.
-var backfills = map[string]string{"sql/migrations/00015_users.sql": "users whose role is artist need the artists that they are from now on"}
-
 var (
 	gooseLine  = regexp.MustCompile(`(?mi)^[ \t]*--[ \t]*\+goose.*$`)
 	gooseLines = []string{"-- +goose NO TRANSACTION", "-- +goose Up", "-- +goose Down", "-- +goose StatementBegin", "-- +goose StatementEnd"}
 )
 
-// migrate reads one migration.
+// migrate reads one migration: what its Up makes, and that its Down leaves what was there before.
 func (s *schema) migrate(file, text string) {
-	s.file, s.text, s.start, s.tokens = file, text, 0, nil
-	end, ups, last := len(text), 0, 0
+	s.file, s.text = file, text
+	end, ups, downs, last := len(text), 0, 0, 0
 	for _, at := range gooseLine.FindAllStringIndex(text, -1) {
 		switch line := text[at[0]:at[1]]; {
 		case !slices.Contains(gooseLines, line):
@@ -130,14 +126,42 @@ func (s *schema) migrate(file, text string) {
 		case line == "-- +goose Up":
 			ups, last = ups+1, at[0]
 		case line == "-- +goose Down":
-			end = min(end, at[0])
+			downs, end = downs+1, min(end, at[0])
 		}
 	}
-	if ups != 1 {
-		s.report(s.line(last), "file", "it must say `-- +goose Up` once, or goose runs other statements than prove reads")
+	if ups != 1 || downs > 1 || last > end {
+		s.report(s.line(last), "file", "it must say `-- +goose Up` once, and then `-- +goose Down` once or never, or goose runs other statements than prove reads")
 		return
 	}
-	s.text = text[:end] // as if there were nothing behind
+	before := s.shape()
+	s.run(text[:end]) // as if there were nothing behind
+	if downs == 0 {
+		return
+	}
+	undone := s.clone()
+	undone.run(lines.ReplaceAllString(text[:end], "") + text[end:]) // each line where it was
+	here := place{file, 1 + strings.Count(text[:end], "\n")}
+	after := undone.shape()
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		if was, is := before[name], after[name]; was != is {
+			s.report(here, name, fmt.Sprintf("the Down leaves it as %q, and before the Up it was %q: whoever migrates down serves tenants with other walls than those that were proven", is, was))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if after[name] == "" && walls.MatchString(name) {
+			s.report(here, name, fmt.Sprintf("the Down leaves it away, and before the Up it was %q: whoever migrates down serves tenants without it", before[name]))
+		}
+	}
+}
+
+var (
+	lines = regexp.MustCompile(`[^\n]+`)
+	walls = regexp.MustCompile(`^(table|policy|trigger|reference|function) `) // what must be there again; less of the rest lets nobody see more
+)
+
+// run applies the statements of a part of a migration.
+func (s *schema) run(text string) {
+	s.text, s.tokens = text, nil
 	tree, err := pg.Parse(s.text)
 	if err == nil {
 		var scan *pg.ScanResult
@@ -151,8 +175,102 @@ func (s *schema) migrate(file, text string) {
 	}
 	for _, raw := range tree.Stmts {
 		s.start = int(s.token(int(raw.StmtLocation)).GetStart())
+		s.statement = s.text[s.start:max(s.start, end(raw, s.text))]
 		s.apply(raw)
 	}
+}
+
+// end is where a statement ends in the text.
+func end(raw *pg.RawStmt, text string) int {
+	if raw.StmtLen == 0 {
+		return len(text)
+	}
+	return int(raw.StmtLocation + raw.StmtLen)
+}
+
+// clone is a schema to which a Down is applied.
+func (s *schema) clone() *schema {
+	c := *s
+	c.called = nil
+	c.functions, c.grants, c.tables = maps.Clone(s.functions), maps.Clone(s.grants), map[string]*table{}
+	for name, t := range s.tables {
+		of := *t
+		of.lost, of.policies, of.triggers, of.calls = maps.Clone(t.lost), maps.Clone(t.policies), maps.Clone(t.triggers), maps.Clone(t.calls)
+		of.indexes, of.foreign, of.columns = slices.Clone(t.indexes), slices.Clone(t.foreign), map[string]*column{}
+		for name, column := range t.columns {
+			copied := *column
+			of.columns[name] = &copied
+		}
+		c.tables[name] = &of
+	}
+	return &c
+}
+
+// shape is what holds tenants apart, by name, each in the one way that its meaning has.
+func (s *schema) shape() map[string]string {
+	shape := map[string]string{}
+	for _, t := range s.tables {
+		shape["table "+t.name] = fmt.Sprintf("row-level security %t, forced %t, triggers %t", t.enabled, t.forced, !t.resting)
+		for name, policy := range t.policies {
+			shape["policy "+name+" of "+t.name] = written(&pg.Node{Node: &pg.Node_CreatePolicyStmt{CreatePolicyStmt: policy.CreatePolicyStmt}})
+		}
+		for name, trigger := range t.triggers {
+			shape["trigger "+name+" of "+t.name] = written(&pg.Node{Node: &pg.Node_CreateTrigStmt{CreateTrigStmt: trigger.CreateTrigStmt}})
+		}
+		for _, i := range t.indexes {
+			if i.unique {
+				shape["unique "+i.name+" of "+t.name] = strings.Join(i.columns, ", ")
+			}
+		}
+		for _, f := range t.foreign {
+			shape["reference "+f.name+" of "+t.name] = fmt.Sprint(f.here, f.to, f.there)
+		}
+	}
+	for held := range s.grants {
+		shape["privilege of "+held.role+" to "+held.use] = "held"
+	}
+	for name, f := range s.functions {
+		shape["function "+name] = f.form()
+	}
+	return shape
+}
+
+// written writes a statement in the one way that its meaning has.
+func written(statement *pg.Node) string {
+	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: statement}}})
+	if err != nil {
+		return err.Error()
+	}
+	return strings.Replace(text, "CREATE OR REPLACE ", "CREATE ", 1)
+}
+
+// form is the text of a function without its comments.
+func (f *function) form() string {
+	if f.bare == "" {
+		f.bare = strings.Replace(bare(f.text), "CREATE OR REPLACE ", "CREATE ", 1)
+	}
+	return f.bare
+}
+
+// bare writes SQL as its tokens, also those within the quotes of a body, and without comments.
+func bare(text string) string {
+	scan, err := pg.Scan(text)
+	if err != nil {
+		return text
+	}
+	var tokens []string
+	for _, token := range scan.Tokens {
+		said := text[token.Start:token.End]
+		switch {
+		case isComment(token):
+			continue
+		case strings.HasPrefix(said, "$") && strings.Contains(said, "\n"):
+			tokens = append(tokens, "$$", bare(said[strings.Index(said[1:], "$")+2:strings.LastIndex(said[:len(said)-1], "$")]), "$$")
+		default:
+			tokens = append(tokens, said)
+		}
+	}
+	return strings.Join(tokens, " ")
 }
 
 // token returns the first token at or behind a byte of the migration.
@@ -230,16 +348,16 @@ func (s *schema) apply(raw *pg.RawStmt) {
 	case *pg.Node_GrantStmt:
 		s.grant(n.GrantStmt)
 	case *pg.Node_AlterDefaultPrivilegesStmt:
-		if n.AlterDefaultPrivilegesStmt.Action.IsGrant {
-			s.report(s.line(s.start), "ALTER DEFAULT PRIVILEGES", "it grants what nobody sees at the object; grant each by name")
+		if n.AlterDefaultPrivilegesStmt.Action.IsGrant && !s.exempt() {
+			s.report(s.line(s.start), "ALTER DEFAULT PRIVILEGES", "it grants what nobody sees at the object; grant each by name"+s.unlisted())
 		}
 	case *pg.Node_DropStmt:
 		s.drop(n.DropStmt)
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:
 		s.data(node)
 	case *pg.Node_DoStmt:
-		if !s.excuse("DO in "+s.file, trusted[s.file]) {
-			s.report(s.line(s.start), "DO", "prove cannot see what a DO block makes; use plain statements")
+		if !s.exempt() {
+			s.report(s.line(s.start), "DO", "prove cannot see what a DO block makes, which may be a wall less; use plain statements"+s.unlisted())
 		}
 	case *pg.Node_VacuumStmt:
 		if n.VacuumStmt.IsVacuumcmd {
@@ -277,13 +395,24 @@ func (s *schema) names(statement *pg.Node) {
 
 // data reports a statement that writes rows of tenants, or copies them to where every tenant sees them.
 func (s *schema) data(statement *pg.Node) {
+	var of []*pg.RangeVar
 	visit(statement.ProtoReflect(), func(m message) bool {
-		if named, ok := m.Interface().(*pg.RangeVar); ok && s.named(named.Relname).kind() != reference && !s.excuse("backfill in "+s.file, backfills[s.file]) {
-			s.report(s.at(named), named.Relname, "a migration reads and writes rows of reference tables only")
+		if named, ok := m.Interface().(*pg.RangeVar); ok && s.named(named.Relname).kind() != reference {
+			of = append(of, named)
 		}
 		return true
 	})
+	if len(of) > 0 && !s.exempt() {
+		s.report(s.at(of[0]), of[0].Relname, "a migration reads and writes rows of reference tables only: as their owner, it would put one tenant's among another's"+s.unlisted())
+	}
 }
+
+// exempt reports whether the statement is one of those that a migration may say and no other.
+func (s *schema) exempt() bool {
+	return s.ledger.covers("a statement of "+s.file, exempt[s.file], s.statement)
+}
+
+func (s *schema) unlisted() string { return unlisted(exempt[s.file], s.statement) }
 
 func (s *schema) index(i *pg.IndexStmt) {
 	t := s.named(i.Relation.Relname)
@@ -404,8 +533,8 @@ func (s *schema) alter(t *table, c *pg.AlterTableCmd) {
 			t.loses("security", s.line(s.start))
 		}
 	case pg.AlterTableType_AT_DisableTrigUser, pg.AlterTableType_AT_EnableTrigUser:
-		if !s.excuse("backfill in "+s.file, backfills[s.file]) {
-			s.report(s.line(s.start), t.name, "its triggers rest, audit among them; only a backfill may do that, listed in cmd/prove with its reason")
+		if !s.exempt() {
+			s.report(s.line(s.start), t.name, "its triggers rest, audit among them; only a backfill may do that"+s.unlisted())
 		}
 		t.loses("triggers", s.line(s.start))
 		t.resting = c.Subtype == pg.AlterTableType_AT_DisableTrigUser
@@ -469,7 +598,7 @@ func (s *schema) check() {
 		fault := func(at place, format string, args ...any) { s.report(at, t.name, fmt.Sprintf(format, args...)) }
 
 		if _, listed := untenanted[name]; !listed && t.columns["tenant_id"] == nil {
-			fault(t.missed("column tenant_id"), "it has no tenant_id; give it one, or list it in cmd/prove with the reason why it needs none")
+			fault(t.missed("column tenant_id"), "it has no tenant_id; give it one, or list it in cmd/prove with the reason why it needs none: its rows are every tenant's to see")
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(t.columns)) {
@@ -480,11 +609,19 @@ func (s *schema) check() {
 		for _, f := range t.foreign {
 			t.checkForeign(f, s.tables[f.to], fault)
 		}
+		t.checkOracles(fault)
 		for _, name := range slices.Sorted(maps.Keys(t.triggers)) {
 			s.checkTrigger(t, t.triggers[name])
 		}
 		if t.kind() == ofTenant || t.kind() == internal {
 			s.checkTenant(t, fault)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(powers)) {
+		f, power := s.functions[name], powers[name]
+		if listed := (pardon{power.why, power.hash}); f != nil && !s.ledger.covers("the function "+name, listed, f.form()) {
+			s.report(f.place, name, fmt.Sprintf("it may do what no other function may (%s), so that what it says of whom is looked at: it is not what was; "+
+				"look whose rows each statement reads, changes or names, also in errors and settings; if one tenant learns nothing of another by it, its hash is %s", power.may, hash(f.form())))
 		}
 	}
 	for _, c := range s.called {
@@ -545,6 +682,25 @@ func (t *table) checkForeign(f foreign, to *table, fault func(place, string, ...
 		}
 	case to.kind() == ofTenant && (here < 0 || here != there):
 		fault(f.place, "%s could point into another tenant: tenant_id must refer to tenant_id in it", f.name)
+	case to.kind() == ofAccount && !slices.Equal(f.there, []string{to.lead()}):
+		fault(f.place, "%s tells whoever writes here whether anybody's account has a value in %s (%s); refer to its %s, which nobody can guess", f.name, f.to, strings.Join(f.there, ", "), to.lead())
+	case to.kind() == ofAccount && t.kind() == ofTenant && oracles[f.name] == "":
+		fault(f.place, "%s tells a tenant whether an account is there, of whatever tenant it is a user; list it in oracles, in cmd/prove, with the reason why it may", f.name)
+	}
+}
+
+// checkOracles reports what would tell one tenant, or whoever makes an account, of a value that another's row has: what is unique among
+// all of them.
+func (t *table) checkOracles(fault func(place, string, ...any)) {
+	if t.name != "tenants" && t.kind() != ofAccount {
+		return
+	}
+	for _, i := range t.indexes {
+		own := i.primary && (t.name != "tenants" && t.name != "accounts" || slices.Equal(i.columns, []string{"id"}))
+		if i.unique && !own && oracles[i.name] == "" {
+			fault(i.place, "%s: unique among all, it tells whoever writes the value (%s) that another's row of %[3]s has it; compare within one tenant, "+
+				"or list it in oracles, in cmd/prove, with the reason why that may be told", i.name, strings.Join(i.columns, ", "), t.name)
+		}
 	}
 }
 
@@ -553,7 +709,7 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 	lead := t.lead()
 	primary := slices.IndexFunc(t.indexes, func(i index) bool { return i.primary })
 	if primary < 0 {
-		fault(t.missed("index"), "it has no primary key; it must begin with %s", lead)
+		fault(t.missed("index"), "it has no primary key; it must begin with %s, by which a row is of one tenant", lead)
 	}
 	for _, i := range t.indexes {
 		if i.unique && t.name != "tenants" && (len(i.columns) == 0 || i.columns[0] != lead) {
@@ -561,10 +717,10 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 		}
 	}
 	if t.resting {
-		fault(t.missed("triggers"), "its triggers are left disabled")
+		fault(t.missed("triggers"), "its triggers are left disabled: what one does to a tenant's rows stands in no log of that tenant's")
 	}
 	if !t.enabled || !t.forced {
-		fault(t.missed("security"), "row-level security must be both enabled and forced")
+		fault(t.missed("security"), "row-level security must be both enabled and forced, or a statement that forgets the tenant meets the rows of all")
 	}
 	if _, excused := unaudited[t.name]; !excused && t.kind() == ofTenant {
 		var audited int32
@@ -575,7 +731,7 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 		}
 		for _, event := range slices.Sorted(maps.Keys(events)) {
 			if audited&events[event] == 0 {
-				fault(t.missed("audit audit"), "no trigger AFTER %s FOR EACH STATEMENT executes audit()", strings.ToUpper(event))
+				fault(t.missed("audit audit"), "no trigger AFTER %s FOR EACH STATEMENT executes audit(): what one does to a tenant's rows stands in no log of that tenant's", strings.ToUpper(event))
 			}
 		}
 	}
@@ -595,11 +751,11 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 			held = true
 		case policy.CmdName == "select" && to == "rowhouse_login" && same(policy.Qual, accountPolicy[t.name]):
 		default:
-			fault(policy.place, "the policy %s opens it otherwise than by USING and WITH CHECK (%s), FOR ALL TO PUBLIC", name, holds)
+			fault(policy.place, "the policy %s opens it otherwise than by USING and WITH CHECK (%s), FOR ALL TO PUBLIC: one tenant could see or write the rows of others that it lets through", name, holds)
 		}
 	}
 	if !held {
-		fault(t.missed("policy"), "it has no policy USING and WITH CHECK (%s), FOR ALL TO PUBLIC", holds)
+		fault(t.missed("policy"), "it has no policy USING and WITH CHECK (%s), FOR ALL TO PUBLIC, so that nothing says whose its rows are", holds)
 	}
 }
 

@@ -11,7 +11,6 @@ import (
 	"go/token"
 	"go/types"
 	"maps"
-	"net/textproto"
 	"path"
 	"regexp"
 	"slices"
@@ -869,7 +868,7 @@ func (s *states) said(e ast.Expr, stack []ast.Node, add func(string)) {
 		}
 	}
 	text := constant.StringVal(value)
-	if keeping[textproto.CanonicalMIMEHeaderKey(text)] || kept.MatchString(text) && len(text) < 200 {
+	if keeping[strings.ToLower(text)] || kept.MatchString(text) && len(text) < 200 {
 		add(fmt.Sprintf("%q lets a proxy or a browser keep an answer, and give it to whoever asks for the same address next", text))
 	}
 }
