@@ -92,9 +92,14 @@ func (p *program) proveImport(spec *ast.ImportSpec, folder, file string) {
 	case !ok:
 		fault("it imports %s, and nobody has said what for: by it a request could be served past the doors with the rows of any tenant; "+
 			"list it in importable, in cmd/prove, if it neither reaches a database, nor runs programs, nor keeps what it is given", name)
-	case listed.by != "" && !set(listed.by)[folder] && !set(listed.by)[file]:
+	case !listed.allows(folder, file):
 		fault("it imports %s, which is for %s, and for %s alone: by it a request could be served past the doors with the rows of any tenant", name, listed.what, listed.by)
 	}
+}
+
+// allows says that a file may import what the use is of.
+func (u use) allows(folder, file string) bool {
+	return u.what != "" && (u.by == "" || set(u.by)[folder] || set(u.by)[file])
 }
 
 // skipped reports whether a package is in a folder of unproven.

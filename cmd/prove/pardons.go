@@ -120,6 +120,7 @@ func (p *program) values(folder string) map[string]ast.Node {
 					for _, name := range value.Names {
 						values[name.Name] = value
 					}
+					delete(values, "_")
 				}
 			}
 		}

@@ -20,6 +20,7 @@ type schema struct {
 	report    reporter
 	excuse    excuse
 	ledger    *ledger
+	said      map[string]bool // of what there are findings
 
 	// The migration being read, and the statement of it that is being applied, which begins at start.
 	file, text string
@@ -29,7 +30,12 @@ type schema struct {
 }
 
 func newSchema(report reporter, excuse excuse) *schema {
-	return &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, report: report, excuse: excuse, ledger: newLedger(excuse)}
+	s := &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, excuse: excuse, ledger: newLedger(excuse), said: map[string]bool{}}
+	s.report = func(at place, subject, fault string) {
+		s.said[subject] = true
+		report(at, subject, fault)
+	}
+	return s
 }
 
 type table struct {
@@ -210,7 +216,7 @@ func (s *schema) clone() *schema {
 func (s *schema) shape() map[string]string {
 	shape := map[string]string{}
 	for _, t := range s.tables {
-		shape["table "+t.name] = fmt.Sprintf("row-level security %t, forced %t, triggers %t", t.enabled, t.forced, !t.resting)
+		shape["table "+t.name] = fmt.Sprintf("row-level security %t, forced %t", t.enabled, t.forced)
 		for name, policy := range t.policies {
 			shape["policy "+name+" of "+t.name] = written(&pg.Node{Node: &pg.Node_CreatePolicyStmt{CreatePolicyStmt: policy.CreatePolicyStmt}})
 		}
@@ -237,7 +243,12 @@ func (s *schema) shape() map[string]string {
 
 // written writes a statement in the one way that its meaning has.
 func written(statement *pg.Node) string {
-	text, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: statement}}})
+	tree, err := pg.Parse("SELECT 1")
+	if err != nil {
+		return err.Error()
+	}
+	tree.Stmts[0].Stmt = statement
+	text, err := pg.Deparse(tree)
 	if err != nil {
 		return err.Error()
 	}
@@ -533,7 +544,7 @@ func (s *schema) alter(t *table, c *pg.AlterTableCmd) {
 			t.loses("security", s.line(s.start))
 		}
 	case pg.AlterTableType_AT_DisableTrigUser, pg.AlterTableType_AT_EnableTrigUser:
-		if !s.exempt() {
+		if c.Subtype == pg.AlterTableType_AT_DisableTrigUser && !s.exempt() {
 			s.report(s.line(s.start), t.name, "its triggers rest, audit among them; only a backfill may do that"+s.unlisted())
 		}
 		t.loses("triggers", s.line(s.start))
@@ -619,7 +630,7 @@ func (s *schema) check() {
 	}
 	for _, name := range slices.Sorted(maps.Keys(powers)) {
 		f, power := s.functions[name], powers[name]
-		if listed := (pardon{power.why, power.hash}); f != nil && !s.ledger.covers("the function "+name, listed, f.form()) {
+		if listed := (pardon{power.why, power.hash}); f != nil && !s.ledger.covers("the function "+name, listed, f.form()) && !s.said[name] {
 			s.report(f.place, name, fmt.Sprintf("it may do what no other function may (%s), so that what it says of whom is looked at: it is not what was; "+
 				"look whose rows each statement reads, changes or names, also in errors and settings; if one tenant learns nothing of another by it, its hash is %s", power.may, hash(f.form())))
 		}
