@@ -6,6 +6,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,7 +20,19 @@ import (
 func main() {
 	isolated := flag.String("isolation", "", "run the tests that break the isolation on purpose too, and write a report to this `file`")
 	broken := flag.String("faults", "", "run the tests under load and faults too, and write a report to this `file`")
+	mutated := flag.Bool("mutants", false, "print the mutants of the schema's functions as JSON, and prove nothing")
 	flag.Parse()
+	if *mutated {
+		all, err := mutants(os.DirFS("."))
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(all)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	findings, counts := prove(os.DirFS("."))
 	for _, finding := range findings {
 		fmt.Println(finding)

@@ -27,7 +27,7 @@ type run struct {
 var isolation = []run{
 	{"./cmd/prove", "", false, nil},
 	{"./handlers", "", true, []string{
-		"TestMutants", "TestPolicyMutants", "TestPermissionMutants", "TestEveryAccessorIsBound", "TestRowLevelSecurityAlone",
+		"TestMutants", "TestFunctionMutants", "TestPolicyMutants", "TestPermissionMutants", "TestEveryAccessorIsBound", "TestRowLevelSecurityAlone",
 		"TestForeignEverywhere", "TestForeignTenant", "TestForeignIdempotencyKey", "TestForeignTiming", "TestIsolation",
 		"TestReachGolden", "TestPermissionGridGolden", "TestPermissionAlone", "TestScopeAlone", "TestOneTenantAlone", "TestConferring",
 		"TestCatalogueFaults", "TestNextRequest", "TestPassRace",
