@@ -69,9 +69,9 @@ func (w *world) trials() (all []*trial) {
 		all = append(all, t)
 		return t
 	}
-	w.tryDoors(add)
-	w.tryKeys(add)
-	w.tryPasses(add)
+	tryDoors(add)
+	tryKeys(add)
+	tryPasses(add)
 	tryClaims(add)
 	tryLimits(add)
 	tryTickets(add)
@@ -104,7 +104,7 @@ func (w *world) trials() (all []*trial) {
 type adding func(name, scene string, calls ...string) *trial
 
 // tryDoors is enter and enter_account.
-func (w *world) tryDoors(add adding) {
+func tryDoors(add adding) {
 	for _, role := range roles {
 		for _, permission := range []string{"items:read", "items:write", "users:read", "users:write", "keys:read", "tenant:write", "no:such"} {
 			add(role+" asks for "+permission, "", entering("B", role+"-b", permission))
@@ -234,7 +234,7 @@ func (w *world) tryDoors(add adding) {
 }
 
 // tryKeys is enter_key and key_account.
-func (w *world) tryKeys(add adding) {
+func tryKeys(add adding) {
 	prefix, hash := `'rh_' || left(md5('{b}'), 9)`, `sha256('{b}')`
 	twin, twinHash := `'rh_' || left(md5('{twin}'), 9)`, `sha256('{twin}')`
 	both := func(name, scene, tenant, prefix, hash string) {
@@ -301,7 +301,7 @@ func (w *world) tryKeys(add adding) {
 }
 
 // tryPasses is enter with a pass, make_pass and end_passes.
-func (w *world) tryPasses(add adding) {
+func tryPasses(add adding) {
 	pass := func(session, tenant, account, permissions, expires string) string {
 		return fmt.Sprintf(`INSERT INTO passes (session_id, active_tenant_id, account_id, user_id, artist_id, permissions, expires_at)
 			VALUES ('{%s}', '{%s}', '{%s}', '%s', '%s', '{%s}', now() + interval '%s')`, session, tenant, account, x1, x2, permissions, expires)
