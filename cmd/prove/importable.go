@@ -27,6 +27,7 @@ var importable = map[string]use{
 	"database/sql/driver":                             {"ids", "the form of a value"},
 	"github.com/pganalyze/pg_query_go/v6":             {"cmd/prove", "it parses SQL"},
 	"github.com/pganalyze/pg_query_go/v6/parser":      {"cmd/prove", "its errors"},
+	"google.golang.org/protobuf/proto":                {"cmd/prove", "copies of its trees"},
 	"google.golang.org/protobuf/reflect/protoreflect": {"cmd/prove", "its trees"},
 
 	"os":             {"cmd/rowhouse cmd/prove localpg handlers/transfer.go tenancy/crowd.go", "files and the environment"},

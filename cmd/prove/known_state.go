@@ -6,12 +6,10 @@ import (
 	"strings"
 )
 
-// Folders whose code never runs where tenants are served, and why. Only commands may import them.
+// Folders whose code never runs where tenants are served, and why. Who may import them, importable says.
 var servesNobody = map[string]string{
-	"cmd/prove":     "it reads files, and serves nobody",
-	"testdb":        "tests alone have it",
-	"mail/mailtest": "tests alone have it",
-	"localpg":       "it starts a PostgreSQL for rowhouse dev, before anybody is served",
+	"cmd/prove": "it reads files, and serves nobody",
+	"localpg":   "it starts a PostgreSQL for rowhouse dev, before anybody is served",
 }
 
 // The types that everything else of a server hangs on.
@@ -41,19 +39,6 @@ var onlyRead = set(`slices.Contains slices.ContainsFunc slices.Index slices.Inde
 
 // Methods of other packages that only read.
 var readers = set("MatchString FindStringSubmatch FindAllStringSubmatch FindAllStringSubmatchIndex String Error EncodeToString DecodeString Lock Unlock RLock RUnlock Load")
-
-// Packages that are for keeping things, and what they do.
-var keepers = map[string]string{
-	"expvar":                         "it shows numbers and texts to whoever asks",
-	"net/http/cookiejar":             "it keeps what others have sent",
-	"unique":                         "it keeps values for the whole process",
-	"plugin":                         "it loads code that nobody has read",
-	"net/rpc":                        "it serves what it is given to whoever asks",
-	"hash/maphash":                   "it is for tables of one's own",
-	"container/list":                 "it is for queues of one's own",
-	"container/ring":                 "it is for queues of one's own",
-	"golang.org/x/sync/singleflight": "it gives one request's answer to others that ask at the same time",
-}
 
 // Functions after which something goes on.
 var goesOn = set("time.AfterFunc context.AfterFunc runtime.SetFinalizer runtime.AddCleanup time.NewTicker time.Tick")
@@ -150,6 +135,8 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.watch.line 323a4668  tenancy.watch.mu 9828eed5  tenancy.watch.now b090e6fd  tenancy.watch.once e6de9669
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
 		tenancy.watch.servers 39201fd5`},
+	{"a command that makes the demonstration, for nobody", `
+		cmd/rowhouse.seed 65d02af0`},
 	{"the configuration, read at start and changed by no request", `
 		handlers.Server.config 671ea2d6`},
 }), listing(true, loosely))
@@ -167,7 +154,7 @@ var loosely = []struct{ why, entries string }{
 		handlers.Server.roots f109813e  handlers.publicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
 		handlers.OpenAPI b425553b  handlers.answerHeaders 10f9ebfa  handlers.changing 962f4feb  handlers.document.operation 26e1eb3a
-		handlers.document.refuse 587efe55  handlers.document.requestContent 39845de0  handlers.document.rootOperations 07e4e2a3
+		handlers.document.requestContent 39845de0  handlers.document.rootOperations 07e4e2a3
 		handlers.document.success 0bc32977  handlers.noSecurity d4e7deee  handlers.parameters a4eac5ae  handlers.particular 231a355c
 		handlers.refusals 3c48276d  handlers.security dcf4594a  handlers.securityByKey eabb82fe  handlers.securitySchemes a4eac5ae
 		handlers.wrongValues de5d7421
@@ -205,7 +192,7 @@ var loosely = []struct{ why, entries string }{
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve b6df1762`},
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys c28dfb09  cmd/rowhouse.operate bd256479
-		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand e92f9cb4  cmd/rowhouse.seed 5ef8fad5
+		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand e92f9cb4
 		cmd/rowhouse.tenantCommand 62cfc80b`},
 }
 

@@ -49,11 +49,11 @@ type flow struct {
 // A reach is what names mean within one statement: entries by their aliases, the innermost first.
 type reach struct {
 	outer   *reach
-	entries []held
+	entries []fromEntry
 }
 
-// held is an entry of a FROM: a table, or what is made of others.
-type held struct {
+// fromEntry is an entry of a FROM: a table, or what is made of others.
+type fromEntry struct {
 	name, table string
 	of          map[string]bool
 }
@@ -454,7 +454,7 @@ func (w *flow) with(clause *pg.WithClause, outer *reach) *reach {
 		for _, of := range w.statement(cte.Ctequery, l) {
 			maps.Copy(all, of)
 		}
-		l.entries = append(l.entries, held{name: cte.Ctename, of: all})
+		l.entries = append(l.entries, fromEntry{name: cte.Ctename, of: all})
 	}
 	return l
 }
@@ -467,7 +467,7 @@ func (w *flow) enter(outer *reach, from ...*pg.Node) *reach {
 		for _, node := range nodes {
 			switch n := node.GetNode().(type) {
 			case *pg.Node_RangeVar:
-				e := held{name: n.RangeVar.Relname, table: n.RangeVar.Relname}
+				e := fromEntry{name: n.RangeVar.Relname, table: n.RangeVar.Relname}
 				if w.of.transitions[e.table] {
 					e.table = w.rows
 				}
@@ -483,9 +483,9 @@ func (w *flow) enter(outer *reach, from ...*pg.Node) *reach {
 				for _, of := range w.statement(n.RangeSubselect.Subquery, l) {
 					maps.Copy(all, of)
 				}
-				l.entries = append(l.entries, held{name: n.RangeSubselect.Alias.GetAliasname(), of: all})
+				l.entries = append(l.entries, fromEntry{name: n.RangeSubselect.Alias.GetAliasname(), of: all})
 			case *pg.Node_RangeFunction:
-				l.entries = append(l.entries, held{name: n.RangeFunction.Alias.GetAliasname(), of: w.sources(n.RangeFunction.ProtoReflect(), l)})
+				l.entries = append(l.entries, fromEntry{name: n.RangeFunction.Alias.GetAliasname(), of: w.sources(n.RangeFunction.ProtoReflect(), l)})
 			case *pg.Node_JoinExpr:
 				add([]*pg.Node{n.JoinExpr.Larg, n.JoinExpr.Rarg})
 				w.decides(l, n.JoinExpr.Quals)

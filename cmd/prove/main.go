@@ -137,7 +137,6 @@ func prove(project fs.FS) (findings []string, counts Counts) {
 	each("sql/migrations/*.sql", s.migrate)
 	s.readFunctions()
 	s.check()
-	s.checkLeaving()
 
 	counts = s.counts()
 	counts.Queries, counts.Reasons, counts.Exceptions = map[string]int{}, map[string]string{}, exceptions

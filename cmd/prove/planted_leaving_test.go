@@ -16,9 +16,6 @@ func TestPlantedLeaving(t *testing.T) {
 		found   = "    IF FOUND THEN\n        PERFORM set_config('app.caller',"
 	)
 	check(t, "leaving_faults", ground(), []planting{
-		{"a condition on an account", tickets, "AND a.email = NEW.email)", "AND a.email = NEW.email AND a.is_active)", ""},
-		{"what is read into a variable and compared", closed, "IF NOT active THEN", "IF NOT active OR NOT active THEN", ""},
-
 		{"an e-mail in the setting that says who asks", passes, "' ', artist, '  ', visitor)", "' ', artist, '  ', visitor, /*!*/ (SELECT x.email FROM accounts x WHERE x.id = account))",
 			"enter: accounts.email goes to the setting app.caller, which the queries of a tenant read"},
 		{"a setting that a condition makes", passes, "AND permission = ANY (p.permissions)", "AND permission = ANY (p.permissions)\n       AND set_config('app.caller', p.permissions::text, true) <> '' /*!*/",

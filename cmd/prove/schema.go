@@ -628,6 +628,7 @@ func (s *schema) check() {
 			s.checkTenant(t, fault)
 		}
 	}
+	s.checkLeaving() // which says more than that a function has changed
 	for _, name := range slices.Sorted(maps.Keys(powers)) {
 		f, power := s.functions[name], powers[name]
 		if listed := (pardon{power.why, power.hash}); f != nil && !s.ledger.covers("the function "+name, listed, f.form()) && !s.said[name] {

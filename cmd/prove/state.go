@@ -114,17 +114,6 @@ func (s *states) collect() {
 			continue
 		}
 		for _, file := range slices.Sorted(maps.Keys(s.syntax[folder])) {
-			for _, spec := range s.syntax[folder][file].Imports {
-				name, _ := strconv.Unquote(spec.Path.Value)
-				of, ours := strings.CutPrefix(name, s.module+"/")
-				if ours && servesNobody[of] != "" && !strings.HasPrefix(folder, "cmd/") {
-					s.report(s.at(spec), file, "it imports "+name+", whose state prove does not look at since it is said to serve nobody; "+
-						"take that out of servesNobody")
-				}
-				if why := keepers[name]; why != "" {
-					s.report(s.at(spec), file, "it imports "+name+": "+why+": "+keeps)
-				}
-			}
 			for _, decl := range s.syntax[folder][file].Decls {
 				s.declare(folder, decl)
 			}
