@@ -40,8 +40,8 @@ const (
 	brokenOff = "and the server breaks off in the middle"
 )
 
-func (t asking) String() string {
-	return strings.TrimSpace(fmt.Sprintf("%s %s of tenant %s by %s %s", t.method, t.path, t.tenant, t.mode, t.how))
+func (n asking) String() string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s of tenant %s by %s %s", n.method, n.path, n.tenant, n.mode, n.how))
 }
 
 // heard is a turn and its answer.

@@ -285,7 +285,7 @@ func (s *stage) called(t *testing.T) map[string]string {
 // Each condition, join, value and lock of the functions that do more than their callers may, and of those that the database or a caller's
 // permission goes by, is needed: without any one of them somebody is let in, told, written or kept waiting otherwise. Row-level security
 // binds nobody meanwhile, and what the functions do is told by the settings that they leave, the refusals, the rows and the locks.
-func TestFunctionMutants(t *testing.T) {
+func TestFunctionMutants(t *testing.T) { //nolint:tparallel // the outer subtest waits for the parallel ones, to sum them up
 	t.Parallel()
 	all := functionMutants(t)
 	for _, p := range plantedMutants {

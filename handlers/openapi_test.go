@@ -36,7 +36,7 @@ func TestOpenAPIGolden(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")); diff != "" {
-		t.Errorf("not the golden description; go test ./handlers -run TestOpenAPIGolden -update writes it anew\n%s", diff)
+		t.Errorf("testdata/openapi.json has changed (-want +got):\n%s\n%s", diff, accepting)
 	}
 }
 

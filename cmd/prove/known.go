@@ -239,11 +239,6 @@ var understoodInSchema = map[string]map[string]bool{
 // What speaks to a database.
 var drivers = regexp.MustCompile(`^(database/sql|github\.com/jackc/.*|github\.com/lib/pq|github\.com/pressly/goose/.*|gorm\.io/.*|github\.com/(jmoiron/sqlx|uptrace/bun|go-pg/pg).*)$`)
 
-const (
-	pgxPath    = "github.com/jackc/pgx/v5"
-	pgconnPath = "github.com/jackc/pgx/v5/pgconn"
-)
-
 // Packages among them that hold types alone.
 var harmless = map[string]bool{"github.com/jackc/pgx/v5/pgtype": true}
 

@@ -31,12 +31,13 @@ var isolation = []run{
 		"TestForeignEverywhere", "TestForeignTenant", "TestForeignIdempotencyKey", "TestForeignTiming", "TestIsolation",
 		"TestReachGolden", "TestPermissionGridGolden", "TestPermissionAlone", "TestScopeAlone", "TestOneTenantAlone", "TestConferring",
 		"TestCatalogueFaults", "TestNextRequest", "TestPassRace",
+		"TestAlternatingTenants", "TestAlternationNotices", "TestOracles", "TestOraclesOverHTTP",
 	}},
 }
 
 // faults are what docs/faults.md tells.
 var faults = []run{
-	{"./handlers", "", true, []string{"TestInterleaving", "TestAlternatingTenants"}},
+	{"./handlers", "", true, []string{"TestInterleaving"}},
 	{"./tenancy", "", true, []string{"TestPlans"}},
 	{"./faults", "faults", true, nil},
 }
@@ -102,7 +103,10 @@ func (p *page) run(r run) error {
 	lines := bufio.NewScanner(stdout)
 	lines.Buffer(nil, 16<<20)
 	for lines.Scan() {
-		var event struct{ Action, Package, ImportPath, Test, Output, Key, Value string }
+		var event struct {
+			Action, Package, ImportPath, Test, Output, Key, Value string
+			Elapsed                                               float64 // seconds
+		}
 		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
 			return fmt.Errorf("go test -json: %q: %w", lines.Text(), err)
 		}
@@ -130,7 +134,7 @@ func (p *page) run(r run) error {
 			}
 			ran[event.Test] = true
 			if !strings.Contains(event.Test, "/") {
-				fmt.Println("ok", name)
+				fmt.Printf("ok %s, after %.0f s\n", name, event.Elapsed)
 			}
 		case "skip":
 			p.failed = append(p.failed, name+": skipped, which proves nothing")
