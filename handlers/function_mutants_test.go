@@ -365,7 +365,7 @@ func TestFunctionMutants(t *testing.T) { //nolint:tparallel // the outer subtest
 		default:
 			surviving++
 		}
-		fmt.Fprintf(&list, "%s:%d: %s: %s\n    %s\n", m.File, m.Line, m.Function, m.Change, instants.ReplaceAllString(uuids.ReplaceAllString(verdicts[i], "…"), "…"))
+		fmt.Fprintf(&list, "%s:%d: %s: %s\n    %s\n", m.File, m.Line, m.Function, m.Change, fleeting.ReplaceAllString(instants.ReplaceAllString(uuids.ReplaceAllString(verdicts[i], "…"), "…"), "…"))
 		told[m.String()] = true
 	}
 	for _, name := range exampleMutants {
