@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -151,6 +152,14 @@ func (s *schema) readFunctions() {
 		if name == "audit" && !f.used["insert audit_events"] {
 			fault("it writes no audit event")
 		}
+		for _, at := range advisory.FindAllStringIndex(f.body, -1) {
+			key := f.body[at[1]:]
+			key = key[:strings.Index(key+"\n", "\n")]
+			if !strings.Contains(key, "current_tenant()") && !strings.HasPrefix(key, "hashtextextended('permissions', 0)") {
+				s.report(place{f.file, f.bodyLine + strings.Count(f.body[:at[0]], "\n")}, name,
+					"an advisory lock whose key does not name current_tenant(): a tenant that finds it taken learns that another works on what has the same key")
+			}
+		}
 		for use := range f.used {
 			if called, ok := strings.CutPrefix(use, "execute "); ok && s.functions[called].trigger {
 				fault("it calls the trigger function %s", called)
@@ -158,6 +167,9 @@ func (s *schema) readFunctions() {
 		}
 	}
 }
+
+// advisory is where a lock by a key begins.
+var advisory = regexp.MustCompile(`pg_(?:try_)?advisory_\w*lock\w*\(`)
 
 // What a function does that only one with the power may do.
 var needs = map[string]string{

@@ -266,6 +266,9 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 				place(n, "TenantID", "it reads a tenant out of text or bytes")
 			}
 		case *ast.CallExpr:
+			if by, ok := n.Fun.(*ast.SelectorExpr); ok && by.Sel.Name == "Method" && slices.Contains(slices.Collect(maps.Values(imports)), "reflect") {
+				fault(n, "a method by its number: any door may be meant, also one that asks for no tenant; name it")
+			}
 			to := p.info.Types[n.Fun]
 			if to.IsType() && p.tenant(to.Type) {
 				place(n, "TenantID", "a conversion makes a tenant")
@@ -306,6 +309,12 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 				switch {
 				case ok && field.Sel.Name == "TenantID" && (p.caller(p.pointed(field.X)) || unknown(p.info.Types[field.X].Type)),
 					deref && (p.tenant(p.pointed(through.X)) || p.caller(p.pointed(through.X))):
+					place(n, "TenantID", "it says whose tenant this is")
+				}
+			}
+		case *ast.RangeStmt:
+			for _, to := range []ast.Expr{n.Key, n.Value} {
+				if field, ok := to.(*ast.SelectorExpr); ok && field.Sel.Name == "TenantID" {
 					place(n, "TenantID", "it says whose tenant this is")
 				}
 			}
@@ -499,6 +508,10 @@ func (p *program) holds(of types.Type, seen map[types.Type]bool) bool {
 		return p.holds(t.Elem(), seen)
 	case *types.Slice:
 		return p.holds(t.Elem(), seen)
+	case *types.Array: // an identifier is one too
+		if p.holds(t.Elem(), seen) {
+			return true
+		}
 	case *types.Map:
 		return p.holds(t.Elem(), seen) || p.holds(t.Key(), seen)
 	case *types.Struct:

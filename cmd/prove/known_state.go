@@ -48,13 +48,13 @@ var harmlessOS = set(`Getenv LookupEnv Environ Exit Args Stdin Stdout Stderr Get
 	ErrClosed Process ProcessState FileInfo FileMode PathError`)
 
 // Methods and fields by which something stays with a connection, or is changed unseen.
-var clings = set("CustomData ConnContext BaseContext SetMapIndex Jar")
+var clings = set("CustomData ConnContext ConnState BaseContext RegisterOnShutdown TLSNextProto SetMapIndex Jar")
 
 // Names that begin as if they set something for the process, and do not.
 var settled = set("log/slog.Handler net/http.Handler net/http.HandlerFunc")
 
 // Headers by which an answer is kept, or told from others that are kept, in small letters.
-var keeping = set("cache-control expires pragma vary etag last-modified age surrogate-control cdn-cache-control set-cookie surrogate-key clear-site-data")
+var keeping = set("cache-control expires pragma vary etag last-modified age surrogate-control x-accel-expires edge-control x-litespeed-cache-control cloudflare-cdn-cache-control cdn-cache-control set-cookie surrogate-key clear-site-data")
 
 // What every function may use that outlives a request: it is changed by those alone that are listed below.
 var open = set(`handlers.Server.log mail.Outbox.log handlers.Server.config handlers.Server.doors handlers.endpoint.input`)
@@ -80,7 +80,8 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		auth.NewTokens 1a9e8674  auth.Tokens.Verify e575a131  auth.Tokens.verified 8019dd6a`},
 	{"the keys of the installation, read at start: they sign for all tenants alike, and are changed by no request", `
 		auth.ParseKeys 79d3d818  auth.Tokens.Sign c2c2f34a  auth.Tokens.keys 84832179  auth.Tokens.now c024cca4  auth.Tokens.parser dab6a048
-		auth.Tokens.verifiers cf8f7c28`},
+		auth.Tokens.verifiers cf8f7c28
+		auth.Tokens.JWKS 305d1429  auth.Tokens.Secrets e83e21f1`},
 	{"buffers that were written to a client: render writes from their first byte and keeps the length, so that what is " +
 		"behind it is never seen, and written gives them back when the answer is out", `
 		handlers.bodies 22410590  handlers.exchange.render abcb6733  handlers.exchange.written 61cfce9c`},
@@ -99,7 +100,8 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		handlers.csvWriter 284adf5b  handlers.ndjsonWriter 0195f4ca`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
 		"which are each one person's; it holds a number", `
-		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa`},
+		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa
+		handlers.Server.keys 1d15c481`},
 	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
 		"writes a line about him alone", `
 		handlers.Server.refusals 945827fa  handlers.Server.refuse 44540d50  handlers.newRefusalLog 0ffe9623
@@ -193,7 +195,8 @@ var loosely = []struct{ why, entries string }{
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys c28dfb09  cmd/rowhouse.operate bd256479
 		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand e92f9cb4
-		cmd/rowhouse.tenantCommand 62cfc80b`},
+		cmd/rowhouse.tenantCommand 62cfc80b
+		cmd/rowhouse.demoTenants c3749b2a  cmd/rowhouse.welcome 70917cff`},
 }
 
 // listing makes the list: of texts, or of ways.

@@ -176,6 +176,7 @@ func (w *flow) at(at int) place {
 
 // put notes that something is put into a variable, or into a field of the row that fired the trigger.
 func (w *flow) put(of map[string]bool, target string, at int) {
+	target, _, _ = strings.Cut(strings.ReplaceAll(strings.TrimSpace(target), `"`, ""), "[") // an element is its whole
 	name, field, _ := strings.Cut(strings.ToLower(strings.TrimSpace(target)), ".")
 	switch {
 	case w.of.trigger && (name == "new" || name == "old"):

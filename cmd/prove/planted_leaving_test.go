@@ -22,6 +22,7 @@ func TestPlantedLeaving(t *testing.T) {
 			"enter: passes.permissions goes to the setting app.caller"},
 		{"an e-mail in the details of a refusal", tickets, already, "RAISE EXCEPTION 'a user of this tenant already' USING ERRCODE = 'RHINV', DETAIL = (SELECT a.email FROM accounts a /*!*/ LIMIT 1);",
 			"refuse_users: accounts.email goes to a refusal, whose message and details the caller's error carries"},
+		{"what a variable in quotes was given", tickets, held, held + "    \"login\" := OLD.email; RAISE EXCEPTION '%', \"login\"; /*!*/\n", "void_tickets: accounts.email goes to a refusal"},
 		{"an account's name in a refusal's message", tickets, already, "RAISE EXCEPTION '% is one', (SELECT a.username FROM accounts a /*!*/ LIMIT 1) USING ERRCODE = 'RHINV';", "refuse_users: accounts.username goes to a refusal"},
 		{"a whole account in a refusal", tickets, already, "RAISE EXCEPTION 'x' USING ERRCODE = 'RHINV', DETAIL = (SELECT to_jsonb(a)::text FROM accounts a /*!*/ LIMIT 1);", "refuse_users: accounts.* goes to a refusal"},
 		{"a login name in a user", closed, "    RETURN NEW;", "    NEW.name := (SELECT a.username FROM accounts a WHERE a.id = NEW.account_id); /*!*/\n    RETURN NEW;", "refuse_closed: accounts.username goes to users.name, which the tenant reads"},

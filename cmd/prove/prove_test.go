@@ -77,7 +77,7 @@ func TestProject(t *testing.T) {
 	for _, finding := range findings {
 		t.Error(finding)
 	}
-	listed := len(spare) + len(unproven) + len(embedded) + len(directives) + len(servesNobody) + len(lasting)
+	listed := len(spare) + len(unproven) + len(embedded) + len(directives) + len(servesNobody) + len(lasting) + len(deciding)
 	for _, power := range powers {
 		listed += len(set(power.may)) + 1
 	}

@@ -89,6 +89,7 @@ func (p *program) watchStates() (judge func()) {
 		if len(p.syntax) == 0 {
 			return
 		}
+		p.checkDoors(said)
 		s := &states{program: p, found: said, decls: map[types.Object]*held{}, structs: map[types.Object]*structDecl{}, reached: map[types.Object]bool{}}
 		s.collect()
 		s.reach()
@@ -288,8 +289,17 @@ func (s *states) reach() {
 			}
 		}
 	}
+	takes := map[string]bool{} // types by which requests come in: with a method that takes one as net/http or gin hands it out
+	for _, d := range s.declares {
+		f, ok := d.node.(*ast.FuncDecl)
+		if ok && f.Recv != nil && slices.ContainsFunc(f.Type.Params.List, func(of *ast.Field) bool { return requests[s.outside(of.Type)] }) {
+			name, _, _ := strings.Cut(strings.TrimPrefix(d.name, d.folder+"."), ".")
+			takes[d.folder+"."+name] = true
+		}
+	}
 	for object := range s.structs {
-		if long[s.structs[object].folder+"."+object.Name()] {
+		name := s.structs[object].folder + "." + object.Name()
+		if long[name] || takes[name] && !passing[name] && !perRequest[name] {
 			s.enter(object)
 		}
 	}
@@ -614,7 +624,7 @@ func (s *states) ofRequest(folder string, signature *ast.FuncType) bool {
 				case *ast.FuncType:
 					made = true
 				case ast.Expr:
-					made = made || strings.HasSuffix(s.outside(n), ".Handler") || strings.HasSuffix(s.outside(n), ".HandlerFunc")
+					made = made || s.function(s.typeOf(n)) || strings.HasSuffix(s.outside(n), ".Handler") || strings.HasSuffix(s.outside(n), ".HandlerFunc")
 				}
 				return true
 			})
@@ -721,6 +731,10 @@ func (s *states) changes(stack []ast.Node, plain bool) string {
 		case *ast.RangeStmt:
 			if parent.Key == e || parent.Value == e {
 				return "it is assigned"
+			}
+			if value, ok := parent.Value.(*ast.Ident); ok && s.info.Defs[value] != nil {
+				of := s.info.Defs[value].Type()
+				return also(s.plain(of) || s.pointsToOurs(of) || s.function(of), "its elements are kept under another name")
 			}
 			return ""
 		case *ast.SendStmt:
