@@ -312,6 +312,10 @@ func (p *program) declaration(decl ast.Decl, folder, file, name string, imports 
 					place(n, "TenantID", "it says whose tenant this is")
 				}
 			}
+		case *ast.UnaryExpr:
+			if field, ok := n.X.(*ast.SelectorExpr); ok && n.Op == token.AND && folder == "tenancy" && sqlFields[field.Sel.Name] {
+				place(n, "SQL", "whoever has the address of a statement may put another in its place, and what it is decides whose rows are seen")
+			}
 		case *ast.RangeStmt:
 			for _, to := range []ast.Expr{n.Key, n.Value} {
 				if field, ok := to.(*ast.SelectorExpr); ok && field.Sel.Name == "TenantID" {
