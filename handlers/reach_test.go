@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -137,6 +138,9 @@ func (r *ring) swaps(t *testing.T, route *Route, sample request) (all []swap) {
 	return all
 }
 
+// nothing is how every route answers that is asked for what nobody has: it refuses, lists nothing, or had nothing to take away.
+var nothing = regexp.MustCompile(`"code":"[a-z_]+"|"content":\[\]|"revoked":0|"Role unassigned"`)
+
 // Wherever an id of another tenant may stand, naming what is there answers byte for byte as naming what nobody has, to every role and
 // by every mode; nothing changes there, and no answer holds a word of it. It holds with the queries and row-level security, and with
 // the queries alone.
@@ -160,6 +164,9 @@ func TestForeignEverywhere(t *testing.T) {
 				}
 				if strings.Contains(got.body, r.A.canary) {
 					t.Errorf("%s shows the other tenant's: %v", what, got)
+				}
+				if !nothing.MatchString(want.body) { // two that are alike may both be wrong
+					t.Errorf("%s: of nobody %v, which is neither a refusal nor says that there is nothing", what, want)
 				}
 			}
 			never := house{id: ids.New[ids.TenantID]()}
