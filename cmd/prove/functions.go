@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -206,11 +205,7 @@ func (s *schema) read(f *function) {
 				return
 			}
 		}
-		text, err := pg.ParsePlPgSqlToJSON(f.text)
-		var tree any
-		if err == nil {
-			err = json.Unmarshal([]byte(text), &tree)
-		}
+		tree, err := f.plpgsqlTree()
 		if err != nil {
 			s.report(f.place, f.name, err.Error())
 			return
@@ -357,10 +352,7 @@ func (r *reader) expr(text string, mode float64) {
 	case 2:
 		text = "SELECT " + text
 	default:
-		target, value, ok := strings.Cut(text, ":=")
-		if !ok {
-			target, value, _ = strings.Cut(text, "=")
-		}
+		target, value := assignment(text)
 		r.assigns(target)
 		text = "SELECT " + value
 	}
@@ -412,9 +404,7 @@ func (r *reader) target(target any) {
 
 // returns reports a trigger function that returns another row than those that fired it.
 func (r *reader) returns(fields map[string]any) {
-	expr, _ := fields["expr"].(map[string]any)
-	fragment, _ := expr["PLpgSQL_expr"].(map[string]any)
-	row, _ := fragment["query"].(string)
+	row := queryOf(fields, "expr")
 	if r.function.trigger && row != "" && !slices.Contains([]string{"NEW", "OLD", "NULL", "coalesce(NEW, OLD)"}, row) {
 		r.fault("RETURN %s: a trigger returns NEW, OLD, coalesce(NEW, OLD) or NULL, so that it puts no other row in their place", row)
 	}

@@ -108,7 +108,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		handlers.refusalLog.pending 32eba395`},
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
 		handlers.Server.Drain ebdd765c  handlers.Server.draining 912dddf1  handlers.Server.readiness f39642ef
-		handlers.Server.readyz b197bffd  handlers.readiness.Mutex d449780e`},
+		handlers.Server.readyz b197bffd  handlers.readiness.Mutex efea4f72`},
 	{"letters that wait to be sent, each a function with its own recipient; a worker takes one, runs it once, and keeps nothing of it", `
 		mail.NewOutbox 2f59a909  mail.Outbox.Close 2585569c  mail.Outbox.Reserve 4f552989  mail.Outbox.cancel a3ff171a
 		mail.Outbox.ctx 0a227b22  mail.Outbox.deliver 45b01dc6  mail.Outbox.idle 1794c6ce  mail.Outbox.left ff93bc3d
@@ -125,12 +125,12 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `
 		tenancy.Database.Reach 0dd8cf9d  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look cb3e9d13
 		tenancy.Database.lookAlone 0519b5a3  tenancy.Database.lookAtQueues 1cba526b  tenancy.Database.run 7c448ee4
-		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 12754ec3
+		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 0b61c1df
 		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp ddd9b73d  tenancy.link.readable 1b78b7c0
 		tenancy.link.reads 02ce5bc4  tenancy.link.server ca4050ef  tenancy.link.since fdf18587  tenancy.link.waited 02a338e9
 		tenancy.link.watch 5dc2f785  tenancy.link.why cd6d7d6d  tenancy.newCrowd 4526ebc7  tenancy.newQuestion b243b33f
 		tenancy.newQueue 1ea60917  tenancy.question.answered 4769a08e  tenancy.question.close 4944cbf1  tenancy.question.to 20e53bf9
-		tenancy.queue.Context b29950b5  tenancy.queue.leave e5f83a6e  tenancy.queue.refuse 444a2258  tenancy.queue.waiting 81bb5b61
+		tenancy.queue.Context e30d9213  tenancy.queue.leave e5f83a6e  tenancy.queue.refuse 444a2258  tenancy.queue.waiting 81bb5b61
 		tenancy.server.asked 459faed1  tenancy.server.heard 0ac86951  tenancy.server.links d60cee68  tenancy.server.look 5e4310e5
 		tenancy.server.rest 28d2347a  tenancy.sockaddr 0d999cbe  tenancy.sslRequest 62fc0563  tenancy.watch.begin d9f0e7ea
 		tenancy.watch.dial 252195b5  tenancy.watch.end 2aab3fdf  tenancy.watch.enter b94f4a32  tenancy.watch.leave df5278ff
@@ -147,56 +147,56 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 // field more of the configuration, is nothing to look at.
 var loosely = []struct{ why, entries string }{
 	{"the fields of an input struct, by Go type; it holds tags, and no value of any request", `
-		handlers.fieldsOf 14a69744  handlers.inputs eaaeba27`},
+		handlers.fieldsOf 14a69744  handlers.inputs 27054357`},
 	{"files of the program for the documentation page, the same for everybody", `
-		handlers.asset 028dd028  handlers.assetAnswer dc78a679  handlers.docs 5a8b16a6  handlers.docsFiles 8e161016
+		handlers.asset d9d1dc3d  handlers.assetAnswer 0e72e8b0  handlers.docs 5a8b16a6  handlers.docsFiles 8e161016
 		handlers.docsPages b5bfe6c6
 		handlers.forms.of 1afd3231`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		handlers.Server.roots f109813e  handlers.publicScope 0aec47fb`},
+		handlers.Server.roots 627d9b99  handlers.publicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		handlers.OpenAPI b425553b  handlers.answerHeaders 10f9ebfa  handlers.changing 962f4feb  handlers.document.operation 26e1eb3a
-		handlers.document.requestContent 39845de0  handlers.document.rootOperations 07e4e2a3
-		handlers.document.success 0bc32977  handlers.noSecurity d4e7deee  handlers.parameters a4eac5ae  handlers.particular 231a355c
-		handlers.refusals 3c48276d  handlers.security dcf4594a  handlers.securityByKey eabb82fe  handlers.securitySchemes a4eac5ae
-		handlers.wrongValues de5d7421
-		handlers.document.refusal d32aae7f  handlers.otherwise 8a67a67d`},
+		handlers.OpenAPI db35a425  handlers.answerHeaders 34514865  handlers.changing 8be103f7  handlers.document.operation ca4a76b2
+		handlers.document.requestContent 90c93e05  handlers.document.rootOperations 49ac1599
+		handlers.document.success a806925e  handlers.noSecurity f9c305fa  handlers.parameters a4eac5ae  handlers.particular 231a355c
+		handlers.refusals 54dab59a  handlers.security dcf4594a  handlers.securityByKey eabb82fe  handlers.securitySchemes a4eac5ae
+		handlers.wrongValues 06ff7652
+		handlers.document.refusal d32aae7f  handlers.otherwise 27eaaa36`},
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
-		handlers.Error.Fields efbd3d6f  handlers.Error.header 0cdf9d5a  handlers.Error.with 398f29e4  handlers.broken 0f335b2f
-		handlers.checkContentType bd256479  handlers.decode bd256479  handlers.errReference 4daf8590  handlers.reference fae484db
-		handlers.refusal c11b903b  handlers.refusedBy 3ce82603`},
+		handlers.Error.Fields 46dfb5d8  handlers.Error.header 59e5e927  handlers.Error.with 7dbf5f8f  handlers.broken e29ec463
+		handlers.checkContentType bd256479  handlers.decode bd256479  handlers.errReference 4daf8590  handlers.reference 83e0c77f
+		handlers.refusal 6f93bab8  handlers.refusedBy b8c31c33`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
-		handlers.Server.write 0db791d0  handlers.field.checkValue a64d39c3  handlers.lenient 346daf12  handlers.longer ea643857
-		handlers.overEscaped e1845bf5  handlers.readObject ea643857  handlers.richPolicy f3000412  handlers.sanitize 181c367e
+		handlers.Server.write 0db791d0  handlers.field.checkValue a64d39c3  handlers.lenient 96741e4b  handlers.longer ea643857
+		handlers.overEscaped e1845bf5  handlers.readObject ea643857  handlers.richPolicy f3000412  handlers.sanitize 4d9031e1
 		handlers.validate 806c8237`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		handlers.List.open c3f827f6  handlers.New 35fad31d  handlers.Page[T].page 2a54ebdd  handlers.Server.ServeHTTP f0d05caa
-		handlers.Server.cursors aab3ce2d  handlers.Server.document e3b0c442  handlers.Server.doors e3b0c442
-		handlers.Server.engine 65666b73  handlers.Server.fingerprints e22493df  handlers.Server.limiter e3b0c442
-		handlers.Server.mail e3b0c442  handlers.Server.passwords e3b0c442  handlers.Server.proxies 4e1df5a1  handlers.Server.serve b55571c7
+		handlers.List.open c3f827f6  handlers.New a31553b7  handlers.Page[T].page 2a54ebdd  handlers.Server.ServeHTTP f0d05caa
+		handlers.Server.cursors 26068c21  handlers.Server.document e3b0c442  handlers.Server.doors e3b0c442
+		handlers.Server.engine eb8c8817  handlers.Server.fingerprints e22493df  handlers.Server.limiter e3b0c442
+		handlers.Server.mail e3b0c442  handlers.Server.passwords e3b0c442  handlers.Server.proxies 7aa8a1b8  handlers.Server.serve db7e2000
 		handlers.Server.tokens e3b0c442  handlers.Server.words 9663a3be  handlers.exchange.once f52aebec`},
 	{"lines go to the operator, and are read by no request", `
-		handlers.Server.log 7b9cc85a  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
+		handlers.Server.log 722dc07c  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		handlers.Route.endpoint e3b0c442  handlers.account 7072f03f  handlers.accountChange 8d0da668  handlers.accountEntry 0e8f1296
-		handlers.atomic bd256479  handlers.change bd256479  handlers.distinct 66b298e5  handlers.endpoint.accepts 3e029db0
-		handlers.endpoint.input f012ed45  handlers.endpoint.line 7ae6847e  handlers.endpoint.output a57b4c87
-		handlers.endpoint.produces a84a8ffc  handlers.endpoint.run f6dccd72  handlers.need bd256479  handlers.open bd256479
+		handlers.Route.endpoint e3b0c442  handlers.account acd54805  handlers.accountChange 57281e33  handlers.accountEntry 7746b82d
+		handlers.atomic bd256479  handlers.change bd256479  handlers.distinct 66b298e5  handlers.endpoint.accepts 0f5a5c44
+		handlers.endpoint.input e66e5c2c  handlers.endpoint.line 365cd2b0  handlers.endpoint.output f7e04866
+		handlers.endpoint.produces 70bcec65  handlers.endpoint.run 7384c35e  handlers.need bd256479  handlers.open bd256479
 		handlers.provision bd256479  handlers.routes 86d9b51a  handlers.session bd256479  handlers.single ae00cc85
 		handlers.welcoming bd256479  handlers.whoever bd256479`},
 	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
-		mail.SMTP bd256479  mail.smtpSender.Send ff3ad0e9  mail.smtpSender.compose 8a35ddf9  mail.smtpSender.dial e3b0c442
-		mail.smtpSender.from abafc050  mail.smtpSender.starttls e2c0394b  mail.smtpSender.tls f0bbbf9f`},
+		mail.SMTP bd256479  mail.smtpSender.Send dcfc4df4  mail.smtpSender.compose 65adfa9d  mail.smtpSender.dial e3b0c442
+		mail.smtpSender.from f0f9f8b8  mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c`},
 	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
-		sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 5c30d521`},
+		sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
-		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve b6df1762`},
+		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 0b064bf2`},
 	{"a command of the operator: it serves nobody", `
-		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys c28dfb09  cmd/rowhouse.operate bd256479
-		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand e92f9cb4
-		cmd/rowhouse.tenantCommand 62cfc80b
-		cmd/rowhouse.demoTenants c3749b2a  cmd/rowhouse.welcome 70917cff`},
+		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys 6b177c92  cmd/rowhouse.operate bd256479
+		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 3ddc50e0
+		cmd/rowhouse.tenantCommand 3f854292
+		cmd/rowhouse.demoTenants f0ab0e8e  cmd/rowhouse.welcome 70917cff`},
 }
 
 // listing makes the list: of texts, or of ways.

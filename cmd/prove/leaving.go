@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -221,9 +220,7 @@ func (w *flow) follow() {
 			}
 		}
 	default:
-		text, err := pg.ParsePlPgSqlToJSON(w.of.text)
-		var tree any
-		if err == nil && json.Unmarshal([]byte(text), &tree) == nil {
+		if tree, err := w.of.plpgsqlTree(); err == nil { // or readFunctions has reported it
 			w.walk(tree, 1)
 		}
 	}
@@ -231,31 +228,14 @@ func (w *flow) follow() {
 
 // walk goes through what PL/pgSQL made of the body.
 func (w *flow) walk(tree any, line int) {
-	if list, ok := tree.([]any); ok {
-		for _, item := range list {
-			w.walk(item, line)
-		}
-		return
-	}
-	nodes, _ := tree.(map[string]any)
-	for _, kind := range slices.Sorted(maps.Keys(nodes)) {
-		fields, _ := nodes[kind].(map[string]any)
-		if at, ok := fields["lineno"].(float64); ok {
-			line = int(at)
-		}
+	eachNode(tree, line, func(kind string, fields map[string]any, line int) {
 		switch kind {
 		case "PLpgSQL_var":
 			if name, ok := fields["refname"].(string); ok {
 				w.put(w.expression(fields["default_val"], line), name, 0)
 			}
 		case "PLpgSQL_stmt_assign":
-			expr, _ := fields["expr"].(map[string]any)
-			inner, _ := expr["PLpgSQL_expr"].(map[string]any)
-			query, _ := inner["query"].(string)
-			target, value, ok := strings.Cut(query, ":=")
-			if !ok {
-				target, value, _ = strings.Cut(query, "=")
-			}
+			target, value := assignment(queryOf(fields, "expr"))
 			w.put(w.query("SELECT "+value, line), target, 0)
 		case "PLpgSQL_stmt_return":
 			if of := w.expression(fields["expr"], line); !w.of.trigger { // which returns the row that fired it: see returns
@@ -273,9 +253,7 @@ func (w *flow) walk(tree any, line int) {
 			w.expression(fields["cond"], line)
 		case "PLpgSQL_stmt_execsql", "PLpgSQL_stmt_fors":
 			for _, field := range []string{"sqlstmt", "query"} {
-				expr, _ := fields[field].(map[string]any)
-				inner, _ := expr["PLpgSQL_expr"].(map[string]any)
-				if text, ok := inner["query"].(string); ok {
+				if text := queryOf(fields, field); text != "" {
 					w.selected(text, line, targets(fields["target"], fields["var"]))
 				}
 			}
@@ -283,7 +261,7 @@ func (w *flow) walk(tree any, line int) {
 		for _, field := range []string{"datums", "action", "body", "then_body", "elsif_list", "stmts", "else_body", "exceptions", "exc_list"} {
 			w.walk(fields[field], line)
 		}
-	}
+	})
 }
 
 // targets are the variables that a statement fills, in order.

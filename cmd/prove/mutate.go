@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -188,11 +187,7 @@ func (s *surgeon) takeApart() {
 		}
 		return
 	}
-	text, err := pg.ParsePlPgSqlToJSON(f.text)
-	var tree any
-	if err == nil {
-		err = json.Unmarshal([]byte(text), &tree)
-	}
+	tree, err := f.plpgsqlTree()
 	if err != nil {
 		s.err = err
 		return
@@ -204,24 +199,8 @@ func (s *surgeon) takeApart() {
 
 // walk goes through what PL/pgSQL made of a body. What it does not know readFunctions has reported.
 func (s *surgeon) walk(tree any, line int) {
-	if list, ok := tree.([]any); ok {
-		for _, item := range list {
-			s.walk(item, line)
-		}
-		return
-	}
-	nodes, _ := tree.(map[string]any)
-	for _, kind := range slices.Sorted(maps.Keys(nodes)) {
-		fields, _ := nodes[kind].(map[string]any)
-		if at, ok := fields["lineno"].(float64); ok {
-			line = int(at)
-		}
-		query := func(field string) string {
-			expr, _ := fields[field].(map[string]any)
-			inner, _ := expr["PLpgSQL_expr"].(map[string]any)
-			text, _ := inner["query"].(string)
-			return text
-		}
+	eachNode(tree, line, func(kind string, fields map[string]any, line int) {
+		query := func(field string) string { return queryOf(fields, field) }
 		switch kind {
 		case "PLpgSQL_var":
 			if value := query("default_val"); value != "" {
@@ -261,7 +240,7 @@ func (s *surgeon) walk(tree any, line int) {
 		for _, field := range []string{"datums", "action", "body", "then_body", "elsif_list", "stmts", "else_body"} {
 			s.walk(fields[field], line)
 		}
-	}
+	})
 }
 
 // offset is where a line of the body begins in the function's text.
