@@ -441,7 +441,7 @@ func TestSigningKeyIsSilent(t *testing.T) {
 	for name, encoded := range map[string]string{
 		"base64":  base64.StdEncoding.EncodeToString(seed)[:16],
 		"hex":     fmt.Sprintf("%x", seed[:8]),
-		"hex, %#": fmt.Sprintf("%#v", seed[:4])[len("[]byte{"):][:len("0x0, 0x0, 0x0")],
+		"hex, %#": strings.Trim(fmt.Sprintf("%#v", seed[:8]), "[]byte{}"),
 		"decimal": strings.Trim(fmt.Sprint(seed[:6]), "[]"),
 		"bytes":   string(seed),
 	} {
