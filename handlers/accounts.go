@@ -10,6 +10,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
 
@@ -29,12 +30,20 @@ type Account struct {
 	then    func()
 }
 
-func (a *Account) resource() (name, path string, version int64) { return "account", "/me", a.version }
+func (a *Account) Resource() (name, path string, version int64) { return "account", "/me", a.version }
 
 func newAccount(row db.Account) Account {
 	return Account{row.ID, row.Username, row.Email, row.Name, row.EmailVerifiedAt != nil, row.IsStaff, row.IsSuperuser,
 		row.CreatedAt, row.UpdatedAt, row.Version, nil}
 }
+
+var (
+	errRegistration  = rest.Forbidden("registration_closed", "Registration is closed; ask for an invitation.")
+	errAccountExists = rest.Broken("accounts_email_key")
+	errUsernameTaken = rest.Broken("accounts_username_key")
+	errAccountClosed = rest.Conflict("account_closed", "The account of this user was closed: nobody can log in as it.")
+	errPasswordRace  = rest.Conflict("conflict", "Another request changed the password, or logged out everywhere; log in again.")
+)
 
 type accountRegisterInput struct {
 	Username   *string `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ada"`
@@ -44,20 +53,20 @@ type accountRegisterInput struct {
 	TenantName *string `json:"tenant_name" validate:"min=1,max=100" doc:"Also makes a tenant of this name, with the account's user as its admin." example:"Analytical Engines"`
 }
 
-func (in *accountRegisterInput) problems() []FieldError {
+func (in *accountRegisterInput) Problems() []rest.FieldError {
 	return accountProblems(in.Email, in.Username, &in.Password)
 }
 
 // accountRegister makes an account, and with a tenant name also a tenant that it administers.
-func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegisterInput) (Account, error) {
-	if s.config.RegistrationClosed {
+func accountRegister(ctx context.Context, app *App, who rest.Caller, in accountRegisterInput) (Account, error) {
+	if app.config.RegistrationClosed {
 		return Account{}, errRegistration
 	}
 	email, username, _ := names(in.Email, in.Username)
-	if err := s.take(ctx, who, from("register", who, s.config.Limits.Register)); err != nil {
+	if err := app.Take(ctx, who, rest.From("register", who, app.config.Limits.Register)); err != nil {
 		return Account{}, err
 	}
-	hash, err := s.passwords.Hash(ctx, in.Password)
+	hash, err := app.passwords.Hash(ctx, in.Password)
 	if err != nil {
 		return Account{}, err
 	}
@@ -66,7 +75,7 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 		account.Spare = spare(username)
 	}
 	var made db.Account
-	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+	err = app.atomic(ctx, func(tx *tenancy.Tx) (err error) {
 		made, err = createAccount(ctx, tx.Unscoped(who), account)
 		if err != nil || in.TenantName == nil {
 			return err
@@ -80,25 +89,25 @@ func accountRegister(ctx context.Context, s *Server, who Caller, in accountRegis
 		return Account{}, err
 	}
 	out := newAccount(made)
-	out.then = func() { s.post(who, made.Email, s.proof(who, made, made.Email)) }
+	out.then = func() { app.post(who, made.Email, app.proof(who, made, made.Email)) }
 	return out, nil
 }
 
-// after mails a proof to the e-mail of a new account.
-func (a *Account) after(*Server, Caller) func() { return a.then }
+// After mails a proof to the e-mail of a new account.
+func (a *Account) After(any, rest.Caller) func() { return a.then }
 
-var badEmail = FieldError{"email", "format", "Must be an e-mail address such as ada@example.com."}
+var badEmail = rest.FieldError{Field: "email", Code: "format", Detail: "Must be an e-mail address such as ada@example.com."}
 
 // emailProblems is what is wrong with the field email.
-func emailProblems(email string) []FieldError {
+func emailProblems(email string) []rest.FieldError {
 	if _, ok := auth.NormalizeEmail(email); !ok {
-		return []FieldError{badEmail}
+		return []rest.FieldError{badEmail}
 	}
 	return nil
 }
 
 // accountProblems is what is wrong with the names and the password of a new account.
-func accountProblems(givenEmail string, givenUsername, password *string) []FieldError {
+func accountProblems(givenEmail string, givenUsername, password *string) []rest.FieldError {
 	email, username, wrong := names(givenEmail, givenUsername)
 	if password != nil {
 		if problem := passwordProblem("password", *password, username, email); problem != nil {
@@ -109,7 +118,7 @@ func accountProblems(givenEmail string, givenUsername, password *string) []Field
 }
 
 // names are the canonical e-mail and username of a new account, and what is wrong with them.
-func names(givenEmail string, givenUsername *string) (email, username string, wrong []FieldError) {
+func names(givenEmail string, givenUsername *string) (email, username string, wrong []rest.FieldError) {
 	email, ok := auth.NormalizeEmail(givenEmail)
 	if !ok {
 		wrong = append(wrong, badEmail)
@@ -118,7 +127,7 @@ func names(givenEmail string, givenUsername *string) (email, username string, wr
 		return email, auth.UsernameFrom(email), wrong
 	}
 	if username, ok = auth.NormalizeUsername(*givenUsername); !ok {
-		wrong = append(wrong, FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."})
+		wrong = append(wrong, rest.FieldError{Field: "username", Code: "format", Detail: "3 to 64 of a–z, 0–9, dot, underscore and hyphen."})
 	}
 	return email, username, wrong
 }
@@ -126,7 +135,7 @@ func names(givenEmail string, givenUsername *string) (email, username string, wr
 // createAccount makes an account. A username that was made for it and was taken in the very moment is made anew.
 func createAccount(ctx context.Context, q *db.Queries, account db.AccountCreateParams) (db.Account, error) {
 	made, err := q.AccountCreate(ctx, account)
-	if err != nil && account.Spare != nil && classify(err, false) == broken["accounts_username_key"] {
+	if err != nil && account.Spare != nil && rest.Breaks(err, "accounts_username_key") {
 		err = tenancy.Again(err)
 	}
 	return made, err
@@ -136,7 +145,7 @@ func createAccount(ctx context.Context, q *db.Queries, account db.AccountCreateP
 func spare(username string) *string { return new(auth.SpareUsername(username)) }
 
 // Found makes a tenant whose first admin is the account's user.
-func Found(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, name, slug string) (db.Tenant, ids.UserID, error) {
+func Found(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account db.Account, name, slug string) (db.Tenant, ids.UserID, error) {
 	id := ids.New[ids.TenantID]()
 	q := tx.Provision(id, who)
 	tenant, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: id, Name: name, Slug: slug, CreatedBy: &account.ID})
@@ -150,36 +159,36 @@ func Found(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, 
 }
 
 // passwordProblem is what is wrong with a new password, or nil.
-func passwordProblem(field, password, username, email string) *FieldError {
+func passwordProblem(field, password, username, email string) *rest.FieldError {
 	var problem *auth.PasswordProblem
 	if errors.As(auth.CheckPassword(password, username, email), &problem) {
-		return &FieldError{field, problem.Code, problem.Detail}
+		return &rest.FieldError{Field: field, Code: problem.Code, Detail: problem.Detail}
 	}
 	return nil
 }
 
 // proves says whether a password is the account's; wrong ones are counted as at a login, and apart from those.
-func (s *Server) proves(ctx context.Context, who Caller, account db.Account, password string) (bool, error) {
+func (app *App) proves(ctx context.Context, who rest.Caller, account db.Account, password string) (bool, error) {
 	hash := ""
 	if account.PasswordHash != nil {
 		hash = *account.PasswordHash
 	}
-	attempts := s.logins(who, "password of", account.ID.String())
-	ok, _, err := s.passwords.Verify(ctx, password, hash, func() error { return s.take(ctx, who, attempts...) })
+	attempts := app.logins(who, "password of", account.ID.String())
+	ok, _, err := app.passwords.Verify(ctx, password, hash, func() error { return app.Take(ctx, who, attempts...) })
 	if err != nil || !ok {
 		return false, err
 	}
-	return true, s.give(ctx, who, attempts...)
+	return true, app.Give(ctx, who, attempts...)
 }
 
 // accountGet reads the account that asks, with a token or an API key.
-func accountGet(ctx context.Context, s *Server, who Caller, _ struct{}) (out Account, err error) {
+func accountGet(ctx context.Context, app *App, who rest.Caller, _ struct{}) (out Account, err error) {
 	err = tenancy.Retry(ctx, true, func() error {
 		if !who.ByKey() {
-			out, err = accountRead(ctx, s.doors.Account(who), who, struct{}{})
+			out, err = accountRead(ctx, app.doors.Account(who), who, struct{}{})
 			return err
 		}
-		row, err := s.doors.Unscoped(who).AccountByKey(ctx, db.AccountByKeyParams{
+		row, err := app.doors.Unscoped(who).AccountByKey(ctx, db.AccountByKeyParams{
 			Tenant: who.Key.Tenant.UUID(), KeyPrefix: who.Key.Prefix, Hash: who.Key.Hash,
 		})
 		out = newAccount(row)
@@ -189,18 +198,18 @@ func accountGet(ctx context.Context, s *Server, who Caller, _ struct{}) (out Acc
 }
 
 // accountRead reads the account that asks.
-func accountRead(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Account, error) {
+func accountRead(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) (Account, error) {
 	row, err := q.AccountGet(ctx, who.AccountID)
 	return newAccount(row), err
 }
 
 type accountUpdateInput struct {
-	Conditional
-	Name Nullable[string] `json:"name" validate:"min=1,max=120" example:"Ada King"`
+	rest.Conditional
+	Name rest.Nullable[string] `json:"name" validate:"min=1,max=120" example:"Ada King"`
 }
 
 // accountUpdate changes the account's own fields.
-func accountUpdate(ctx context.Context, q *db.Queries, who Caller, in accountUpdateInput) (Account, error) {
+func accountUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in accountUpdateInput) (Account, error) {
 	row, err := q.AccountUpdate(ctx, db.AccountUpdateParams{
 		AccountID: who.AccountID, IfMatch: in.IfMatch, NameSet: in.Name.Set, Name: in.Name.Value,
 	})
@@ -209,8 +218,8 @@ func accountUpdate(ctx context.Context, q *db.Queries, who Caller, in accountUpd
 
 // accountClose ends the account's sessions, clears what is personal, and leaves its users inactive; last_admin where a
 // tenant would be left without one.
-func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (deleted[ids.AccountID], error) {
-	none := deleted[ids.AccountID]{}
+func accountClose(ctx context.Context, tx *tenancy.Tx, who rest.Caller, _ struct{}) (rest.Deleted[ids.AccountID], error) {
+	none := rest.Deleted[ids.AccountID]{}
 	held, err := tx.Account(who).AccountHold(ctx, who.AccountID)
 	if err != nil {
 		return none, err
@@ -230,7 +239,7 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who Caller, _ struct{}) (
 	err = tx.Account(who).AccountClose(ctx, db.AccountCloseParams{
 		AccountID: who.AccountID, Username: name, Email: name + "@closed.invalid",
 	})
-	return deleted[ids.AccountID]{held}, err
+	return rest.Deleted[ids.AccountID]{ID: held}, err
 }
 
 type accountPasswordChangeInput struct {
@@ -239,34 +248,34 @@ type accountPasswordChangeInput struct {
 }
 
 // accountPasswordChange replaces the password and ends the account's other sessions, and what was mailed for it.
-func accountPasswordChange(ctx context.Context, s *Server, who Caller, in accountPasswordChangeInput) (done, error) {
-	account, err := s.doors.Account(who).AccountGet(ctx, who.AccountID)
+func accountPasswordChange(ctx context.Context, app *App, who rest.Caller, in accountPasswordChangeInput) (rest.Done, error) {
+	account, err := app.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	proven, err := s.proves(ctx, who, account, in.CurrentPassword)
+	proven, err := app.proves(ctx, who, account, in.CurrentPassword)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	var wrong []FieldError
+	var wrong []rest.FieldError
 	if !proven {
-		wrong = append(wrong, FieldError{"current_password", "incorrect", "This is not the account's password."})
+		wrong = append(wrong, rest.FieldError{Field: "current_password", Code: "incorrect", Detail: "This is not the account's password."})
 	}
 	if problem := passwordProblem("new_password", in.NewPassword, account.Username, account.Email); problem != nil {
 		wrong = append(wrong, *problem)
 	}
 	if wrong != nil {
-		return done{}, invalid(wrong...)
+		return rest.Done{}, rest.Invalid(wrong...)
 	}
-	hash, err := s.passwords.Hash(ctx, in.NewPassword)
+	hash, err := app.passwords.Hash(ctx, in.NewPassword)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	changed, err := s.doors.Account(who).AccountPasswordSet(ctx, db.AccountPasswordSetParams{
+	changed, err := app.doors.Account(who).AccountPasswordSet(ctx, db.AccountPasswordSetParams{
 		AccountID: who.AccountID, PasswordHash: &hash, Proofs: account.Proofs, KeptSessionID: who.SessionID,
 	})
 	if err == nil && changed == 0 {
-		return done{}, errPasswordRace
+		return rest.Done{}, errPasswordRace
 	}
-	return done{}, err
+	return rest.Done{}, err
 }

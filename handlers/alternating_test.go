@@ -22,6 +22,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 )
 
 // An asking is one request of one tenant, whole: it can be made again, of another process.
@@ -68,13 +69,13 @@ type alternation struct {
 }
 
 // exported is how many items each tenant has besides, so that an export is several pages.
-const exported = 2*exportPage + 100
+const exported = 2*1000 + 100
 
 func newAlternation(t *testing.T) *alternation {
 	t.Helper()
 	w := newRows(t)
 	w.odd = true
-	w.server = &Server{tokens: auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api")}
+	w.server = &App{tokens: auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api")}
 	a := &alternation{probe: &probe{world: w, names: map[string]string{}}}
 	for i, h := range []house{w.A, w.B} {
 		s := &side{name: string(rune('A' + i)), house: h, admins: map[string]person{"stay": h.people["admin"]}, keys: map[string]string{}}
@@ -180,13 +181,13 @@ func (a *alternation) by(mode string, s *side, who string, r request) request {
 }
 
 // ordered are the routes of the tenant scope: what reads, what changes, what removes, and last what nobody comes back from.
-func ordered() (all []*Route) {
+func ordered() (all []*rest.Route) {
 	for i := range routes {
-		if routes[i].scope == tenantScope {
+		if routes[i].Scope == rest.TenantScope {
 			all = append(all, &routes[i])
 		}
 	}
-	rank := func(r *Route) int {
+	rank := func(r *rest.Route) int {
 		switch {
 		case r.Pattern == "DELETE /tenant":
 			return 4
@@ -199,7 +200,7 @@ func ordered() (all []*Route) {
 		}
 		return 1
 	}
-	slices.SortStableFunc(all, func(x, y *Route) int { return cmp.Compare(rank(x), rank(y)) })
+	slices.SortStableFunc(all, func(x, y *rest.Route) int { return cmp.Compare(rank(x), rank(y)) })
 	return all
 }
 
@@ -231,7 +232,7 @@ func (k *talk) ask(of func(s, other *side) asking) (answers [2]response) {
 func (n asking) take(t *testing.T, url string) response {
 	t.Helper()
 	if n.how == "" {
-		made, err := http.NewRequest(n.method, url+base+n.path, strings.NewReader(n.body))
+		made, err := http.NewRequest(n.method, url+rest.Base+n.path, strings.NewReader(n.body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -257,7 +258,7 @@ func (n asking) take(t *testing.T, url string) response {
 		version = "1.0"
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s %s%s HTTP/%s\r\nHost: a\r\nConnection: close\r\n", n.method, base, n.path, version)
+	fmt.Fprintf(&text, "%s %s%s HTTP/%s\r\nHost: a\r\nConnection: close\r\n", n.method, rest.Base, n.path, version)
 	if err := n.header.Write(&text); err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +301,7 @@ func (k *talk) all(readsOnly bool) {
 			return asking{route: route.Pattern, request: k.by(k.mode, s, who, samples(of)[route.Pattern])}
 		}
 		once := func(s, _ *side) asking { return sample(s, s.house) }
-		if route.idempotent() && !ending[route.Pattern] {
+		if route.Idempotent() && !ending[route.Pattern] {
 			keyed := func(s, other *side) asking {
 				n := once(s, other)
 				n.request = n.request.with("Idempotency-Key", "the-same")
@@ -421,17 +422,11 @@ func (k *talk) account(readsOnly bool) {
 // process is one server process over the world's database, with addresses that fail; its handler may stand behind another.
 func (a *alternation) process(w *world, around func(http.Handler) http.Handler) string {
 	server, url := w.serve(w.db.Server()+"&pool_max_conns=1", worldConfig(nil))
-	for _, route := range []*Route{
-		{"GET /panic/:item_id", http.StatusOK, "", need(auth.ItemsRead, panicHaving)},
-		{"GET /items/export/broken", http.StatusOK, "", download(auth.ItemsRead, "items", exportBroken)},
-	} {
-		method, path, _ := strings.Cut(route.Pattern, " ")
-		server.serve(method, base+path, server.handle(route, func(x *exchange) (answer, error) {
-			if err := x.identify(); err != nil {
-				return answer{}, err
-			}
-			return route.run(x)
-		}))
+	for _, route := range table([]row{
+		{"GET /panic/:item_id", http.StatusOK, "", rest.Need(itemsRead, panicHaving)},
+		{"GET /items/export/broken", http.StatusOK, "", rest.Download(itemsRead, "items", exportBroken)},
+	}) {
+		server.Serve(&route)
 	}
 	if around == nil {
 		return url
@@ -442,9 +437,9 @@ func (a *alternation) process(w *world, around func(http.Handler) http.Handler) 
 }
 
 // exportBroken loses its last page.
-func exportBroken(ctx context.Context, q *db.Queries, who Caller, in itemExportInput, list List) (Page[Item], error) {
+func exportBroken(ctx context.Context, q *db.Queries, who rest.Caller, in itemExportInput, list rest.List) (rest.Page[Item], error) {
 	rows, err := itemExport(ctx, q, who, in, list)
-	if err == nil && rows.next == nil {
+	if err == nil && !rows.More() {
 		err = errors.New("the last page is lost")
 	}
 	return rows, err
@@ -609,7 +604,7 @@ func TestAlternatingTenants(t *testing.T) {
 			}
 			for i := range routes {
 				for _, s := range base.sides {
-					if name := s.name + " " + routes[i].Pattern; !succeeded[name] && (mode == "header" || routes[i].scope == tenantScope) {
+					if name := s.name + " " + routes[i].Pattern; !succeeded[name] && (mode == "header" || routes[i].Scope == rest.TenantScope) {
 						t.Errorf("%s is never tried with success by %s: give it a request in samples, or in accountTurns", name, mode)
 					}
 				}

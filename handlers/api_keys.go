@@ -10,6 +10,12 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
+)
+
+const (
+	keysRead  auth.Permission = "keys:read"
+	keysWrite auth.Permission = "keys:write"
 )
 
 // APIKey lets a program act as one user of one tenant, within its scopes.
@@ -31,7 +37,7 @@ type APIKey struct {
 	version int64
 }
 
-func (k *APIKey) resource() (name, path string, version int64) {
+func (k *APIKey) Resource() (name, path string, version int64) {
 	return "api_key", "/api-keys/" + k.ID.String(), k.version
 }
 
@@ -46,13 +52,13 @@ func newAPIKey(row db.ApiKey) APIKey {
 }
 
 type apiKeyListInput struct {
-	List
+	rest.List
 	Active *bool       `query:"active" doc:"Keys that are neither revoked nor expired, or that are either."`
 	UserID *ids.UserID `query:"user_id" doc:"Keys of this user; another's are seen with keys:revoke_any alone."`
 }
 
 // apiKeyList reads a page of the caller's keys; of all keys, where it may revoke any.
-func apiKeyList(ctx context.Context, q *db.Queries, who Caller, in apiKeyListInput) (Page[APIKey], error) {
+func apiKeyList(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyListInput) (rest.Page[APIKey], error) {
 	var user ids.UserID
 	if in.UserID != nil {
 		user = *in.UserID
@@ -62,25 +68,25 @@ func apiKeyList(ctx context.Context, q *db.Queries, who Caller, in apiKeyListInp
 		OfUser:         in.UserID != nil,
 		UserID:         user,
 		Active:         in.Active,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.ApiKeyListRow) (APIKey, position, int64) {
-		return newAPIKey(row.ApiKey), position{ID: row.ApiKey.ID, Time: &row.ApiKey.CreatedAt}, row.Total
+	return rest.PageOf(in.List, rows, err, func(row *db.ApiKeyListRow) (APIKey, rest.Position, int64) {
+		return newAPIKey(row.ApiKey), rest.Position{ID: row.ApiKey.ID, Time: &row.ApiKey.CreatedAt}, row.Total
 	})
 }
 
 type apiKeyCreateInput struct {
-	Name          string             `json:"name" validate:"min=1,max=100" example:"Nightly import"`
-	Description   Nullable[string]   `json:"description" validate:"max=500" text:"long" example:"Runs on the stock server"`
-	Scopes        Nullable[[]string] `json:"scopes" named:"Permission" validate:"max=100" doc:"None that the caller does not hold; left out or null: all that its user holds, now and later." example:"[\"items:read\"]"`
-	ExpiresInDays Nullable[int32]    `json:"expires_in_days" validate:"min=1,max=3650" doc:"Left out or null: never." example:"365"`
+	Name          string                  `json:"name" validate:"min=1,max=100" example:"Nightly import"`
+	Description   rest.Nullable[string]   `json:"description" validate:"max=500" text:"long" example:"Runs on the stock server"`
+	Scopes        rest.Nullable[[]string] `json:"scopes" named:"Permission" validate:"max=100" doc:"None that the caller does not hold; left out or null: all that its user holds, now and later." example:"[\"items:read\"]"`
+	ExpiresInDays rest.Nullable[int32]    `json:"expires_in_days" validate:"min=1,max=3650" doc:"Left out or null: never." example:"365"`
 }
 
-func (in *apiKeyCreateInput) problems() []FieldError {
+func (in *apiKeyCreateInput) Problems() []rest.FieldError {
 	if in.Scopes.Value == nil {
 		return nil
 	}
@@ -93,11 +99,11 @@ type apiKeyCreated struct {
 	Key    *string `json:"key" doc:"The key: shown this once, and null when the answer is repeated." example:"rh_4zgq5j7ux_03WHRsVGk4nXK6TzbJZQ8o…"`
 }
 
-func (c *apiKeyCreated) made() resource      { return &c.APIKey }
-func (c *apiKeyCreated) withoutSecrets() any { return &apiKeyCreated{APIKey: c.APIKey} }
+func (c *apiKeyCreated) Made() rest.Resource { return &c.APIKey }
+func (c *apiKeyCreated) WithoutSecrets() any { return &apiKeyCreated{APIKey: c.APIKey} }
 
 // apiKeyCreate makes a key of the user who asks.
-func apiKeyCreate(ctx context.Context, q *db.Queries, who Caller, in apiKeyCreateInput) (apiKeyCreated, error) {
+func apiKeyCreate(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyCreateInput) (apiKeyCreated, error) {
 	var scopes []string
 	if in.Scopes.Value != nil {
 		scopes = *in.Scopes.Value
@@ -113,7 +119,7 @@ func apiKeyCreate(ctx context.Context, q *db.Queries, who Caller, in apiKeyCreat
 		Days:        in.ExpiresInDays.Value,
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = errTenant // shut out in the same moment
+		err = rest.ErrTenant // shut out in the same moment
 	}
 	return apiKeyCreated{newAPIKey(row), &key}, err
 }
@@ -123,13 +129,13 @@ type apiKeyGetInput struct {
 }
 
 // apiKeyGet reads a key of the caller's, or any where it may revoke any.
-func apiKeyGet(ctx context.Context, q *db.Queries, who Caller, in apiKeyGetInput) (APIKey, error) {
+func apiKeyGet(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyGetInput) (APIKey, error) {
 	row, err := q.ApiKeyGet(ctx, db.ApiKeyGetParams{TenantID: who.TenantID, ID: in.APIKeyID})
 	return newAPIKey(row), err
 }
 
 // apiKeyRevoke ends a key, from the next request on.
-func apiKeyRevoke(ctx context.Context, q *db.Queries, who Caller, in apiKeyGetInput) (APIKey, error) {
+func apiKeyRevoke(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyGetInput) (APIKey, error) {
 	row, err := q.ApiKeyRevoke(ctx, db.ApiKeyRevokeParams{TenantID: who.TenantID, ID: in.APIKeyID})
 	return newAPIKey(row), err
 }
@@ -143,7 +149,7 @@ type apiKeyRevokeAllOutput struct {
 }
 
 // apiKeyRevokeAll ends every key of a user.
-func apiKeyRevokeAll(ctx context.Context, q *db.Queries, who Caller, in apiKeyRevokeAllInput) (apiKeyRevokeAllOutput, error) {
+func apiKeyRevokeAll(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyRevokeAllInput) (apiKeyRevokeAllOutput, error) {
 	revoke := db.ApiKeyRevokeAllParams{TenantID: who.TenantID}
 	if in.UserID != nil {
 		revoke.OfUser, revoke.UserID = true, *in.UserID
@@ -153,12 +159,12 @@ func apiKeyRevokeAll(ctx context.Context, q *db.Queries, who Caller, in apiKeyRe
 }
 
 type apiKeyDeleteInput struct {
-	Conditional
+	rest.Conditional
 	APIKeyID ids.APIKeyID `path:"api_key_id"`
 }
 
 // apiKeyDelete ends a key and takes it off the list.
-func apiKeyDelete(ctx context.Context, q *db.Queries, who Caller, in apiKeyDeleteInput) (deleted[ids.APIKeyID], error) {
+func apiKeyDelete(ctx context.Context, q *db.Queries, who rest.Caller, in apiKeyDeleteInput) (rest.Deleted[ids.APIKeyID], error) {
 	id, err := q.ApiKeyDelete(ctx, db.ApiKeyDeleteParams{TenantID: who.TenantID, ID: in.APIKeyID, IfMatch: in.IfMatch})
-	return deleted[ids.APIKeyID]{id}, err
+	return rest.Deleted[ids.APIKeyID]{ID: id}, err
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"rowhouse/auth"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -98,7 +99,7 @@ func TestAPIKeyOfAccount(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	for i := range routes {
-		if r := &routes[i]; r.scope == accountScope && r.Pattern != "GET /me" {
+		if r := &routes[i]; r.Scope == rest.AccountScope && r.Pattern != "GET /me" {
 			method, path, _ := strings.Cut(r.Pattern, " ")
 			w.want(byKey(key, call(method, path)), 403, "token_required")
 		}

@@ -7,9 +7,13 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 )
+
+const auditRead auth.Permission = "audit:read"
 
 // AuditEvent is one change of one row: who, what, from where.
 type AuditEvent struct {
@@ -73,7 +77,7 @@ func typedIDs(image []byte) *jsontext.Value {
 }
 
 type auditEventListInput struct {
-	List
+	rest.List
 	ActorID    *ids.UserID   `query:"actor_id" doc:"Changes by this user."`
 	Action     *string       `query:"action" validate:"max=100" doc:"Changes by this operation." example:"item.update"`
 	EntityType *string       `query:"entity_type" validate:"max=50" doc:"Changes of this kind of thing." example:"item"`
@@ -83,7 +87,7 @@ type auditEventListInput struct {
 }
 
 // auditEventList reads a page of the tenant's audit log, newest first.
-func auditEventList(ctx context.Context, q *db.Queries, who Caller, in auditEventListInput) (Page[AuditEvent], error) {
+func auditEventList(ctx context.Context, q *db.Queries, who rest.Caller, in auditEventListInput) (rest.Page[AuditEvent], error) {
 	rows, err := q.AuditEventList(ctx, db.AuditEventListParams{
 		TenantID:       who.TenantID,
 		ActorUserID:    in.ActorID,
@@ -92,13 +96,13 @@ func auditEventList(ctx context.Context, q *db.Queries, who Caller, in auditEven
 		EntityID:       in.EntityID,
 		Since:          in.Since,
 		Until:          in.Until,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.AuditEventListRow) (AuditEvent, position, int64) {
-		return newAuditEvent(row.AuditEvent), position{ID: row.AuditEvent.ID, Time: &row.AuditEvent.CreatedAt}, row.Total
+	return rest.PageOf(in.List, rows, err, func(row *db.AuditEventListRow) (AuditEvent, rest.Position, int64) {
+		return newAuditEvent(row.AuditEvent), rest.Position{ID: row.AuditEvent.ID, Time: &row.AuditEvent.CreatedAt}, row.Total
 	})
 }

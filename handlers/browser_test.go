@@ -4,10 +4,13 @@ package handlers
 
 import (
 	"context"
+	"log/slog"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"rowhouse/auth"
+	"rowhouse/rest"
 	"slices"
 	"strings"
 	"sync"
@@ -141,10 +144,14 @@ func TestDocsInBrowser(t *testing.T) {
 // On a phone an operation that is opened is no wider than the page, whatever its parameters, its body and its answers.
 func TestDocsOnPhoneInBrowser(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(bare(t))
+	app, err := New(Config{Config: rest.Config{BodyLimit: 1}}, nil, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), nil, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(app)
 	t.Cleanup(server.Close)
 	ctx := newBrowser(t)
-	err := chromedp.Do(ctx,
+	err = chromedp.Do(ctx,
 		chromedp.EmulateViewport(390, 844),
 		chromedp.Navigate(server.URL+"/docs"),
 	)

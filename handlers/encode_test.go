@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 )
 
 // What every route answers with, and what an error would, is written as the library of JSON writes it.
@@ -19,15 +20,14 @@ func TestEncoding(t *testing.T) {
 	t.Parallel()
 	outputs := map[reflect.Type]bool{}
 	for _, route := range routes {
-		if page, ok := reflect.New(route.output).Interface().(pageAnswer); ok {
-			rows, _ := page.page(&exchange{})
-			outputs[reflect.TypeOf(rows).Elem()] = true
+		if row := route.Row(); row != nil {
+			outputs[reflect.SliceOf(row)] = true
 		} else {
-			outputs[route.output] = true
+			outputs[route.Output] = true
 		}
 	}
 	for _, odd := range []any{
-		pageInfo{}, position{}, map[string]int32{}, []any{}, [3]string{}, []byte{}, uint8(1), 1.5,
+		rest.PageInfo{}, rest.Position{}, map[string]int32{}, []any{}, [3]string{}, []byte{}, uint8(1), 1.5,
 		struct{ Untagged string }{}, struct {
 			A string `json:"-"`
 		}{}, struct {
@@ -49,7 +49,7 @@ func TestEncoding(t *testing.T) {
 			v := reflect.New(output)
 			fill(v.Elem(), rand.New(rand.NewPCG(seed, 1)))
 			want, wantErr := json.Marshal(v.Interface(), json.Deterministic(true))
-			got, err := appendJSON([]byte("x"), v.Interface())
+			got, err := rest.AppendJSON([]byte("x"), v.Interface())
 			if (err != nil) != (wantErr != nil) || err == nil && !bytes.Equal(got[1:], want) {
 				t.Fatalf("%s, seed %d:\ngot  %s, %v\nwant %s, %v", output, seed, got, err, want, wantErr)
 			}
@@ -81,8 +81,8 @@ func fill(v reflect.Value, r *rand.Rand) {
 	case *time.Time:
 		*v = time.Unix(r.Int64N(4e9), r.Int64N(2)*r.Int64N(1e9)).UTC()
 		return
-	case *Date:
-		*v = Date(time.Unix(r.Int64N(4e9), 0).UTC())
+	case *rest.Date:
+		*v = rest.Date(time.Unix(r.Int64N(4e9), 0).UTC())
 		return
 	case *jsontext.Value:
 		*v = []jsontext.Value{nil, jsontext.Value("null"), jsontext.Value(`{"a": [1, "<é\u0001"]}`), jsontext.Value("{")}[r.IntN(4)]
@@ -129,11 +129,11 @@ func TestEncodingRefuses(t *testing.T) {
 			V **time.Time `json:"v"`
 		}{new(&never)},
 	} {
-		if text, err := appendJSON(nil, v); err == nil {
+		if text, err := rest.AppendJSON(nil, v); err == nil {
 			t.Errorf("%T: got %s", v, text)
 		}
 	}
-	if text, err := appendJSON(nil, new(ids.ItemID)); err != nil || string(text) != `"item-00000000-0000-0000-0000-000000000000"` {
+	if text, err := rest.AppendJSON(nil, new(ids.ItemID)); err != nil || string(text) != `"item-00000000-0000-0000-0000-000000000000"` {
 		t.Errorf("got %s, %v", text, err)
 	}
 }

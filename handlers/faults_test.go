@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"net/http"
+	"rowhouse/rest"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ func TestUndocumentedIsFound(t *testing.T) {
 	w.want(w.as(admin, call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.A), 201)
 	exported := w.want(w.as(admin, call("GET", "/items/export"), w.A), 200)
 	made := func(r request) *http.Request {
-		got, err := http.NewRequest(r.method, "http://rowhouse.test"+base+r.path, http.NoBody)
+		got, err := http.NewRequest(r.method, "http://rowhouse.test"+rest.Base+r.path, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -102,7 +103,7 @@ func TestUndocumentedIsFound(t *testing.T) {
 		}
 	}
 	odd := *made(call("GET", "/items?page_size=201"))
-	if wrong := operationOf("GET", base+"/items").unasked(&odd, ""); !strings.Contains(wrong, "query page_size") {
+	if wrong := operationOf("GET", rest.Base+"/items").unasked(&odd, ""); !strings.Contains(wrong, "query page_size") {
 		t.Errorf("a request that is not as described: got %q", wrong)
 	}
 }

@@ -196,7 +196,7 @@ func (s *scene) next(c turn, when, token, key, account string) {
 func TestReadersOnlyRead(t *testing.T) {
 	t.Parallel()
 	for i := range routes {
-		name, _ := routes[i].permission.Split()
+		name, _ := routes[i].Permission.Split()
 		if strings.HasSuffix(name, ":read") && !strings.HasPrefix(routes[i].Pattern, "GET ") {
 			t.Errorf("%s needs %s", routes[i].Pattern, name)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -115,7 +116,7 @@ func (g *grammar) faults(p *phrase, made *http.Request, got response) (all []fau
 	if strings.Contains(got.body+fmt.Sprint(got.header), g.w.B.canary) {
 		add("leak", "another tenant's rows: %v", got)
 	}
-	if !p.caller.alive && p.route.scope == tenantScope && got.status < 400 {
+	if !p.caller.alive && p.route.Scope == rest.TenantScope && got.status < 400 {
 		add("let in", "who may not enter was let in: %v", got)
 	}
 	o := operationOf(made.Method, made.URL.Path)
@@ -129,7 +130,7 @@ func (g *grammar) faults(p *phrase, made *http.Request, got response) (all []fau
 	if got.status == http.StatusUnprocessableEntity && wrong == "" {
 		for _, name := range got.fields() {
 			field, code, _ := strings.Cut(name, ":")
-			if unsaid[name] == "" && unsaidCodes[code] == "" && p.route.line == nil {
+			if unsaid[name] == "" && unsaidCodes[code] == "" && p.route.Line == nil {
 				add("refused "+field+" "+code, "%s is refused, and its schema admits it: %v", field, got)
 			}
 		}
@@ -173,7 +174,7 @@ func (g *grammar) step() (p *phrase, got response, all []fault) {
 		all = append(all, fault{"broken", "a stream was broken off"})
 	}
 	reads := p.method == http.MethodGet || p.method == http.MethodHead
-	if (got.status >= 400 || reads) && p.route.name != "sessionRefresh" { // whose reuse ends the session
+	if (got.status >= 400 || reads) && p.route.Name != "sessionRefresh" { // whose reuse ends the session
 		if after := g.changed(); after != before {
 			all = append(all, fault{"changed", fmt.Sprintf("%d, and rows were changed: %s", got.status, cmp.Diff(strings.Split(before, "; "), strings.Split(after, "; ")))})
 		}
@@ -226,7 +227,7 @@ func (g *grammar) asAdmin(path string) response {
 // readBack compares what was written with what was sent, and with what is read.
 func (g *grammar) readBack(p *phrase, got response) (all []fault) {
 	add := func(format string, args ...any) { all = append(all, fault{"read back", fmt.Sprintf(format, args...)}) }
-	if p.route.scope != tenantScope || p.caller.name == "spare admin" || p.route.line != nil {
+	if p.route.Scope != rest.TenantScope || p.caller.name == "spare admin" || p.route.Line != nil {
 		return nil
 	}
 	if strings.HasPrefix(p.route.Pattern, "DELETE ") {
@@ -243,7 +244,7 @@ func (g *grammar) readBack(p *phrase, got response) (all []fault) {
 		var written map[string]any
 		_ = json.Unmarshal(raw, &written)
 		id, _ := written["id"].(string)
-		path := strings.TrimPrefix(got.header.Get("Location"), base)
+		path := strings.TrimPrefix(got.header.Get("Location"), rest.Base)
 		if path == "" && id != "" {
 			path = strings.Join(strings.Split(p.path, "/")[:2], "/") + "/" + id
 		}
@@ -280,8 +281,8 @@ func (g *grammar) readBack(p *phrase, got response) (all []fault) {
 }
 
 // reader is the operation that reads one row at a path; nil when there is none.
-func reader(path string) *Route {
-	if o := operationOf(http.MethodGet, base+path); o != nil && o.route != nil && reflect.PointerTo(o.route.output).Implements(reflect.TypeFor[resource]()) {
+func reader(path string) *rest.Route {
+	if o := operationOf(http.MethodGet, rest.Base+path); o != nil && o.route != nil && reflect.PointerTo(o.route.Output).Implements(reflect.TypeFor[rest.Resource]()) {
 		return o.route
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -34,7 +35,7 @@ type grammar struct {
 	tags    map[string]string   // the last ETag by path
 
 	// What is made while there is any: of what has not succeeded yet.
-	routesLeft  []*Route
+	routesLeft  []*rest.Route
 	callersLeft []caller
 
 	odd bool // whether this request is to be odd in some way
@@ -49,7 +50,7 @@ type pair struct{ name, value string }
 // phrase is one request that a grammar made, in parts that can be left out one by one.
 type phrase struct {
 	caller  caller
-	route   *Route
+	route   *rest.Route
 	method  string
 	path    string
 	query   []pair
@@ -70,7 +71,7 @@ func (p *phrase) body() string {
 }
 
 func (p *phrase) target() string {
-	target := base + p.path
+	target := rest.Base + p.path
 	for i, q := range p.query {
 		target += map[bool]string{true: "?", false: "&"}[i == 0] + q.name + "=" + q.value
 	}
@@ -136,8 +137,8 @@ func (g *grammar) look() {
 // kindOf is the prefix of the ids that a parameter names.
 func kindOf(parameter string) string {
 	for i := range routes {
-		for _, f := range fieldsOf(routes[i].input) {
-			if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok && f.name == parameter {
+		for _, f := range rest.FieldsOf(routes[i].Input) {
+			if id, ok := reflect.Zero(f.Type).Interface().(interface{ Prefix() string }); ok && f.Name == parameter {
 				return id.Prefix()
 			}
 		}
@@ -196,21 +197,21 @@ func (g *grammar) phrase() *phrase {
 			p.caller = one(g, g.callersLeft)
 		}
 	}
-	if p.route.welcomes && g.chance(50) {
+	if p.route.Welcomes && g.chance(50) {
 		p.caller = g.callers[0] // nobody
 	}
 	somebody := person{}
-	if ownEnd[p.route.name] && p.caller.user {
+	if ownEnd[p.route.Name] && p.caller.user {
 		somebody = g.person()
 		token := g.w.token(somebody)
 		p.caller = caller{"somebody", func(r request) request {
 			return bearer(token, r).with("X-Tenant-Id", g.w.A.id.String())
 		}, true, true}
-	} else if power, visits := strings.CutPrefix(p.caller.name, "visit of a "); visits && ownEnd[p.route.name] {
+	} else if power, visits := strings.CutPrefix(p.caller.name, "visit of a "); visits && ownEnd[p.route.Name] {
 		p.caller = g.visitor(power)
 	}
 	confirm := "another"
-	if p.route.name == "tenantDelete" && p.caller.alive {
+	if p.route.Name == "tenantDelete" && p.caller.alive {
 		if g.spare.id.IsZero() || testdb.Value[string](g.w.db, `SELECT status FROM tenants WHERE id = $1`, g.spare.id) != "active" {
 			g.state = ""
 			g.spare = g.w.makeHouse("S"+strconv.Itoa(g.made), g.fresh("spare"))
@@ -224,18 +225,18 @@ func (g *grammar) phrase() *phrase {
 	if p.method == http.MethodGet && g.chance(10) {
 		p.method = http.MethodHead
 	}
-	for _, f := range fieldsOf(p.route.input) {
+	for _, f := range rest.FieldsOf(p.route.Input) {
 		switch {
-		case f.source == "path":
+		case f.Source == "path":
 			value := g.id(&f)
-			if f.name == "session_id" && !somebody.session.IsZero() && g.chance(70) {
+			if f.Name == "session_id" && !somebody.session.IsZero() && g.chance(70) {
 				value = somebody.session.String()
 			}
-			path = strings.Replace(path, ":"+f.name, url.PathEscape(value), 1)
-		case f.source == "query" && f.name == "confirm":
+			path = strings.Replace(path, ":"+f.Name, url.PathEscape(value), 1)
+		case f.Source == "query" && f.Name == "confirm":
 			p.query = append(p.query, pair{"confirm", url.QueryEscape(confirm)})
-		case f.source == "query" && g.chance(25):
-			p.query = append(p.query, pair{f.name, url.QueryEscape(g.parameter(p.route, &f))})
+		case f.Source == "query" && g.chance(25):
+			p.query = append(p.query, pair{f.Name, url.QueryEscape(g.parameter(p.route, &f))})
 		}
 	}
 	p.path = path
@@ -246,9 +247,9 @@ func (g *grammar) phrase() *phrase {
 }
 
 // id is one for the path or a field: mostly of a row that is there.
-func (g *grammar) id(f *field) string {
+func (g *grammar) id(f *rest.Field) string {
 	kind := ""
-	if id, ok := reflect.Zero(f.typ).Interface().(identifier); ok {
+	if id, ok := reflect.Zero(f.Type).Interface().(interface{ Prefix() string }); ok {
 		kind = id.Prefix()
 	}
 	if kind == "" { // of any kind
@@ -276,8 +277,8 @@ func (g *grammar) id(f *field) string {
 }
 
 // parameter is a value of a query parameter.
-func (g *grammar) parameter(r *Route, f *field) string {
-	if f.name == "cursor" && len(g.cursors[r.Pattern]) > 0 && g.chance(80) {
+func (g *grammar) parameter(r *rest.Route, f *rest.Field) string {
+	if f.Name == "cursor" && len(g.cursors[r.Pattern]) > 0 && g.chance(80) {
 		cursor := one(g, g.cursors[r.Pattern])
 		if g.odd && g.chance(30) {
 			at := g.r.IntN(len(cursor))
@@ -285,7 +286,7 @@ func (g *grammar) parameter(r *Route, f *field) string {
 		}
 		return cursor
 	}
-	_, isID := reflect.Zero(f.typ).Interface().(identifier)
+	_, isID := reflect.Zero(f.Type).Interface().(interface{ Prefix() string })
 	switch known := words(*f); {
 	case g.odd && g.chance(15):
 		return one(g, oddTexts)
@@ -293,9 +294,9 @@ func (g *grammar) parameter(r *Route, f *field) string {
 		return g.id(f)
 	case known != nil:
 		return one(g, known)
-	case f.typ == reflect.TypeFor[time.Time]():
+	case f.Type == reflect.TypeFor[time.Time]():
 		return one(g, times)
-	case f.typ.Kind() == reflect.Int32:
+	case f.Type.Kind() == reflect.Int32:
 		return one(g, []string{"1", "2", "5", "200", "0", "-1", "201", "2147483647", "2147483648", "01", "+1", "1e1", "1.0"})
 	}
 	return one(g, []string{"c", "canary", "CANARY", "new", "state-1", "ς", "İ", "item.update", "item", "%", "_", "\\", "x@example.com"})
@@ -357,13 +358,13 @@ func (g *grammar) oddQuery(p *phrase) {
 
 // body makes a body for the operations that have one, and now and then for those that have none.
 func (g *grammar) body(p *phrase, somebody person) {
-	if p.route.line != nil {
+	if p.route.Line != nil {
 		g.lines(p)
 		return
 	}
-	var fields []field
-	for _, f := range fieldsOf(p.route.input) {
-		if f.source == "json" {
+	var fields []rest.Field
+	for _, f := range rest.FieldsOf(p.route.Input) {
+		if f.Source == "json" {
 			fields = append(fields, f)
 		}
 	}
@@ -373,7 +374,7 @@ func (g *grammar) body(p *phrase, somebody person) {
 	p.members = []pair{}
 	artist := false
 	for _, f := range fields {
-		if f.required && g.odd && g.chance(3) || !f.required && g.chance(70) {
+		if f.Required && g.odd && g.chance(3) || !f.Required && g.chance(70) {
 			continue
 		}
 		value := ""
@@ -387,8 +388,8 @@ func (g *grammar) body(p *phrase, somebody person) {
 		default:
 			value = g.value(p, &f, somebody)
 		}
-		artist = artist || f.name == "role" && value == `"artist"`
-		p.members = append(p.members, pair{text(f.name), value})
+		artist = artist || f.Name == "role" && value == `"artist"`
+		p.members = append(p.members, pair{text(f.Name), value})
 	}
 	if i := slices.IndexFunc(p.members, func(m pair) bool { return m.name == `"artist_id"` }); i >= 0 && !artist && g.chance(90) {
 		p.members = slices.Delete(p.members, i, i+1)
@@ -427,15 +428,15 @@ func (g *grammar) body(p *phrase, somebody person) {
 
 // lines makes the body of an upload.
 func (g *grammar) lines(p *phrase) {
-	fields := fieldsOf(p.route.line)
+	fields := rest.FieldsOf(p.route.Line)
 	rows := g.r.IntN(6)
 	if g.chance(3) {
 		rows = 150
 	}
 	var b strings.Builder
-	media := one(g, p.route.accepts)
+	media := one(g, p.route.Accepts)
 	p.headers = append(p.headers, pair{"Content-Type", media})
-	if media == mediaCSV {
+	if media == rest.CSV {
 		b.WriteString("name,description,price_cents\n")
 		for range rows {
 			fmt.Fprintf(&b, "%s,%s,%s\n", one(g, []string{"a", "'=1", `"b,c"`, "é", "", "＝1"}), one(g, []string{"", "x", `"two
@@ -453,8 +454,8 @@ lines"`}), one(g, []string{"1", "100", "10000000", "0", "1.0", "x", ""}))
 				if g.odd && g.chance(5) {
 					value = one(g, oddValues)
 				}
-				if f.required || g.chance(50) {
-					line.members = append(line.members, pair{text(f.name), value})
+				if f.Required || g.chance(50) {
+					line.members = append(line.members, pair{text(f.Name), value})
 				}
 			}
 			b.WriteString(line.body() + one(g, []string{"\n", "\r\n", "\n\n"}))
@@ -471,15 +472,15 @@ func (g *grammar) artist() string {
 }
 
 // value is one that the operation should accept.
-func (g *grammar) value(p *phrase, f *field, somebody person) string {
-	name := p.route.name
+func (g *grammar) value(p *phrase, f *rest.Field, somebody person) string {
+	name := p.route.Name
 	somebodysName := func() string {
 		if somebody.name == "" {
 			somebody = g.person()
 		}
 		return somebody.name
 	}
-	switch f.name {
+	switch f.Name {
 	case "email":
 		return text(g.fresh("mail") + "@Example.com")
 	case "username":
@@ -509,27 +510,27 @@ func (g *grammar) value(p *phrase, f *field, somebody person) string {
 	case "name", "tenant_name":
 		return text(g.fresh("name"))
 	}
-	if f.nullable && g.chance(15) {
+	if f.Nullable && g.chance(15) {
 		return "null"
 	}
-	if _, isID := reflect.Zero(f.typ).Interface().(identifier); isID {
+	if _, isID := reflect.Zero(f.Type).Interface().(interface{ Prefix() string }); isID {
 		return text(g.id(f))
 	}
-	if known := words(*f); known != nil && f.typ.Kind() == reflect.String {
+	if known := words(*f); known != nil && f.Type.Kind() == reflect.String {
 		return text(one(g, known))
 	}
-	switch f.typ.Kind() {
+	switch f.Type.Kind() {
 	case reflect.Bool:
 		return one(g, []string{"true", "false"})
 	case reflect.Int32, reflect.Int64:
 		return one(g, []string{"1", "2", "100", "3650", "365"})
 	case reflect.String:
-		return text(one(g, []string{f.example, "x", " x ", "é e\u0301 ς İ", strings.Repeat("\U0001F600", 20), f.example + "!"}))
+		return text(one(g, []string{f.Example, "x", " x ", "é e\u0301 ς İ", strings.Repeat("\U0001F600", 20), f.Example + "!"}))
 	}
-	if f.typ == reflect.TypeFor[Date]() {
+	if f.Type == reflect.TypeFor[rest.Date]() {
 		return text(one(g, []string{"1990-12-10", "2000-02-29", "1900-01-01"}))
 	}
-	return text(f.example)
+	return text(f.Example)
 }
 
 // token makes a secret that the operation takes, of somebody or for a new address.
@@ -560,7 +561,7 @@ func (g *grammar) token(name string, somebodysName func() string) string {
 // headers adds those that are expected, and now and then others.
 func (g *grammar) headers(p *phrase) {
 	add := func(name, value string) { p.headers = append(p.headers, pair{name, value}) }
-	if p.members != nil || p.raw != "" && p.route.line == nil {
+	if p.members != nil || p.raw != "" && p.route.Line == nil {
 		if !g.odd || g.chance(90) {
 			add("Content-Type", one(g, []string{"application/json", "application/json", "application/json; charset=utf-8", "Application/JSON"}))
 		} else {
@@ -569,18 +570,18 @@ func (g *grammar) headers(p *phrase) {
 	}
 	tag, known := g.tags[p.path]
 	if !known {
-		tag = exampleETag
+		tag = `"3.9f86d081884c7d65"`
 	}
 	odd := func() string {
 		return one(g, []string{"*", "W/" + tag, "", "x", `"`, `"1"`, `"1.x"`, `"+1.x"`, `"01.x"`, `""`, `"999999999999999999999.x"`, tag + ", " + tag, tag + " " + tag, `"é.x"`, ","})
 	}
-	if _, conditional := reflect.Zero(p.route.input).Interface().(interface{ versions() Versions }); conditional && g.chance(25) || g.odd && g.chance(2) {
+	if _, conditional := reflect.Zero(p.route.Input).Interface().(interface{ versions() rest.Versions }); conditional && g.chance(25) || g.odd && g.chance(2) {
 		add("If-Match", map[bool]string{true: odd(), false: tag}[g.odd])
 	}
 	if p.method == http.MethodGet && g.chance(15) {
 		add("If-None-Match", one(g, []string{tag, odd()}))
 	}
-	if p.route.idempotent() && g.chance(15) || g.odd && g.chance(2) {
+	if p.route.Idempotent() && g.chance(15) || g.odd && g.chance(2) {
 		add("Idempotency-Key", one(g, []string{g.fresh("key"), g.fresh("key"), "again", "again", strings.Repeat("k", 255), strings.Repeat("k", 256), "", "é", "a b", "\t"}))
 	}
 	if !g.odd {

@@ -19,9 +19,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
@@ -115,17 +115,11 @@ func newBustle(t *testing.T, houses int) *bustle {
 		 UNION ALL
 		SELECT 'an advisory lock' FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid() $$`)
 	b.server, b.URL = b.serve(fmt.Sprintf("%s&pool_max_conns=2&statement_timeout=%d", b.db.Server(), statementLimit.Milliseconds()), b.server.config)
-	for _, route := range []*Route{
-		{"GET /panic/:item_id", http.StatusOK, "", need(auth.ItemsRead, panicHaving)},
-		{"POST /panic", http.StatusOK, "", atomic(auth.ItemsWrite, panicAmid)},
-	} {
-		method, path, _ := strings.Cut(route.Pattern, " ")
-		b.server.serve(method, base+path, b.server.handle(route, func(x *exchange) (answer, error) {
-			if err := x.identify(); err != nil {
-				return answer{}, err
-			}
-			return route.run(x)
-		}))
+	for _, route := range table([]row{
+		{"GET /panic/:item_id", http.StatusOK, "", rest.Need(itemsRead, panicHaving)},
+		{"POST /panic", http.StatusOK, "", rest.Atomic(itemsWrite, panicAmid)},
+	}) {
+		b.server.Serve(&route)
 	}
 	return b
 }
@@ -140,7 +134,7 @@ func settledTo() string {
 }
 
 // panicHaving panics when it has read a row.
-func panicHaving(ctx context.Context, q *db.Queries, who Caller, in itemGetInput) (Item, error) {
+func panicHaving(ctx context.Context, q *db.Queries, who rest.Caller, in itemGetInput) (Item, error) {
 	if _, err := itemGet(ctx, q, who, in); err != nil {
 		return Item{}, err
 	}
@@ -148,8 +142,8 @@ func panicHaving(ctx context.Context, q *db.Queries, who Caller, in itemGetInput
 }
 
 // panicAmid panics when it has made a row, in the middle of its transaction.
-func panicAmid(ctx context.Context, _ *Server, tx *tenancy.Tx, who Caller, in itemCreateInput) (Item, error) {
-	if _, err := itemCreate(ctx, tx.Enter(who, auth.ItemsWrite), who, in); err != nil {
+func panicAmid(ctx context.Context, _ *rest.Server, tx *tenancy.Tx, who rest.Caller, in itemCreateInput) (Item, error) {
+	if _, err := itemCreate(ctx, tx.Enter(who, itemsWrite), who, in); err != nil {
 		return Item{}, err
 	}
 	panic("amid a transaction")
@@ -293,7 +287,7 @@ func (b *bustle) ask(id string, s sent, patience time.Duration) (got response, e
 		defer cancel()
 	}
 	r := b.credential(s)
-	made, err := http.NewRequestWithContext(ctx, r.method, b.URL+base+r.path, strings.NewReader(r.body))
+	made, err := http.NewRequestWithContext(ctx, r.method, b.URL+rest.Base+r.path, strings.NewReader(r.body))
 	if err != nil {
 		return response{}, err
 	}
@@ -405,7 +399,7 @@ func TestInterleaving(t *testing.T) {
 		})
 	}
 	all.Wait()
-	b.server.refusals.pending.Wait()
+	b.server.Noted()
 	for range 20 {
 		b.left()
 	}

@@ -11,7 +11,13 @@ import (
 	"rowhouse/db"
 	"rowhouse/ids"
 	"rowhouse/mail"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
+)
+
+const (
+	invitationsRead  auth.Permission = "invitations:read"
+	invitationsWrite auth.Permission = "invitations:write"
 )
 
 const (
@@ -37,7 +43,7 @@ type Invitation struct {
 	letter  *letter
 }
 
-func (i *Invitation) resource() (name, path string, version int64) {
+func (i *Invitation) Resource() (name, path string, version int64) {
 	return "invitation", "/invitations/" + i.ID.String(), i.version
 }
 
@@ -47,21 +53,21 @@ func newInvitation(row db.Invitation) Invitation {
 }
 
 type invitationListInput struct {
-	List
+	rest.List
 }
 
 // invitationList reads a page of the invitations that nobody has accepted.
-func invitationList(ctx context.Context, q *db.Queries, who Caller, in invitationListInput) (Page[Invitation], error) {
+func invitationList(ctx context.Context, q *db.Queries, who rest.Caller, in invitationListInput) (rest.Page[Invitation], error) {
 	rows, err := q.InvitationList(ctx, db.InvitationListParams{
 		TenantID:       who.TenantID,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.InvitationListRow) (Invitation, position, int64) {
-		return newInvitation(row.Invitation), position{ID: row.Invitation.ID, Time: &row.Invitation.CreatedAt}, row.Total
+	return rest.PageOf(in.List, rows, err, func(row *db.InvitationListRow) (Invitation, rest.Position, int64) {
+		return newInvitation(row.Invitation), rest.Position{ID: row.Invitation.ID, Time: &row.Invitation.CreatedAt}, row.Total
 	})
 }
 
@@ -70,7 +76,7 @@ type invitationGetInput struct {
 }
 
 // invitationGet reads an invitation.
-func invitationGet(ctx context.Context, q *db.Queries, who Caller, in invitationGetInput) (Invitation, error) {
+func invitationGet(ctx context.Context, q *db.Queries, who rest.Caller, in invitationGetInput) (Invitation, error) {
 	row, err := q.InvitationGet(ctx, db.InvitationGetParams{TenantID: who.TenantID, ID: in.InvitationID})
 	return newInvitation(row), err
 }
@@ -82,10 +88,10 @@ type invitationCreateInput struct {
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
 }
 
-func (in *invitationCreateInput) problems() []FieldError { return emailProblems(in.Email) }
+func (in *invitationCreateInput) Problems() []rest.FieldError { return emailProblems(in.Email) }
 
 // invitationCreate mails an invitation, whether or not its reader has an account.
-func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitationCreateInput) (Invitation, error) {
+func invitationCreate(ctx context.Context, q *db.Queries, who rest.Caller, in invitationCreateInput) (Invitation, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
 	token, hash := auth.NewTenantSecret(invitationPrefix, who.TenantID)
 	row, err := q.InvitationCreate(ctx, db.InvitationCreateParams{
@@ -102,26 +108,33 @@ func invitationCreate(ctx context.Context, q *db.Queries, who Caller, in invitat
 	return out, err
 }
 
-// after mails it.
-func (i *Invitation) after(s *Server, who Caller) func() {
+// After mails it.
+func (i *Invitation) After(app any, who rest.Caller) func() {
 	if i.letter == nil {
 		return nil
 	}
 	return func() {
-		s.post(who, i.Email, func(context.Context) (*mail.Message, error) { return s.write(*i.letter), nil })
+		app := app.(*App)
+		app.post(who, i.Email, func(context.Context) (*mail.Message, error) { return app.write(*i.letter), nil })
 	}
 }
 
 type invitationDeleteInput struct {
-	Conditional
+	rest.Conditional
 	InvitationID ids.InviteID `path:"invitation_id"`
 }
 
 // invitationDelete takes an invitation back.
-func invitationDelete(ctx context.Context, q *db.Queries, who Caller, in invitationDeleteInput) (deleted[ids.InviteID], error) {
+func invitationDelete(ctx context.Context, q *db.Queries, who rest.Caller, in invitationDeleteInput) (rest.Deleted[ids.InviteID], error) {
 	id, err := q.InvitationDelete(ctx, db.InvitationDeleteParams{TenantID: who.TenantID, ID: in.InvitationID, IfMatch: in.IfMatch})
-	return deleted[ids.InviteID]{id}, err
+	return rest.Deleted[ids.InviteID]{ID: id}, err
 }
+
+var (
+	errInvitation   = rest.Invalid(rest.FieldError{Field: "token", Code: "invalid", Detail: "Not an invitation that can be accepted: it was used or taken back, it has expired, or whoever sent it could not send it now."})
+	errWrongAccount = rest.Forbidden("wrong_account", "The invitation was sent to another e-mail than this account's.")
+	errUserAlready  = rest.Conflict("already_exists", "Whoever has this e-mail is a user of this tenant already; one who is not active is let in again: POST /api/v1/users/{user_id}/reactivate.")
+)
 
 type invitationAcceptInput struct {
 	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rhi_03WHRsVGk4nXK6TzbJZQ8o"`
@@ -133,10 +146,10 @@ type invitationAcceptInput struct {
 // invitationAccept makes the reader of an invitation a user of its tenant: with an access token that account, whose proven e-mail
 // must be the invitation's; without one a new account, which the token proves. An account that somebody prepared for this e-mail
 // and never proved passes to the reader, wiped.
-func invitationAccept(ctx context.Context, s *Server, who Caller, in invitationAcceptInput) (User, error) {
+func invitationAccept(ctx context.Context, app *App, who rest.Caller, in invitationAcceptInput) (User, error) {
 	tenant, hash, ok := auth.ParseTenantSecret(in.Token, invitationPrefix)
 	if !ok {
-		return User{}, s.guess(ctx, who, errInvitation)
+		return User{}, app.Guess(ctx, who, errInvitation)
 	}
 	accepted := func(tx *tenancy.Tx) (db.Invitation, error) {
 		row, err := tx.Provision(tenant, who).InvitationAccept(ctx, db.InvitationAcceptParams{TenantID: tenant, TokenHash: hash})
@@ -163,12 +176,12 @@ func invitationAccept(ctx context.Context, s *Server, who Caller, in invitationA
 
 	var err error
 	if !who.AccountID.IsZero() {
-		err = s.acceptAs(ctx, who, in, accepted, enter)
+		err = app.acceptAs(ctx, who, in, accepted, enter)
 	} else {
-		err = s.acceptAnew(ctx, who, in, accepted, enter)
+		err = app.acceptAnew(ctx, who, in, accepted, enter)
 	}
 	if err == errInvitation { //nolint:errorlint // accepted returns it as it is
-		err = s.guess(ctx, who, errInvitation)
+		err = app.Guess(ctx, who, errInvitation)
 	}
 	return user, err
 }
@@ -179,24 +192,24 @@ type (
 )
 
 // acceptAs accepts as the account that asks.
-func (s *Server) acceptAs(ctx context.Context, who Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
-	var wrong []FieldError
+func (app *App) acceptAs(ctx context.Context, who rest.Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
+	var wrong []rest.FieldError
 	if in.Username != nil {
-		wrong = append(wrong, FieldError{"username", "unwanted", "An account keeps its username; leave this out."})
+		wrong = append(wrong, rest.FieldError{Field: "username", Code: "unwanted", Detail: "An account keeps its username; leave this out."})
 	}
 	if in.Password != nil {
-		wrong = append(wrong, FieldError{"password", "unwanted", "An account keeps its password; leave this out."})
+		wrong = append(wrong, rest.FieldError{Field: "password", Code: "unwanted", Detail: "An account keeps its password; leave this out."})
 	}
 	if wrong != nil {
-		return invalid(wrong...)
+		return rest.Invalid(wrong...)
 	}
-	return s.atomic(ctx, func(tx *tenancy.Tx) error {
+	return app.atomic(ctx, func(tx *tenancy.Tx) error {
 		account, err := tx.Account(who).AccountGet(ctx, who.AccountID)
 		if err != nil {
 			return err
 		}
 		if account.EmailVerifiedAt == nil {
-			return errUnproven
+			return rest.ErrUnproven
 		}
 		invitation, err := accepted(tx)
 		if err != nil {
@@ -210,15 +223,15 @@ func (s *Server) acceptAs(ctx context.Context, who Caller, in invitationAcceptIn
 }
 
 // acceptAnew accepts with an account that is made for it, or taken over.
-func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
+func (app *App) acceptAnew(ctx context.Context, who rest.Caller, in invitationAcceptInput, accepted acceptance, enter entrance) error {
 	if in.Password == nil {
-		return invalid(FieldError{"password", "required", "Choose a password for the account that is made; if you have one, send its access token instead."})
+		return rest.Invalid(rest.FieldError{Field: "password", Code: "required", Detail: "Choose a password for the account that is made; if you have one, send its access token instead."})
 	}
-	hash, err := s.passwords.Hash(ctx, *in.Password)
+	hash, err := app.passwords.Hash(ctx, *in.Password)
 	if err != nil {
 		return err
 	}
-	return s.atomic(ctx, func(tx *tenancy.Tx) error {
+	return app.atomic(ctx, func(tx *tenancy.Tx) error {
 		invitation, err := accepted(tx)
 		if err != nil {
 			return err
@@ -232,7 +245,7 @@ func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAccept
 			wrong = append(wrong, *problem)
 		}
 		if wrong != nil {
-			return invalid(wrong...)
+			return rest.Invalid(wrong...)
 		}
 		switch {
 		case errors.Is(err, pgx.ErrNoRows):
@@ -242,9 +255,9 @@ func (s *Server) acceptAnew(ctx context.Context, who Caller, in invitationAccept
 			}
 			account, err = createAccount(ctx, tx.Unscoped(who), create)
 		case err == nil && account.EmailVerifiedAt != nil:
-			err = broken["accounts_email_key"]
+			err = errAccountExists
 		case err == nil:
-			account, err = s.prove(ctx, tx, who, account, email, nil, &hash, true)
+			account, err = app.prove(ctx, tx, who, account, email, nil, &hash, true)
 		}
 		if err != nil {
 			return err

@@ -5,8 +5,15 @@ import (
 	"context"
 	"time"
 
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
+)
+
+const (
+	itemsRead  auth.Permission = "items:read"
+	itemsWrite auth.Permission = "items:write"
 )
 
 // Item is something that a tenant sells; the model that every other resource follows.
@@ -22,7 +29,7 @@ type Item struct {
 	version int64
 }
 
-func (i *Item) resource() (name, path string, version int64) {
+func (i *Item) Resource() (name, path string, version int64) {
 	return "item", "/items/" + i.ID.String(), i.version
 }
 
@@ -39,28 +46,28 @@ type itemFilter struct {
 }
 
 type itemListInput struct {
-	List
+	rest.List
 	itemFilter
 }
 
 // itemList reads a page of the tenant's items.
-func itemList(ctx context.Context, q *db.Queries, who Caller, in itemListInput) (Page[Item], error) {
+func itemList(ctx context.Context, q *db.Queries, who rest.Caller, in itemListInput) (rest.Page[Item], error) {
 	rows, err := q.ItemList(ctx, db.ItemListParams{
 		TenantID:        who.TenantID,
 		Q:               in.Q,
 		MinPriceCents:   in.MinPriceCents,
 		MaxPriceCents:   in.MaxPriceCents,
 		Sort:            in.Sort,
-		AfterID:         in.afterID(),
-		AfterCreatedAt:  in.afterTime(),
-		AfterNameKey:    in.afterText(),
-		AfterPriceCents: in.afterNumber(),
-		Skip:            in.skip(),
-		Size:            in.limit(),
+		AfterID:         in.AfterID(),
+		AfterCreatedAt:  in.AfterTime(),
+		AfterNameKey:    in.AfterText(),
+		AfterPriceCents: in.AfterNumber(),
+		Skip:            in.Skip(),
+		Size:            in.Limit(),
 		WithTotal:       in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.ItemListRow) (Item, position, int64) {
-		at := position{ID: row.Item.ID}
+	return rest.PageOf(in.List, rows, err, func(row *db.ItemListRow) (Item, rest.Position, int64) {
+		at := rest.Position{ID: row.Item.ID}
 		switch in.Sort {
 		case "name", "-name":
 			at.Text = &row.Item.NameKey
@@ -74,13 +81,13 @@ func itemList(ctx context.Context, q *db.Queries, who Caller, in itemListInput) 
 }
 
 type itemCreateInput struct {
-	Name        string           `json:"name" validate:"min=1,max=100" example:"Oak table"`
-	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats six"`
-	PriceCents  int32            `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"24900"`
+	Name        string                `json:"name" validate:"min=1,max=100" example:"Oak table"`
+	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats six"`
+	PriceCents  int32                 `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"24900"`
 }
 
 // itemCreate makes an item.
-func itemCreate(ctx context.Context, q *db.Queries, who Caller, in itemCreateInput) (Item, error) {
+func itemCreate(ctx context.Context, q *db.Queries, who rest.Caller, in itemCreateInput) (Item, error) {
 	row, err := q.ItemCreate(ctx, db.ItemCreateParams{
 		TenantID:    who.TenantID,
 		Name:        in.Name,
@@ -95,21 +102,21 @@ type itemGetInput struct {
 }
 
 // itemGet reads an item.
-func itemGet(ctx context.Context, q *db.Queries, who Caller, in itemGetInput) (Item, error) {
+func itemGet(ctx context.Context, q *db.Queries, who rest.Caller, in itemGetInput) (Item, error) {
 	row, err := q.ItemGet(ctx, db.ItemGetParams{TenantID: who.TenantID, ID: in.ItemID})
 	return newItem(row), err
 }
 
 type itemUpdateInput struct {
-	Conditional
-	ItemID      ids.ItemID       `path:"item_id"`
-	Name        *string          `json:"name" validate:"min=1,max=100" example:"Oak table"`
-	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats eight"`
-	PriceCents  *int32           `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"27900"`
+	rest.Conditional
+	ItemID      ids.ItemID            `path:"item_id"`
+	Name        *string               `json:"name" validate:"min=1,max=100" example:"Oak table"`
+	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats eight"`
+	PriceCents  *int32                `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"27900"`
 }
 
 // itemUpdate changes an item; a field that the client leaves out keeps its value.
-func itemUpdate(ctx context.Context, q *db.Queries, who Caller, in itemUpdateInput) (Item, error) {
+func itemUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in itemUpdateInput) (Item, error) {
 	row, err := q.ItemUpdate(ctx, db.ItemUpdateParams{
 		TenantID:       who.TenantID,
 		ID:             in.ItemID,
@@ -123,18 +130,18 @@ func itemUpdate(ctx context.Context, q *db.Queries, who Caller, in itemUpdateInp
 }
 
 type itemDeleteInput struct {
-	Conditional
+	rest.Conditional
 	ItemID ids.ItemID `path:"item_id"`
 }
 
 // itemDelete removes an item.
-func itemDelete(ctx context.Context, q *db.Queries, who Caller, in itemDeleteInput) (deleted[ids.ItemID], error) {
+func itemDelete(ctx context.Context, q *db.Queries, who rest.Caller, in itemDeleteInput) (rest.Deleted[ids.ItemID], error) {
 	id, err := q.ItemDelete(ctx, db.ItemDeleteParams{TenantID: who.TenantID, ID: in.ItemID, IfMatch: in.IfMatch})
-	return deleted[ids.ItemID]{id}, err
+	return rest.Deleted[ids.ItemID]{ID: id}, err
 }
 
 // itemImport makes an item of each line.
-func itemImport(ctx context.Context, q *db.Queries, who Caller, lines []itemCreateInput) error {
+func itemImport(ctx context.Context, q *db.Queries, who rest.Caller, lines []itemCreateInput) error {
 	in := db.ItemImportParams{TenantID: who.TenantID}
 	for _, line := range lines {
 		description := cmp.Or(line.Description.Value, new(""))
@@ -148,11 +155,11 @@ func itemImport(ctx context.Context, q *db.Queries, who Caller, lines []itemCrea
 }
 
 type itemExportInput struct {
-	exportFormat
+	rest.ExportFormat
 	itemFilter
 }
 
 // itemExport reads a page of the items that are exported.
-func itemExport(ctx context.Context, q *db.Queries, who Caller, in itemExportInput, list List) (Page[Item], error) {
+func itemExport(ctx context.Context, q *db.Queries, who rest.Caller, in itemExportInput, list rest.List) (rest.Page[Item], error) {
 	return itemList(ctx, q, who, itemListInput{list, in.itemFilter})
 }

@@ -12,6 +12,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -41,7 +42,7 @@ func TestScopeAlone(t *testing.T) {
 			w := newWorldAs(t, testdb.Unbound, nil)
 			who := w.A.people["member"]
 			w.db.Exec(`UPDATE permissions SET member = 'any'`)
-			credential := w.key(w.A, who, `,"scopes":`+entries(auth.KeysRevokeAny, true))
+			credential := w.key(w.A, who, `,"scopes":`+entries("keys:revoke_any", true))
 			ask := func(r request) request { return byKey(credential.Key, r) }
 			if by == "role" {
 				w.db.Exec(`UPDATE permissions SET member = CASE WHEN ownable THEN 'own' WHEN name <> 'keys:revoke_any' THEN 'any' END`)
@@ -174,7 +175,7 @@ func TestPermissionAlone(t *testing.T) {
 	}
 	before := snapshot(w, w.A)
 	for route, sample := range tenantRoutes(t, w.A) {
-		lacking, _ := route.permission.Split()
+		lacking, _ := route.Permission.Split()
 		w.want(byKey(keys[lacking], sample), 403, "permission_denied")
 		w.db.Exec(`UPDATE permissions SET member = CASE WHEN name = $1 THEN NULL ELSE 'any' END`, lacking)
 		w.want(w.as(self, sample, w.A), 403, "permission_denied")
@@ -356,16 +357,16 @@ func TestOneTenantAlone(t *testing.T) {
 		"team_id":   `{"team_id":"` + row + `"}`,
 		"artist_id": `{"role":"artist","artist_id":"` + row + `"}`,
 	}
-	for _, f := range fieldsOf(routeOf(t, "PATCH /users/:user_id").input) {
-		if f.source != "json" {
+	for _, f := range rest.FieldsOf(routeOf(t, "PATCH /users/:user_id").Input) {
+		if f.Source != "json" {
 			continue
 		}
-		bodies := []string{special[f.name]}
+		bodies := []string{special[f.Name]}
 		if bodies[0] == "" {
-			bodies[0] = `{"` + f.name + `":` + another(t, f) + `}`
+			bodies[0] = `{"` + f.Name + `":` + another(t, f) + `}`
 		}
-		if f.nullable && f.name != "artist_id" {
-			bodies = append(bodies, `{"`+f.name+`":null}`)
+		if f.Nullable && f.Name != "artist_id" {
+			bodies = append(bodies, `{"`+f.Name+`":null}`)
 		}
 		for _, body := range bodies {
 			unchanged := snapshot(w, w.A)
@@ -396,24 +397,24 @@ func TestOneTenantAlone(t *testing.T) {
 }
 
 // another is a value for a field that it does not have at first: the last of its options, or its example.
-func another(t *testing.T, f field) string {
+func another(t *testing.T, f rest.Field) string {
 	t.Helper()
-	options, some := strings.CutPrefix(f.rules, "oneof=")
+	options, some := strings.CutPrefix(f.Rules, "oneof=")
 	switch {
-	case f.typ == reflect.TypeFor[bool]():
+	case f.Type == reflect.TypeFor[bool]():
 		return "false"
 	case some:
 		return strconv.Quote(options[strings.LastIndex(options, " ")+1:])
-	case f.example == "":
-		t.Errorf("%s has no example to set: give the input's field an example tag", f.name)
+	case f.Example == "":
+		t.Errorf("%s has no example to set: give the input's field an example tag", f.Name)
 	}
-	return strconv.Quote(f.example)
+	return strconv.Quote(f.Example)
 }
 
 // routeOf is the route of a pattern.
-func routeOf(t testing.TB, pattern string) *Route {
+func routeOf(t testing.TB, pattern string) *rest.Route {
 	t.Helper()
-	i := slices.IndexFunc(routes, func(r Route) bool { return r.Pattern == pattern })
+	i := slices.IndexFunc(routes, func(r rest.Route) bool { return r.Pattern == pattern })
 	if i < 0 {
 		t.Fatalf("there is no route %s", pattern)
 	}

@@ -9,7 +9,10 @@ import (
 
 	"rowhouse/db"
 	"rowhouse/mail"
+	"rowhouse/rest"
 )
+
+var errMailFull = rest.Unavailable("busy", "Too much mail is waiting to be sent; nothing was done.")
 
 // letter is a mail to be written.
 type letter struct {
@@ -40,7 +43,7 @@ var (
 
 // write puts a letter into words. The token is part of a link where there is an application to lead to, in the fragment, which
 // no server's log has.
-func (s *Server) write(l letter) *mail.Message {
+func (app *App) write(l letter) *mail.Message {
 	tenant := strings.Join(strings.Fields(l.tenant), " ")
 	say := func(form string) string {
 		if strings.Contains(form, "%s") {
@@ -51,8 +54,8 @@ func (s *Server) write(l letter) *mail.Message {
 	text := say(l.kind.text) + "\n"
 	switch {
 	case l.kind.page == "":
-	case s.config.AppURL != "":
-		text += "\n" + s.config.AppURL + "/" + l.kind.page + "#token=" + url.QueryEscape(l.token) + "\n"
+	case app.config.AppURL != "":
+		text += "\n" + app.config.AppURL + "/" + l.kind.page + "#token=" + url.QueryEscape(l.token) + "\n"
 	default:
 		text += "\nYour token:\n\n" + l.token + "\n"
 	}
@@ -60,29 +63,29 @@ func (s *Server) write(l letter) *mail.Message {
 }
 
 // send writes a mail that its reader asked for, after the answer; an error when there is no room for it.
-func (s *Server) send(write func(ctx context.Context) (*mail.Message, error)) (done, error) {
-	post, err := s.mail.Reserve()
+func (app *App) send(write func(ctx context.Context) (*mail.Message, error)) (rest.Done, error) {
+	post, err := app.mail.Reserve()
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, errMailFull
 	}
-	return done{func() { post(write) }}, nil
+	return rest.Done{Then: func() { post(write) }}, nil
 }
 
 // post writes a mail that its reader did not ask for, unless there were too many to that address or of that tenant; the log says when it
 // was not sent.
-func (s *Server) post(who Caller, to string, write func(ctx context.Context) (*mail.Message, error)) {
-	err := s.mail.Post(func(ctx context.Context) (*mail.Message, error) {
-		attempts := s.mails(who, to)[:1]
+func (app *App) post(who rest.Caller, to string, write func(ctx context.Context) (*mail.Message, error)) {
+	err := app.mail.Post(func(ctx context.Context) (*mail.Message, error) {
+		attempts := app.mails(who, to)[:1]
 		if !who.TenantID.IsZero() {
-			attempts = append(attempts, attempt{"mail of", who.TenantID.String(), s.config.Limits.MailTenant})
+			attempts = append(attempts, rest.Of("mail of", who.TenantID.String(), app.config.Limits.MailTenant))
 		}
-		if err := s.take(ctx, who, attempts...); err != nil {
+		if err := app.Take(ctx, who, attempts...); err != nil {
 			return nil, errors.New("too many to one address, or of one tenant")
 		}
 		return write(ctx)
 	})
 	if err != nil {
-		s.log.Error("a mail was not sent", "error", err.Error())
+		app.log.Error("a mail was not sent", "error", err.Error())
 	}
 }
 
@@ -93,20 +96,20 @@ type welcome struct {
 }
 
 // welcome is for the user of a new account: with a token that sets the password, where it has none, or one that confirms the address.
-func (s *Server) welcome(who Caller, account db.Account, tenant string) *welcome {
+func (app *App) welcome(who rest.Caller, account db.Account, tenant string) *welcome {
 	purpose, kind := forEmail, proofLetter
 	if account.PasswordHash == nil {
 		purpose, kind = ForPassword, welcomeLetter
 	}
 	return &welcome{account.Email, func(ctx context.Context) (*mail.Message, error) {
-		return s.writeToken(ctx, who, account, purpose, welcomeTime, letter{to: account.Email, kind: kind, tenant: tenant})
+		return app.writeToken(ctx, who, account, purpose, welcomeTime, letter{to: account.Email, kind: kind, tenant: tenant})
 	}}
 }
 
-// after mails it.
-func (u *User) after(s *Server, who Caller) func() {
+// After mails it.
+func (u *User) After(app any, who rest.Caller) func() {
 	if u.welcome == nil {
 		return nil
 	}
-	return func() { s.post(who, u.welcome.to, u.welcome.write) }
+	return func() { app.(*App).post(who, u.welcome.to, u.welcome.write) }
 }

@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
 // limited is a world with the given limits and a second server over the same database: another process, as it were.
-func limited(t *testing.T, limits Limits) (w *world, other string) {
+func limited(t *testing.T, configure func(*Config)) (w *world, other string) {
 	t.Helper()
-	w = newWorldAs(t, "rowhouse_server", func(c *Config) { c.Limits = limits })
+	w = newWorldAs(t, "rowhouse_server", configure)
 	_, other = w.serve(w.db.Server(), w.server.config)
 	return w, other
 }
@@ -33,7 +34,7 @@ func (w *world) tooMany(got response, times int) {
 // ones are not, and of other names nothing is.
 func TestLoginLimit(t *testing.T) {
 	t.Parallel()
-	w, other := limited(t, Limits{Login: Limit{5, time.Hour}})
+	w, other := limited(t, func(c *Config) { c.Limits = Limits{Login: rest.Limit{Times: 5, Window: time.Hour}} })
 	for range 20 {
 		w.want(loginAs("admin-a", password), 200)
 		w.want(call("POST", "/auth/login").json(`{"login":"admin-a","password":"`+password+`","tenant_id":"`+w.B.id.String()+`"}`), 403, "tenant_forbidden")
@@ -79,7 +80,7 @@ func TestLoginLimit(t *testing.T) {
 // the names are both of one account, of two, of none, or one of them is somebody's.
 func TestLoginLimitTellsNothing(t *testing.T) {
 	t.Parallel()
-	w, _ := limited(t, Limits{Login: Limit{1, 24 * time.Hour}})
+	w, _ := limited(t, func(c *Config) { c.Limits = Limits{Login: rest.Limit{Times: 1, Window: 24 * time.Hour}} })
 	pairs := [][2]string{
 		{"unknown", "unknown@example.com"},
 		{"admin-a", "admin-a@example.com"},
@@ -118,14 +119,14 @@ func TestLoginLimitTellsNothing(t *testing.T) {
 // Wrong passwords from one address are counted over all accounts; the address is the real client's, whatever it says of itself.
 func TestLoginAddressLimit(t *testing.T) {
 	t.Parallel()
-	w, _ := limited(t, Limits{LoginAddress: Limit{3, time.Hour}})
+	w, _ := limited(t, func(c *Config) { c.Limits = Limits{LoginAddress: rest.Limit{Times: 3, Window: time.Hour}} })
 	for n := range 3 {
 		w.want(loginAs(fmt.Sprintf("unknown-%d", n), "wrong harbour").with("X-Forwarded-For", fmt.Sprintf("203.0.113.%d", n)), 401)
 	}
 	w.tooMany(w.send(loginAs("admin-a", password).with("X-Forwarded-For", "203.0.113.9")), 3)
 	// Behind a proxy that is trusted, it is the client's.
 	w = newWorldAs(t, "rowhouse_server", func(c *Config) {
-		c.Limits = Limits{LoginAddress: Limit{1, time.Hour}}
+		c.Limits = Limits{LoginAddress: rest.Limit{Times: 1, Window: time.Hour}}
 		c.TrustedProxies = []string{"127.0.0.1"}
 	})
 	for n := range 3 {
@@ -142,7 +143,7 @@ func TestOtherLimits(t *testing.T) {
 	}
 	t.Run("register", func(t *testing.T) {
 		t.Parallel()
-		w, other := limited(t, Limits{Register: Limit{2, time.Hour}})
+		w, other := limited(t, func(c *Config) { c.Limits = Limits{Register: rest.Limit{Times: 2, Window: time.Hour}} })
 		w.want(register(1, ""), 201)
 		w.want(register(2, ""), 201)
 		for _, url := range []string{w.URL, other} {
@@ -155,7 +156,7 @@ func TestOtherLimits(t *testing.T) {
 	})
 	t.Run("names", func(t *testing.T) {
 		t.Parallel()
-		w, _ := limited(t, Limits{Guess: Limit{2, time.Hour}})
+		w, _ := limited(t, func(c *Config) { c.Guess = rest.Limit{Times: 2, Window: time.Hour} })
 		w.want(register(1, `,"username":"admin-a"`), 409)
 		w.want(w.as(w.A.people["admin"], call("POST", "/users").json(`{"email":"admin-b@example.com","name":"x"}`), w.A), 409)
 		w.tooMany(w.send(register(1, `,"username":"admin-a"`)), 2) // taken, but it does not say so
@@ -163,7 +164,7 @@ func TestOtherLimits(t *testing.T) {
 	})
 	t.Run("tokens", func(t *testing.T) {
 		t.Parallel()
-		w, _ := limited(t, Limits{Guess: Limit{2, time.Hour}})
+		w, _ := limited(t, func(c *Config) { c.Guess = rest.Limit{Times: 2, Window: time.Hour} })
 		reset := call("POST", "/auth/password/reset").json(`{"token":"rht_x","password":"` + password + `"}`)
 		w.want(reset, 422)
 		w.want(accept(`{"token":"rhi_x","password":"`+password+`"}`), 422)
@@ -174,7 +175,9 @@ func TestOtherLimits(t *testing.T) {
 	})
 	t.Run("mail", func(t *testing.T) {
 		t.Parallel()
-		w, _ := limited(t, Limits{Mail: Limit{2, time.Hour}, MailAddress: Limit{5, time.Hour}})
+		w, _ := limited(t, func(c *Config) {
+			c.Limits = Limits{Mail: rest.Limit{Times: 2, Window: time.Hour}, MailAddress: rest.Limit{Times: 5, Window: time.Hour}}
+		})
 		forgot := func(email string) request {
 			return call("POST", "/auth/password/forgot").json(`{"email":"` + email + `"}`)
 		}
@@ -195,7 +198,7 @@ func TestOtherLimits(t *testing.T) {
 	})
 	t.Run("mail of a tenant", func(t *testing.T) {
 		t.Parallel()
-		w, _ := limited(t, Limits{MailTenant: Limit{2, time.Hour}})
+		w, _ := limited(t, func(c *Config) { c.Limits = Limits{MailTenant: rest.Limit{Times: 2, Window: time.Hour}} })
 		invite := func(h house, email string) {
 			w.want(w.as(h.people["admin"], call("POST", "/invitations").json(`{"email":"`+email+`","role":"member"}`), h), 201)
 		}
@@ -214,7 +217,7 @@ func TestOtherLimits(t *testing.T) {
 // Each credential has requests of its own in each process; what is not verified counts for nobody's but its address.
 func TestRequestLimit(t *testing.T) {
 	t.Parallel()
-	w, _ := limited(t, Limits{Requests: Limit{10, time.Hour}})
+	w, _ := limited(t, func(c *Config) { c.Requests = rest.Limit{Times: 10, Window: time.Hour} })
 	admin := w.A.people["admin"]
 	key := w.key(w.A, w.A.people["member"], "").Key
 	for range 10 {
@@ -244,7 +247,7 @@ func TestRequestLimit(t *testing.T) {
 // Counts that count no more are taken away as others are made, a few at a time.
 func TestLimitsForget(t *testing.T) {
 	t.Parallel()
-	w, _ := limited(t, Limits{Login: Limit{5, time.Hour}})
+	w, _ := limited(t, func(c *Config) { c.Limits = Limits{Login: rest.Limit{Times: 5, Window: time.Hour}} })
 	w.db.Exec(`INSERT INTO rate_limits (key, taken, resets_at) SELECT int4send(n), 1, now() - interval '1 hour' FROM generate_series(1, 6) n`)
 	for range 2 {
 		w.want(loginAs("unknown", "wrong harbour"), 401)

@@ -10,6 +10,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/mail"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
 
@@ -45,61 +46,63 @@ func NewToken(ctx context.Context, q *db.Queries, account db.Account, purpose, e
 
 // writeToken writes a letter with a new token of the account; nil for none, as in NewToken. Letters are written after the answer: the
 // account is as whoever asked for the letter saw it.
-func (s *Server) writeToken(ctx context.Context, who Caller, account db.Account, purpose string, good time.Duration, l letter) (*mail.Message, error) {
+func (app *App) writeToken(ctx context.Context, who rest.Caller, account db.Account, purpose string, good time.Duration, l letter) (*mail.Message, error) {
 	var err error
-	l.token, err = NewToken(ctx, s.doors.Unscoped(who), account, purpose, l.to, time.Now().Add(good))
+	l.token, err = NewToken(ctx, app.doors.Unscoped(who), account, purpose, l.to, time.Now().Add(good))
 	if err != nil || l.token == "" {
 		return nil, err
 	}
-	return s.write(l), nil
+	return app.write(l), nil
 }
 
 // proof writes a mail with a token that confirms an address of the account.
-func (s *Server) proof(who Caller, account db.Account, email string) func(context.Context) (*mail.Message, error) {
+func (app *App) proof(who rest.Caller, account db.Account, email string) func(context.Context) (*mail.Message, error) {
 	return func(ctx context.Context) (*mail.Message, error) {
-		return s.writeToken(ctx, who, account, forEmail, TokenTime, letter{to: email, kind: proofLetter})
+		return app.writeToken(ctx, who, account, forEmail, TokenTime, letter{to: email, kind: proofLetter})
 	}
 }
 
 // mails are the attempts that a mail to an address is counted under.
-func (s *Server) mails(who Caller, email string) []attempt {
-	return []attempt{{"mail to", email, s.config.Limits.Mail}, from("mail", who, s.config.Limits.MailAddress)}
+func (app *App) mails(who rest.Caller, email string) []rest.Attempt {
+	return []rest.Attempt{rest.Of("mail to", email, app.config.Limits.Mail), rest.From("mail", who, app.config.Limits.MailAddress)}
 }
+
+var errOneTimeToken = rest.Invalid(rest.FieldError{Field: "token", Code: "invalid", Detail: "Not a token that is good: it was used, it has expired, a newer one was sent, or the password was changed or all sessions were ended since."})
 
 type passwordForgotInput struct {
 	Email string `json:"email" validate:"max=254" doc:"The login e-mail." example:"ada@example.com"`
 }
 
-func (in *passwordForgotInput) problems() []FieldError { return emailProblems(in.Email) }
+func (in *passwordForgotInput) Problems() []rest.FieldError { return emailProblems(in.Email) }
 
 // passwordForgot mails a token that sets a new password. Everything that depends on whether there is such an account is done
 // after the answer; whoever asks has proven nothing, so that it does not matter whether he asked before proofs were voided or after.
-func passwordForgot(ctx context.Context, s *Server, who Caller, in passwordForgotInput) (done, error) {
+func passwordForgot(ctx context.Context, app *App, who rest.Caller, in passwordForgotInput) (rest.Done, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
-	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
-		return done{}, err
+	if err := app.Take(ctx, who, app.mails(who, email)...); err != nil {
+		return rest.Done{}, err
 	}
-	return s.send(func(ctx context.Context) (*mail.Message, error) {
-		account, err := s.doors.Unscoped(who).AccountByLogin(ctx, email)
+	return app.send(func(ctx context.Context) (*mail.Message, error) {
+		account, err := app.doors.Unscoped(who).AccountByLogin(ctx, email)
 		if errors.Is(err, pgx.ErrNoRows) || err == nil && !account.IsActive {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		return s.writeToken(ctx, who, account, ForPassword, TokenTime, letter{to: email, kind: passwordLetter})
+		return app.writeToken(ctx, who, account, ForPassword, TokenTime, letter{to: email, kind: passwordLetter})
 	})
 }
 
 // bearer is the account of a live token, and the address that the token proves.
-func (s *Server) bearer(ctx context.Context, who Caller, token, purpose string) (row db.TokenGetRow, hash []byte, err error) {
+func (app *App) bearer(ctx context.Context, who rest.Caller, token, purpose string) (row db.TokenGetRow, hash []byte, err error) {
 	if !auth.SecretShape(token, tokenPrefix) {
-		return row, nil, s.guess(ctx, who, errOneTimeToken)
+		return row, nil, app.Guess(ctx, who, errOneTimeToken)
 	}
 	hash = auth.HashSecret(token)
-	row, err = s.doors.Unscoped(who).TokenGet(ctx, db.TokenGetParams{Hash: hash, Purpose: purpose})
+	row, err = app.doors.Unscoped(who).TokenGet(ctx, db.TokenGetParams{Hash: hash, Purpose: purpose})
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = s.guess(ctx, who, errOneTimeToken)
+		err = app.Guess(ctx, who, errOneTimeToken)
 	}
 	return row, hash, err
 }
@@ -107,7 +110,7 @@ func (s *Server) bearer(ctx context.Context, who Caller, token, purpose string) 
 // prove makes an address the account's proven e-mail, for the token that was mailed there, which it takes away: errOneTimeToken for all
 // but the first who comes with it. A nil token: the proof was another. Wipe: password and sessions go, and hash is of the new password, if
 // there is one; where that address was not proven before, the account may change hands, and API keys go too.
-func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account db.Account, email string, token []byte, hash *string, wipe bool) (db.Account, error) {
+func (app *App) prove(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account db.Account, email string, token []byte, hash *string, wipe bool) (db.Account, error) {
 	owner := tx.Assume(account.ID, who)
 	if _, err := owner.AccountHold(ctx, account.ID); err != nil { // whoever voids the token has done so, or waits
 		return account, err
@@ -134,9 +137,9 @@ func (s *Server) prove(ctx context.Context, tx *tenancy.Tx, who Caller, account 
 }
 
 // spend takes a token away and proves its address, as in prove.
-func (s *Server) spend(ctx context.Context, who Caller, row db.TokenGetRow, token []byte, hash *string, wipe bool) (account db.Account, err error) {
-	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
-		account, err = s.prove(ctx, tx, who, row.Account, row.Proven, token, hash, wipe)
+func (app *App) spend(ctx context.Context, who rest.Caller, row db.TokenGetRow, token []byte, hash *string, wipe bool) (account db.Account, err error) {
+	err = app.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+		account, err = app.prove(ctx, tx, who, row.Account, row.Proven, token, hash, wipe)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errOneTimeToken // closed since
 		}
@@ -150,29 +153,29 @@ type passwordResetInput struct {
 	Password string `json:"password" validate:"max=255" text:"raw" doc:"The new one: 8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
 }
 
-// problems has the rules that hold for every account; the others are for whoever knows its names.
-func (in *passwordResetInput) problems() []FieldError {
+// Problems has the rules that hold for every account; the others are for whoever knows its names.
+func (in *passwordResetInput) Problems() []rest.FieldError {
 	if problem := passwordProblem("password", in.Password, "", ""); problem != nil {
-		return []FieldError{*problem}
+		return []rest.FieldError{*problem}
 	}
 	return nil
 }
 
 // passwordReset sets a new password for whoever reads the account's mail, which it proves, and ends every session.
-func passwordReset(ctx context.Context, s *Server, who Caller, in passwordResetInput) (done, error) {
-	row, token, err := s.bearer(ctx, who, in.Token, ForPassword)
+func passwordReset(ctx context.Context, app *App, who rest.Caller, in passwordResetInput) (rest.Done, error) {
+	row, token, err := app.bearer(ctx, who, in.Token, ForPassword)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
 	if problem := passwordProblem("password", in.Password, row.Account.Username, row.Account.Email); problem != nil {
-		return done{}, invalid(*problem)
+		return rest.Done{}, rest.Invalid(*problem)
 	}
-	hash, err := s.passwords.Hash(ctx, in.Password)
+	hash, err := app.passwords.Hash(ctx, in.Password)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	_, err = s.spend(ctx, who, row, token, &hash, true)
-	return done{}, err
+	_, err = app.spend(ctx, who, row, token, &hash, true)
+	return rest.Done{}, err
 }
 
 type emailVerifyInput struct {
@@ -183,8 +186,8 @@ type emailVerifyInput struct {
 // emailVerify confirms an address, which becomes the account's if it is a new one. Who shows that the account is his, by its token
 // or its password, keeps all else; from anybody else it may be that somebody prepared it for him, and it is wiped: the next step is
 // then a new password, by mail. One that a tenant's admin made is wiped whoever comes.
-func emailVerify(ctx context.Context, s *Server, who Caller, in emailVerifyInput) (Account, error) {
-	row, token, err := s.bearer(ctx, who, in.Token, forEmail)
+func emailVerify(ctx context.Context, app *App, who rest.Caller, in emailVerifyInput) (Account, error) {
+	row, token, err := app.bearer(ctx, who, in.Token, forEmail)
 	if err != nil {
 		return Account{}, err
 	}
@@ -193,31 +196,31 @@ func emailVerify(ctx context.Context, s *Server, who Caller, in emailVerifyInput
 	case who.AccountID == row.Account.ID:
 		owner = true
 	case in.Password != nil:
-		if owner, err = s.proves(ctx, who, row.Account, *in.Password); err != nil {
+		if owner, err = app.proves(ctx, who, row.Account, *in.Password); err != nil {
 			return Account{}, err
 		}
 		if !owner {
-			return Account{}, invalid(FieldError{"password", "incorrect", "This is not the account's password."})
+			return Account{}, rest.Invalid(rest.FieldError{Field: "password", Code: "incorrect", Detail: "This is not the account's password."})
 		}
 	}
 	proven := row.Account.EmailVerifiedAt != nil && row.Account.Email == row.Proven
 	if row.Account.MadeIn != nil && row.Account.EmailVerifiedAt == nil {
 		owner = false // it was made by somebody who may know its password, and have a session of it
 	}
-	account, err := s.spend(ctx, who, row, token, nil, !owner && !proven)
+	account, err := app.spend(ctx, who, row, token, nil, !owner && !proven)
 	return newAccount(account), err
 }
 
 // emailVerifyRequest mails a token that confirms the account's e-mail.
-func emailVerifyRequest(ctx context.Context, s *Server, who Caller, _ struct{}) (done, error) {
-	account, err := s.doors.Account(who).AccountGet(ctx, who.AccountID)
+func emailVerifyRequest(ctx context.Context, app *App, who rest.Caller, _ struct{}) (rest.Done, error) {
+	account, err := app.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	if err := s.take(ctx, who, s.mails(who, account.Email)...); err != nil {
-		return done{}, err
+	if err := app.Take(ctx, who, app.mails(who, account.Email)...); err != nil {
+		return rest.Done{}, err
 	}
-	return s.send(s.proof(who, account, account.Email))
+	return app.send(app.proof(who, account, account.Email))
 }
 
 type emailChangeInput struct {
@@ -225,34 +228,34 @@ type emailChangeInput struct {
 	Password string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's." example:"harbour-lights"`
 }
 
-func (in *emailChangeInput) problems() []FieldError { return emailProblems(in.Email) }
+func (in *emailChangeInput) Problems() []rest.FieldError { return emailProblems(in.Email) }
 
 // emailChange mails a token to a new address, which becomes the account's when the token comes back, and a note to the old one.
 // The answer does not tell whether another account has the address.
-func emailChange(ctx context.Context, s *Server, who Caller, in emailChangeInput) (done, error) {
+func emailChange(ctx context.Context, app *App, who rest.Caller, in emailChangeInput) (rest.Done, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
-	account, err := s.doors.Account(who).AccountGet(ctx, who.AccountID)
+	account, err := app.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
-	proven, err := s.proves(ctx, who, account, in.Password)
+	proven, err := app.proves(ctx, who, account, in.Password)
 	if err != nil {
-		return done{}, err
+		return rest.Done{}, err
 	}
 	if !proven {
-		return done{}, invalid(FieldError{"password", "incorrect", "This is not the account's password."})
+		return rest.Done{}, rest.Invalid(rest.FieldError{Field: "password", Code: "incorrect", Detail: "This is not the account's password."})
 	}
-	if err := s.take(ctx, who, s.mails(who, email)...); err != nil {
-		return done{}, err
+	if err := app.Take(ctx, who, app.mails(who, email)...); err != nil {
+		return rest.Done{}, err
 	}
-	out, err := s.send(s.proof(who, account, email))
+	out, err := app.send(app.proof(who, account, email))
 	if err != nil || account.EmailVerifiedAt == nil {
 		return out, err
 	}
 	proof := out.Then
-	return done{func() {
-		s.post(who, account.Email, func(context.Context) (*mail.Message, error) {
-			return s.write(letter{to: account.Email, kind: changeLetter}), nil
+	return rest.Done{Then: func() {
+		app.post(who, account.Email, func(context.Context) (*mail.Message, error) {
+			return app.write(letter{to: account.Email, kind: changeLetter}), nil
 		})
 		proof()
 	}}, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -313,7 +314,7 @@ func TestNothingBeforeTheAnswer(t *testing.T) {
 	admin := w.A.people["admin"]
 	w.race(50, func(int) request { return w.as(admin, call("GET", "/items"), w.A) }) // now there are connections
 	w.db.Exec(`UPDATE accounts SET email_verified_at = now() WHERE id = $1`, admin.account)
-	w.server.config.Limits = Limits{Mail: Limit{1000, time.Hour}}
+	w.server.config.Limits = Limits{Mail: rest.Limit{Times: 1000, Window: time.Hour}}
 	invite := func(email string) request {
 		return w.as(admin, call("POST", "/invitations").json(`{"email":"`+email+`","role":"member"}`), w.A)
 	}
@@ -332,7 +333,7 @@ func TestNothingBeforeTheAnswer(t *testing.T) {
 		{"invite, known", invite("nobody@example.com"), 2, "nobody@example.com"},
 		{"invite, unknown", invite("stranger@example.com"), 2, "stranger@example.com"},
 	} {
-		made := httptest.NewRequest(c.request.method, base+c.request.path, strings.NewReader(c.request.body))
+		made := httptest.NewRequest(c.request.method, rest.Base+c.request.path, strings.NewReader(c.request.body))
 		made.Header = c.request.header
 		answer := &beforeAnswer{w: w, proxy: proxy, header: http.Header{}}
 		before := proxy.Executed()

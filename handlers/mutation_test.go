@@ -16,6 +16,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/testdb"
 )
@@ -305,7 +306,7 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 		for i := range routes {
 			route := &routes[i]
 			method, path, _ := strings.Cut(route.Pattern, " ")
-			if route.scope != tenantScope || ending[route.Pattern] || deleting != (method == http.MethodDelete) {
+			if route.Scope != rest.TenantScope || ending[route.Pattern] || deleting != (method == http.MethodDelete) {
 				continue
 			}
 			if strings.Contains(path, ":") {
@@ -315,7 +316,7 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 			}
 			ask("member", w.as(w.B.people["member"], own[route.Pattern], w.B))
 			ask("admin", w.as(admin, own[route.Pattern], w.B))
-			if slices.ContainsFunc(fieldsOf(route.input), func(f field) bool { return f.name == "cursor" }) && path != "/audit-events" {
+			if slices.ContainsFunc(rest.FieldsOf(route.Input), func(f rest.Field) bool { return f.Name == "cursor" }) && path != "/audit-events" {
 				pages("admin", path+"?", func(r request) request { return w.as(admin, r, w.B) })
 				pages("both", path+"?", func(r request) request { return w.as(w.both, r, w.B) })
 			}

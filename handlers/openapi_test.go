@@ -8,19 +8,19 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"rowhouse/rest"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/swaggest/jsonschema-go"
 )
 
 // The description is what stands in testdata/openapi.json, every time that it is made.
 func TestOpenAPIGolden(t *testing.T) {
 	t.Parallel()
-	got, err := OpenAPI("")
+	got, err := API().OpenAPI("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func (n node) list() (members []node) {
 
 func description(t *testing.T) node {
 	t.Helper()
-	text, err := OpenAPI("https://api.example.com")
+	text, err := API().OpenAPI("https://api.example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func description(t *testing.T) node {
 }
 
 // described is the operation of a row.
-func (n node) described(r *Route) node {
+func (n node) described(r *rest.Route) node {
 	method, path, _ := strings.Cut(r.Pattern, " ")
 	return n.at("paths", colons.ReplaceAllString(path, "{$1}"), strings.ToLower(method))
 }
@@ -97,9 +97,9 @@ func TestOpenAPIOperations(t *testing.T) {
 	doc := description(t)
 	want := []string{"healthz", "readyz", "jwks"}
 	for i := range routes {
-		want = append(want, routes[i].name)
-		if got := doc.described(&routes[i]).at("operationId").value; got != routes[i].name {
-			t.Errorf("%s: got operation %v, want %s", routes[i].Pattern, got, routes[i].name)
+		want = append(want, routes[i].Name)
+		if got := doc.described(&routes[i]).at("operationId").value; got != routes[i].Name {
+			t.Errorf("%s: got operation %v, want %s", routes[i].Pattern, got, routes[i].Name)
 		}
 	}
 	var got []string
@@ -136,18 +136,18 @@ func TestOpenAPIInputs(t *testing.T) {
 			got[key]++
 		}
 		want := map[string]int{}
-		if r.scope == tenantScope {
+		if r.Scope == rest.TenantScope {
 			want["header X-Tenant-Id"] = 1
 		}
-		if r.idempotent() {
+		if r.Idempotent() {
 			want["header Idempotency-Key"] = 1
 		}
-		if strings.HasPrefix(r.Pattern, "GET ") && r.produces == nil && reflect.PointerTo(r.output).Implements(reflect.TypeFor[resource]()) {
+		if strings.HasPrefix(r.Pattern, "GET ") && r.Produces == nil && reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) {
 			want["header If-None-Match"] = 1
 		}
-		body, input := op.at("requestBody", "content", "application/json", "schema"), r.input
-		for _, media := range r.accepts {
-			body, input = op.at("requestBody", "content", media, "schema", "contentSchema"), r.line
+		body, input := op.at("requestBody", "content", "application/json", "schema"), r.Input
+		for _, media := range r.Accepts {
+			body, input = op.at("requestBody", "content", media, "schema", "contentSchema"), r.Line
 		}
 		for _, name := range body.at("properties").keys() {
 			key := "json " + name
@@ -156,12 +156,12 @@ func TestOpenAPIInputs(t *testing.T) {
 			}
 			got[key]++
 		}
-		for _, f := range fieldsOf(input) {
-			if f.name == "User-Agent" {
+		for _, f := range rest.FieldsOf(input) {
+			if f.Name == "User-Agent" {
 				continue
 			}
-			key := f.source + " " + f.name
-			if f.required {
+			key := f.Source + " " + f.Name
+			if f.Required {
 				key += " required"
 			}
 			want[key]++
@@ -204,12 +204,12 @@ func TestOpenAPIAnswers(t *testing.T) {
 			}
 		}
 		method, path, _ := strings.Cut(r.Pattern, " ")
-		reads, tenant := method == http.MethodGet, r.scope == tenantScope
-		isResource := reflect.PointerTo(r.output).Implements(reflect.TypeFor[resource]()) && r.produces == nil
-		_, conditional := reflect.Zero(r.input).Interface().(interface{ versions() Versions })
+		reads, tenant := method == http.MethodGet, r.Scope == rest.TenantScope
+		isResource := reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) && r.Produces == nil
+		_, conditional := reflect.Zero(r.Input).Interface().(interface{ versions() rest.Versions })
 		var own []int
-		for _, err := range particular[r.name] {
-			own = append(own, classify(err, false).Status)
+		for _, err := range r.Refuses {
+			own = append(own, err.Status)
 		}
 		var headers []string
 		if isResource {
@@ -218,24 +218,24 @@ func TestOpenAPIAnswers(t *testing.T) {
 		if r.Status == http.StatusCreated {
 			headers = append(headers, "Location")
 		}
-		if r.idempotent() {
+		if r.Idempotent() {
 			headers = append(headers, "Idempotent-Replayed")
 		}
-		if reflect.PointerTo(r.output).Implements(reflect.TypeFor[pageAnswer]()) {
+		if r.Row() != nil {
 			headers = append(headers, "Link")
 		}
 		must(true, r.Status, headers...)
 		must(isResource && reads, 304, "ETag")
 		for status, when := range map[int]bool{
 			400: true,
-			401: r.scope != publicScope || r.welcomes || slices.Contains(own, 401),
-			403: tenant || r.welcomes || r.scope == accountScope && !r.byKey || slices.Contains(own, 403),
+			401: r.Scope != rest.PublicScope || r.Welcomes || slices.Contains(own, 401),
+			403: tenant || r.Welcomes || r.Scope == rest.AccountScope && !r.ByKey || slices.Contains(own, 403),
 			404: strings.Contains(path, ":") || slices.Contains(own, 404),
 			409: true,
 			412: conditional,
 			413: !reads,
 			415: !reads,
-			422: !reads || len(fieldsOf(r.input)) > 0,
+			422: !reads || len(rest.FieldsOf(r.Input)) > 0,
 			429: true,
 			500: true,
 			503: true,
@@ -245,19 +245,14 @@ func TestOpenAPIAnswers(t *testing.T) {
 		if ref := answers.value.(map[string]any)["default"].(map[string]any)["$ref"]; ref != "#/components/responses/Refusal" {
 			t.Errorf("%s: refusals are %v", r.Pattern, ref)
 		}
-		if security := op.at("security"); (len(security.list()) == 0) != (r.scope == publicScope && !r.welcomes) || security.value == nil {
+		if security := op.at("security"); (len(security.list()) == 0) != (r.Scope == rest.PublicScope && !r.Welcomes) || security.value == nil {
 			t.Errorf("%s: security %v", r.Pattern, security.value)
 		}
 		if body := op.at("requestBody"); body.value != nil {
-			needed := method != http.MethodPost || r.line != nil || len(body.at("content", "application/json", "schema", "required").list()) > 0
+			needed := method != http.MethodPost || r.Line != nil || len(body.at("content", "application/json", "schema", "required").list()) > 0
 			if body.at("required").value != needed {
 				t.Errorf("%s: a body is required: %v, want %v", r.Pattern, body.at("required").value, needed)
 			}
-		}
-	}
-	for name := range particular {
-		if !slices.ContainsFunc(routes, func(r Route) bool { return r.name == name }) {
-			t.Errorf("there is no handler %s to refuse anything", name)
 		}
 	}
 }
@@ -301,12 +296,12 @@ func TestOpenAPINames(t *testing.T) {
 	for i := range routes {
 		text, _ := doc.described(&routes[i]).at("summary").value.(string)
 		if other := summaries[text]; other != "" || text == "" || text == routes[i].Title {
-			t.Errorf("%s is summed up as %q, and so is %s: give it a line in irregular, in handlers/openapi.go", routes[i].name, text, other)
+			t.Errorf("%s is summed up as %q, and so is %s: give it a line in summaries, in handlers/app.go", routes[i].Name, text, other)
 		}
-		summaries[text] = routes[i].name
+		summaries[text] = routes[i].Name
 	}
-	for name := range irregular {
-		if !slices.ContainsFunc(routes, func(r Route) bool { return r.name == name }) {
+	for name := range API().Summaries {
+		if !slices.ContainsFunc(routes, func(r rest.Route) bool { return r.Name == name }) {
 			t.Errorf("there is no handler %s to sum up", name)
 		}
 	}
@@ -316,7 +311,7 @@ func TestOpenAPINames(t *testing.T) {
 func TestFieldCodes(t *testing.T) {
 	t.Parallel()
 	var code strings.Builder
-	for _, pattern := range []string{"*.go", "../auth/*.go"} {
+	for _, pattern := range []string{"*.go", "../rest/*.go", "../auth/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -331,7 +326,8 @@ func TestFieldCodes(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range fieldCodes {
+	for _, listed := range description(t).at("components", "schemas", "FieldCode", "enum").list() {
+		name := listed.value.(string)
 		if strings.Count(code.String(), strconv.Quote(name)) < 2 {
 			t.Errorf("nothing gives %s", name)
 		}
@@ -359,34 +355,6 @@ func TestOpenAPISchemas(t *testing.T) {
 			if strings.Contains(string(kind), `"string"`) && !said {
 				t.Errorf("%s.%s has no example: give the field of the struct in handlers an example tag", name, property)
 			}
-		}
-	}
-}
-
-// The limits of a tag are those of the schema; a rule that a schema cannot say is an error, not left out.
-func TestOpenAPILimits(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		kind        jsonschema.SimpleType
-		rules, want string
-	}{
-		{jsonschema.String, "", `{"type":"string"}`},
-		{jsonschema.String, "min=1,max=100", `{"maxLength":100,"minLength":1,"type":"string"}`},
-		{jsonschema.Integer, "min=1,max=10", `{"maximum":10,"minimum":1,"type":"integer"}`},
-		{jsonschema.String, "omitempty,oneof=name -name", `{"enum":["name","-name"],"type":"string"}`},
-		{jsonschema.String, "min=few", ""},
-		{jsonschema.String, "email", ""},
-		{jsonschema.Boolean, "min=1", ""},
-	} {
-		var s jsonschema.Schema
-		s.AddType(c.kind)
-		err := limit(&s, c.rules)
-		got, _ := json.Marshal(s)
-		switch {
-		case c.want == "" && err == nil:
-			t.Errorf("%s: no error", c.rules)
-		case c.want != "" && string(got) != c.want:
-			t.Errorf("%s: got %s (%v), want %s", c.rules, got, err, c.want)
 		}
 	}
 }

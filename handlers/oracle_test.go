@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/testdb"
 )
@@ -267,15 +268,15 @@ func TestOraclesOverHTTP(t *testing.T) {
 		route := &routes[i]
 		sample, ok := bodies[route.Pattern]
 		method, _, _ := strings.Cut(route.Pattern, " ")
-		if !ok || route.accepts != nil || method != http.MethodPost && method != http.MethodPatch {
+		if !ok || route.Accepts != nil || method != http.MethodPost && method != http.MethodPatch {
 			continue
 		}
-		for _, f := range fieldsOf(route.input) {
-			if f.source != "json" || f.typ.Kind() != reflect.String || strings.Contains(f.rules, "oneof") {
+		for _, f := range rest.FieldsOf(route.Input) {
+			if f.Source != "json" || f.Type.Kind() != reflect.String || strings.Contains(f.Rules, "oneof") {
 				continue
 			}
 			for _, form := range []string{"b-has-%04d", "b-has-%04d@example.com"} {
-				if toldOverHTTP[strings.TrimSpace(fmt.Sprint(route.Pattern, " ", f.name, " ", form[len("b-has-%04d"):]))] != "" {
+				if toldOverHTTP[strings.TrimSpace(fmt.Sprint(route.Pattern, " ", f.Name, " ", form[len("b-has-%04d"):]))] != "" {
 					continue
 				}
 				n += 2
@@ -288,7 +289,7 @@ func TestOraclesOverHTTP(t *testing.T) {
 					if err := json.Unmarshal([]byte(text), &body); err != nil {
 						t.Fatal(err)
 					}
-					body[f.name] = value
+					body[f.Name] = value
 					made, err := json.Marshal(body)
 					if err != nil {
 						t.Fatal(err)
@@ -298,7 +299,7 @@ func TestOraclesOverHTTP(t *testing.T) {
 					asked++
 				}
 				if said[0] != said[1] {
-					t.Errorf("%s, %s: tenant A, which sends %q, is answered %s where another has it; with %q, which nobody has, %s", route.Pattern, f.name, pair[0], said[0], pair[1], said[1])
+					t.Errorf("%s, %s: tenant A, which sends %q, is answered %s where another has it; with %q, which nobody has, %s", route.Pattern, f.Name, pair[0], said[0], pair[1], said[1])
 				}
 			}
 		}

@@ -16,6 +16,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/testdb"
 )
@@ -75,7 +76,7 @@ type swap struct {
 
 // swaps are made for each place of a route where an id may stand: in the path, there with the ETag of the other tenant's row, in the
 // query and in the body; and for a cursor of the other tenant's list.
-func (r *ring) swaps(t *testing.T, route *Route, sample request) (all []swap) {
+func (r *ring) swaps(t *testing.T, route *rest.Route, sample request) (all []swap) {
 	t.Helper()
 	put := func(place string, with func(id string) request) {
 		all = append(all, swap{place, with(r.A.own.UUID()), with(r.nobodys)})
@@ -105,26 +106,26 @@ func (r *ring) swaps(t *testing.T, route *Route, sample request) (all []swap) {
 			put("path "+segment+" and If-None-Match", func(id string) request { return at(id).with("If-None-Match", etag) })
 		}
 	}
-	for _, f := range fieldsOf(route.input) {
+	for _, f := range rest.FieldsOf(route.Input) {
 		switch {
-		case f.name == "cursor":
+		case f.Name == "cursor":
 			list := r.send(r.as(r.A.people["admin"], call("GET", path+"?page_size=1"), r.A))
 			if next := nextPage.FindStringSubmatch(list.body); next != nil {
 				all = append(all, swap{"cursor", asked("cursor=" + next[1]), asked("cursor=" + strings.Repeat("A", len(next[1])))})
 			} else {
 				t.Errorf("%s has no second page: %v", route.Pattern, list)
 			}
-		case !strings.HasPrefix(f.typ.PkgPath(), "rowhouse/ids"):
-		case f.source == "query":
-			put("query "+f.name, func(id string) request { return asked(f.name + "=" + id) })
-		case f.source == "json":
-			put("body "+f.name, func(id string) request {
+		case !strings.HasPrefix(f.Type.PkgPath(), "rowhouse/ids"):
+		case f.Source == "query":
+			put("query "+f.Name, func(id string) request { return asked(f.Name + "=" + id) })
+		case f.Source == "json":
+			put("body "+f.Name, func(id string) request {
 				body := map[string]any{}
 				if err := json.Unmarshal([]byte(sample.body), &body); err != nil && sample.body != "" {
 					t.Fatal(err)
 				}
-				body[f.name] = id
-				if f.name == "artist_id" {
+				body[f.Name] = id
+				if f.Name == "artist_id" {
 					body["role"] = "artist"
 				}
 				text, err := json.Marshal(body)
@@ -219,9 +220,9 @@ func (r *ring) accountSwaps(t *testing.T, never ids.TenantID) (all []swap) {
 		all = append(all, swap{s.pattern, of(s.theirs), of(s.nobodys)})
 	}
 	for i := range routes {
-		for _, f := range fieldsOf(routes[i].input) {
-			if routes[i].scope != tenantScope && strings.HasPrefix(f.typ.PkgPath(), "rowhouse/ids") && !known[routes[i].Pattern] {
-				t.Errorf("%s: nobody has tried another's %s", routes[i].Pattern, f.name)
+		for _, f := range rest.FieldsOf(routes[i].Input) {
+			if routes[i].Scope != rest.TenantScope && strings.HasPrefix(f.Type.PkgPath(), "rowhouse/ids") && !known[routes[i].Pattern] {
+				t.Errorf("%s: nobody has tried another's %s", routes[i].Pattern, f.Name)
 			}
 		}
 	}
@@ -235,7 +236,7 @@ func TestForeignIdempotencyKey(t *testing.T) {
 	r.db.Exec(`UPDATE users SET role = 'admin' WHERE account_id = $1`, r.both.account)
 	cells := 0
 	for route, sample := range tenantRoutes(t, r.B) {
-		if !route.idempotent() || ending[route.Pattern] {
+		if !route.Idempotent() || ending[route.Pattern] {
 			continue
 		}
 		theirs := r.send(r.as(r.both, samples(r.A)[route.Pattern], r.A).with("Idempotency-Key", "the same"))
@@ -273,7 +274,7 @@ func TestReachGolden(t *testing.T) {
 			mine := strings.NewReplacer("/users/"+r.B.own.UUID(), "/users/"+r.userID(r.B, p).UUID(), "/api-keys/"+r.B.own.UUID(), "/api-keys/"+p.account.UUID())
 			for i := range routes {
 				route := &routes[i]
-				if route.scope != tenantScope {
+				if route.Scope != rest.TenantScope {
 					continue
 				}
 				other := samples(r.B)[route.Pattern]

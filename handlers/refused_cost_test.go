@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"rowhouse/rest"
 	"runtime"
 	"strings"
 	"syscall"
@@ -25,12 +26,12 @@ const (
 
 // accepted is a request that the route answers, or one that costs less: for an import a file of the size, otherwise a read or a
 // write of one row.
-func (w *world) accepted(r *Route, size sized) func() *answeredRequest {
+func (w *world) accepted(r *rest.Route, size sized) func() *answeredRequest {
 	admin, path := w.A.people["admin"], "/items/"+w.A.own.String()
 	one := w.as(admin, call("PATCH", path).json(`{"price_cents":5}`), w.A)
 	switch {
-	case r.accepts != nil:
-		one = w.importAs(admin, w.A, mediaNDJSON, size.repeated("", `{"name":"a","price_cents":1}`+"\n", ""))
+	case r.Accepts != nil:
+		one = w.importAs(admin, w.A, rest.NDJSON, size.repeated("", `{"name":"a","price_cents":1}`+"\n", ""))
 	case strings.HasPrefix(r.Pattern, http.MethodGet+" "):
 		one = w.as(admin, call("GET", path), w.A)
 	}
@@ -109,15 +110,15 @@ func BenchmarkRefusals(b *testing.B) {
 	w := hostileWorld(b, most)
 	for i := range routes {
 		r := &routes[i]
-		size := min(most, sized(w.server.bodyLimit(r)))
-		b.Run(r.name, func(b *testing.B) {
+		size := min(most, sized(w.server.BodyLimit(r)))
+		b.Run(r.Name, func(b *testing.B) {
 			calls := 200
-			if r.accepts != nil {
+			if r.Accepts != nil {
 				calls = 2
 			}
 			accepted := each(w.accepted(r, size), calls)
 			asLarge := accepted // with a body as large as it may be, of blanks
-			if r.accepts == nil && !strings.HasPrefix(r.Pattern, http.MethodGet+" ") {
+			if r.Accepts == nil && !strings.HasPrefix(r.Pattern, http.MethodGet+" ") {
 				patch := call("PATCH", "/items/"+w.A.own.String()).json(size.repeated(`{"price_cents":5`, " ", `}`))
 				asLarge = each(w.served(w.as(w.A.people["admin"], patch, w.A)), 20)
 			}

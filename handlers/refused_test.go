@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 )
 
 // hostile is a request that is refused, as large as it may be.
@@ -23,7 +24,7 @@ const (
 	// hostileBody is the limit of bodies in these tests, also of imports, in bytes: large enough to show what is done for each byte.
 	hostileBody = 128 << 10
 	// largestHeader is about what net/http takes of a header.
-	largestHeader = maxHeaderBytes
+	largestHeader = (16 << 10)
 )
 
 // sized makes bodies of a size, in bytes.
@@ -71,7 +72,7 @@ func (size sized) surplus() map[string]string {
 		"one byte too many":     strings.Repeat(" ", int(size)+1),
 		"a list, no object":     size.filled("[", "]", always(`1`)),
 		"braces within braces":  size.repeated("", `{"a":`, ""),
-		"keys of a small body":  size.filled("{", "}", func(n int) string { return fmt.Sprintf(`"%x":1`, n) })[:maxDistinct/2] + `":1}`,
+		"keys of a small body":  size.filled("{", "}", func(n int) string { return fmt.Sprintf(`"%x":1`, n) })[:(4<<10)/2] + `":1}`,
 		"blanks, then a number": strings.Repeat(" ", int(size)-1) + "1",
 	}
 }
@@ -96,16 +97,16 @@ func (size sized) fieldBodies(field string) map[string]string {
 // files are what no import takes, by media type.
 func (size sized) files() map[string]map[string]string {
 	return map[string]map[string]string{
-		mediaNDJSON: {
+		rest.NDJSON: {
 			"bad lines":          size.repeated("", "{}\n", ""),
 			"broken lines":       size.repeated("", "x\n", ""),
 			"a long line":        size.repeated(`{"name":"`, "a", `"}`),
-			"a line of keys":     size.filled("{", "}", func(n int) string { return fmt.Sprintf(`"%x":1`, n) })[:maxLine-10] + `":1}`,
+			"a line of keys":     size.filled("{", "}", func(n int) string { return fmt.Sprintf(`"%x":1`, n) })[:(64<<10)-10] + `":1}`,
 			"one bad at the end": size.repeated("", `{"name":"a","price_cents":1}`+"\n", "{}"),
 		},
-		mediaCSV: {
+		rest.CSV: {
 			"columns":        size.repeated("", "a,", "a\n"),
-			"few columns":    size.repeated("", "a,", "a\n")[int(size)-maxLine/2:],
+			"few columns":    size.repeated("", "a,", "a\n")[int(size)-(64<<10)/2:],
 			"a long column":  size.repeated("", "a", "\n"),
 			"an open quote":  size.repeated("name,price_cents\n\"", "a\n", ""),
 			"bad lines":      size.repeated("name,price_cents\n", ",\n", ""),
@@ -116,37 +117,37 @@ func (size sized) files() map[string]map[string]string {
 }
 
 // hostiles are the worst requests of a route, none of which is accepted.
-func (w *world) hostiles(route *Route, size sized) (all []hostile) {
-	size = min(size, sized(w.server.bodyLimit(route)))
+func (w *world) hostiles(route *rest.Route, size sized) (all []hostile) {
+	size = min(size, sized(w.server.BodyLimit(route)))
 	method, path, _ := strings.Cut(route.Pattern, " ")
 	who, row := w.A.people["admin"], ids.New[ids.ItemID]().UUID()
 	known := func(r request) request {
-		switch route.scope {
-		case publicScope:
+		switch route.Scope {
+		case rest.PublicScope:
 			return r
-		case accountScope:
+		case rest.AccountScope:
 			return w.as(who, r)
 		}
 		return w.as(who, r, w.A)
 	}
 	plain := call(method, colons.ReplaceAllString(path, row))
 	add := func(name string, r request) { all = append(all, hostile{name, r}) }
-	media := append(route.accepts, "application/json")[0]
+	media := append(route.Accepts, "application/json")[0]
 	long := strings.Repeat("a", largestHeader)
 
 	add("unknown parameters", known(request{method, plain.path + "?" + strings.Repeat("a&", largestHeader/2), plain.header, ""}))
 	add("a long parameter", known(request{method, plain.path + "?" + strings.Repeat("%01", largestHeader/3), plain.header, ""}))
 	add("a broken query", known(request{method, plain.path + "?" + strings.Repeat("%zz&", largestHeader/4), plain.header, ""}))
-	for _, f := range fieldsOf(route.input) {
-		switch f.source {
+	for _, f := range rest.FieldsOf(route.Input) {
+		switch f.Source {
 		case "query":
-			add("a long "+f.name, known(request{method, plain.path + "?" + f.name + "=" + strings.Repeat("%01", largestHeader/3), plain.header, ""}))
-			add("again and again "+f.name, known(request{method, plain.path + "?" + strings.Repeat(f.name+"=&", largestHeader/(len(f.name)+2)), plain.header, ""}))
+			add("a long "+f.Name, known(request{method, plain.path + "?" + f.Name + "=" + strings.Repeat("%01", largestHeader/3), plain.header, ""}))
+			add("again and again "+f.Name, known(request{method, plain.path + "?" + strings.Repeat(f.Name+"=&", largestHeader/(len(f.Name)+2)), plain.header, ""}))
 		case "path":
 			add("a long path", known(call(method, strings.ReplaceAll(plain.path, row, long))))
 		}
 	}
-	if reflect.Zero(route.input).Type().Implements(reflect.TypeFor[interface{ versions() Versions }]()) {
+	if reflect.Zero(route.Input).Type().Implements(reflect.TypeFor[interface{ versions() rest.Versions }]()) {
 		tags := known(plain).with("If-Match", strings.Repeat(`"999.x",`, largestHeader/8))
 		if method == http.MethodPatch {
 			tags = tags.json(`{}`)
@@ -156,7 +157,7 @@ func (w *world) hostiles(route *Route, size sized) (all []hostile) {
 		}
 		add("broken tags", known(plain).with("If-Match", strings.Repeat(`"999.x",`, largestHeader/8)+"x"))
 	}
-	if route.scope != publicScope || route.welcomes {
+	if route.Scope != rest.PublicScope || route.Welcomes {
 		for _, credential := range []string{long, "Bearer " + long, "Bearer " + strings.Repeat("a.", largestHeader/2), "Bearer rh_" + long, "Bearer" + strings.Repeat(" ", largestHeader)} {
 			add("a credential "+credential[:9], plain.with("Authorization", credential))
 		}
@@ -164,7 +165,7 @@ func (w *world) hostiles(route *Route, size sized) (all []hostile) {
 		add("two credentials", plain.with("X-API-Key", long).with("Authorization", long))
 		add("a long way", plain.with("Authorization", "x").with("X-Forwarded-For", strings.Repeat("127.0.0.1,", largestHeader/10)))
 	}
-	if route.scope == tenantScope {
+	if route.Scope == rest.TenantScope {
 		add("a long tenant", w.as(who, plain).with("X-Tenant-Id", long))
 	}
 	if method == http.MethodPost {
@@ -177,21 +178,21 @@ func (w *world) hostiles(route *Route, size sized) (all []hostile) {
 	add("a long media type", text("{}", media+";charset=latin1"+strings.Repeat(";a=b", largestHeader/4)))
 	add("no JSON", text(strings.Repeat(" ", int(size)), "text/plain"))
 	add("a coding", text(strings.Repeat(" ", int(size)), media).with("Content-Encoding", strings.Repeat("gzip,", largestHeader/5)))
-	for _, m := range route.accepts {
+	for _, m := range route.Accepts {
 		for name, body := range size.files()[m] {
 			add(m+": "+name, text(body, m))
 		}
 	}
-	if route.accepts != nil {
+	if route.Accepts != nil {
 		return all
 	}
 	for name, body := range size.surplus() {
 		add(name, text(body, media))
 	}
-	for _, f := range fieldsOf(route.input) {
-		if f.source == "json" {
-			for name, body := range size.fieldBodies(f.name) {
-				add(f.name+": "+name, text(body, media))
+	for _, f := range rest.FieldsOf(route.Input) {
+		if f.Source == "json" {
+			for name, body := range size.fieldBodies(f.Name) {
+				add(f.Name+": "+name, text(body, media))
 			}
 		}
 	}
@@ -217,7 +218,7 @@ func (a *answeredRequest) Write(p []byte) (int, error) {
 
 // served makes the function that serves a request, again each time.
 func (w *world) served(r request) func() *answeredRequest {
-	made := httptest.NewRequest(r.method, base+strings.ReplaceAll(r.path, " ", "%20"), nil)
+	made := httptest.NewRequest(r.method, rest.Base+strings.ReplaceAll(r.path, " ", "%20"), nil)
 	made.Header, made.RemoteAddr = r.header, "127.0.0.1:1"
 	text := []byte(r.body)
 	return func() *answeredRequest {
@@ -266,7 +267,7 @@ func TestBodyLimits(t *testing.T) {
 		t.Errorf("got %q", detail)
 	}
 	for i := range routes {
-		if limit := w.server.bodyLimit(&routes[i]); routes[i].accepts == nil && limit > 160<<10 {
+		if limit := w.server.BodyLimit(&routes[i]); routes[i].Accepts == nil && limit > 160<<10 {
 			t.Errorf("%s reads a body of %d bytes", routes[i].Pattern, limit)
 		}
 	}
@@ -291,7 +292,7 @@ func TestProblemsAreCapped(t *testing.T) {
 		}
 	}
 	long := refusalOf(t, w.want(call("POST", "/auth/login").json(`{"`+strings.Repeat("ä", 5000)+`":1}`), 422)).Fields
-	if got, want := long[len(long)-1].Field, strings.Repeat("ä", maxQuoted/2)+"…"; got != want {
+	if got, want := long[len(long)-1].Field, strings.Repeat("ä", 64/2)+"…"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	admin := w.A.people["admin"]
@@ -308,7 +309,7 @@ func TestProblemsAreCapped(t *testing.T) {
 }
 
 // refusalOf is what a refusal says.
-func refusalOf(t *testing.T, r response) (e Error) {
+func refusalOf(t *testing.T, r response) (e rest.Error) {
 	t.Helper()
-	return page[struct{ Content Error }](t, r).Content
+	return page[struct{ Content rest.Error }](t, r).Content
 }

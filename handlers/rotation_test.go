@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rowhouse/auth"
+	"rowhouse/rest"
 )
 
 // held is what a client was given and comes back with.
@@ -26,7 +27,7 @@ func TestRotation(t *testing.T) {
 	t.Parallel()
 	const times = 4 // as many processes as start in the first two steps
 	w := newRows(t)
-	config := worldConfig(func(c *Config) { c.Limits.Login = Limit{times, 24 * time.Hour} })
+	config := worldConfig(func(c *Config) { c.Limits.Login = rest.Limit{Times: times, Window: 24 * time.Hour} })
 	var processes [2]syncatomic.Value // of URLs
 	start := func(process int, value string) {
 		keys, err := auth.ParseKeys(value)

@@ -3,112 +3,90 @@
 package handlers
 
 import (
-	"net/http"
-	"strings"
-
-	"rowhouse/auth"
+	"rowhouse/rest"
 )
 
-// Route is one operation: where it is, what it answers when it succeeds, and what it does.
-type Route struct {
-	Pattern string // method and path under /api/v1
-	Status  int    // of success
-	Title   string // of success
-	endpoint
-}
+// row is a rest.Route that is written without the names of its fields.
+type row rest.Route
 
 // routes is the whole API.
-var routes = []Route{
-	{"POST /auth/register", 201, "Account created", open(accountRegister)},
-	{"POST /auth/login", 200, "Logged in", open(sessionLogin)},
-	{"POST /auth/refresh", 200, "Session refreshed", open(sessionRefresh)},
-	{"POST /auth/logout", 200, "Logged out", account(sessionLogout)},
-	{"POST /auth/logout-all", 200, "Logged out everywhere", account(sessionLogoutAll)},
-	{"POST /auth/password/forgot", 200, "If there is such an account, a mail is on its way", open(passwordForgot)},
-	{"POST /auth/password/reset", 200, "Password changed", open(passwordReset)},
-	{"POST /auth/email/verify", 200, "E-mail confirmed", welcoming(emailVerify)},
-	{"POST /auth/email/verify/request", 200, "A mail is on its way", session(emailVerifyRequest)},
-	{"POST /auth/email/change", 200, "A mail is on its way", session(emailChange)},
-	{"POST /auth/switch-tenant", 200, "Tenant switched", session(sessionSwitchTenant)},
-	{"POST /auth/password", 200, "Password changed", session(accountPasswordChange)},
-	{"GET /auth/sessions", 200, "Sessions retrieved", account(sessionList)},
-	{"DELETE /auth/sessions/:session_id", 200, "Session ended", account(sessionRevoke)},
+var routes = table([]row{
+	{"POST /auth/register", 201, "Account created", rest.Open(accountRegister).Refusing(errRegistration, errAccountExists, errUsernameTaken, rest.ErrBusy)},
+	{"POST /auth/login", 200, "Logged in", rest.Open(sessionLogin).Refusing(errLogin, rest.ErrTenant, rest.ErrBusy)},
+	{"POST /auth/refresh", 200, "Session refreshed", rest.Open(sessionRefresh).Refusing(rest.ErrCredential)},
+	{"POST /auth/logout", 200, "Logged out", rest.Account(sessionLogout)},
+	{"POST /auth/logout-all", 200, "Logged out everywhere", rest.Account(sessionLogoutAll)},
+	{"POST /auth/password/forgot", 200, "If there is such an account, a mail is on its way", rest.Open(passwordForgot).Refusing(errMailFull)},
+	{"POST /auth/password/reset", 200, "Password changed", rest.Open(passwordReset).Refusing(errOneTimeToken, rest.ErrBusy)},
+	{"POST /auth/email/verify", 200, "E-mail confirmed", rest.Welcoming(emailVerify).Refusing(errOneTimeToken, errAccountExists, rest.ErrBusy)},
+	{"POST /auth/email/verify/request", 200, "A mail is on its way", rest.Session(emailVerifyRequest).Refusing(errMailFull)},
+	{"POST /auth/email/change", 200, "A mail is on its way", rest.Session(emailChange).Refusing(rest.ErrBusy)},
+	{"POST /auth/switch-tenant", 200, "Tenant switched", rest.Session(sessionSwitchTenant).Refusing(rest.ErrTenant)},
+	{"POST /auth/password", 200, "Password changed", rest.Session(accountPasswordChange).Refusing(errPasswordRace, rest.ErrBusy)},
+	{"GET /auth/sessions", 200, "Sessions retrieved", rest.Account(sessionList)},
+	{"DELETE /auth/sessions/:session_id", 200, "Session ended", rest.Account(sessionRevoke)},
 
-	{"GET /me", 200, "Account retrieved", whoever(accountGet)},
-	{"PATCH /me", 200, "Account updated", accountChange(accountUpdate, accountRead)},
-	{"DELETE /me", 200, "Account closed", provision(accountClose)},
-	{"GET /me/tenants", 200, "Tenants retrieved", account(accountTenantList)},
-	{"GET /tenants", 200, "Tenants retrieved", account(tenantList)},
-	{"POST /tenants", 201, "Tenant created", provision(tenantCreate)},
+	{"GET /me", 200, "Account retrieved", rest.Whoever(accountGet).Refusing(rest.ErrTenant)},
+	{"PATCH /me", 200, "Account updated", rest.AccountChange(accountUpdate, accountRead)},
+	{"DELETE /me", 200, "Account closed", rest.Provision(accountClose).Refusing(errLastAdmin)},
+	{"GET /me/tenants", 200, "Tenants retrieved", rest.Account(accountTenantList)},
+	{"GET /tenants", 200, "Tenants retrieved", rest.Account(tenantList)},
+	{"POST /tenants", 201, "Tenant created", rest.Provision(tenantCreate).Refusing(rest.Broken("tenants_slug_key"), errAccountClosed)},
 
-	{"GET /tenant", 200, "Tenant retrieved", need(auth.TenantRead, tenantGet)},
-	{"PATCH /tenant", 200, "Tenant updated", change(auth.TenantWrite, tenantUpdate, tenantGet)},
-	{"DELETE /tenant", 200, "Tenant deleted", change(auth.TenantWrite, tenantDelete, tenantGet)},
+	{"GET /tenant", 200, "Tenant retrieved", rest.Need(tenantRead, tenantGet)},
+	{"PATCH /tenant", 200, "Tenant updated", rest.Change(tenantWrite, tenantUpdate, tenantGet)},
+	{"DELETE /tenant", 200, "Tenant deleted", rest.Change(tenantWrite, tenantDelete, tenantGet).Refusing(errNotConfirmed)},
 
-	{"GET /users", 200, "Users retrieved", need(auth.UsersRead, userList)},
-	{"POST /users", 201, "User created", atomic(auth.UsersWrite.All(), userCreate)},
-	{"POST /users/me/leave", 200, "Tenant left", need(auth.UsersWrite, userLeave)},
-	{"GET /users/:user_id", 200, "User retrieved", need(auth.UsersRead, userGet)},
-	{"PATCH /users/:user_id", 200, "User updated", change(auth.UsersWrite, userUpdate, userGet)},
-	{"POST /users/:user_id/deactivate", 200, "User deactivated", need(auth.UsersWrite.All(), userDeactivate)},
-	{"POST /users/:user_id/reactivate", 200, "User reactivated", need(auth.UsersWrite.All(), userReactivate)},
-	{"POST /users/:user_id/roles/:role_id", 200, "Role assigned", need(auth.UsersWrite.All(), userRoleAssign)},
-	{"DELETE /users/:user_id/roles/:role_id", 200, "Role unassigned", need(auth.UsersWrite.All(), userRoleUnassign)},
-	{"DELETE /users/:user_id", 200, "User deleted", change(auth.UsersWrite.All(), userDelete, userGet)},
+	{"GET /users", 200, "Users retrieved", rest.Need(usersRead, userList)},
+	{"POST /users", 201, "User created", rest.Atomic(usersWrite.All(), userCreate).Refusing(errAccountExists, errUsernameTaken, rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), rest.Broken("users_artist_check"), errCannotGrant, rest.ErrBusy)},
+	{"POST /users/me/leave", 200, "Tenant left", rest.Need(usersWrite, userLeave).Refusing(errLastAdmin, errNoUser)},
+	{"GET /users/:user_id", 200, "User retrieved", rest.Need(usersRead, userGet)},
+	{"PATCH /users/:user_id", 200, "User updated", rest.Change(usersWrite, userUpdate, userGet).Refusing(errOwnField, errCannotGrant, errLastAdmin, rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), rest.Broken("users_artist_check"))},
+	{"POST /users/:user_id/deactivate", 200, "User deactivated", rest.Need(usersWrite.All(), userDeactivate).Refusing(errLastAdmin)},
+	{"POST /users/:user_id/reactivate", 200, "User reactivated", rest.Need(usersWrite.All(), userReactivate).Refusing(errCannotGrant, errAccountClosed)},
+	{"POST /users/:user_id/roles/:role_id", 200, "Role assigned", rest.Need(usersWrite.All(), userRoleAssign).Refusing(errCannotGrant, rest.ErrReference)},
+	{"DELETE /users/:user_id/roles/:role_id", 200, "Role unassigned", rest.Need(usersWrite.All(), userRoleUnassign)},
+	{"DELETE /users/:user_id", 200, "User deleted", rest.Change(usersWrite.All(), userDelete, userGet).Refusing(errLastAdmin)},
 
-	{"GET /invitations", 200, "Invitations retrieved", need(auth.InvitationsRead, invitationList)},
-	{"POST /invitations", 201, "Invitation sent", need(auth.InvitationsWrite, invitationCreate)},
-	{"POST /invitations/accept", 200, "Invitation accepted", welcoming(invitationAccept)},
-	{"GET /invitations/:invitation_id", 200, "Invitation retrieved", need(auth.InvitationsRead, invitationGet)},
-	{"DELETE /invitations/:invitation_id", 200, "Invitation deleted", change(auth.InvitationsWrite, invitationDelete, invitationGet)},
+	{"GET /invitations", 200, "Invitations retrieved", rest.Need(invitationsRead, invitationList)},
+	{"POST /invitations", 201, "Invitation sent", rest.Need(invitationsWrite, invitationCreate).Refusing(errCannotGrant, errUserAlready, errNoUser, rest.Broken("invitations_artist_check"))},
+	{"POST /invitations/accept", 200, "Invitation accepted", rest.Welcoming(invitationAccept).Refusing(errInvitation, rest.ErrUnproven, errWrongAccount, errAccountExists, errUsernameTaken, rest.Broken("users_account_id_key"), rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), errAccountClosed, rest.ErrBusy)},
+	{"GET /invitations/:invitation_id", 200, "Invitation retrieved", rest.Need(invitationsRead, invitationGet)},
+	{"DELETE /invitations/:invitation_id", 200, "Invitation deleted", rest.Change(invitationsWrite, invitationDelete, invitationGet)},
 
-	{"GET /teams", 200, "Teams retrieved", need(auth.TeamsRead, teamList)},
-	{"POST /teams", 201, "Team created", need(auth.TeamsWrite, teamCreate)},
-	{"GET /teams/:team_id", 200, "Team retrieved", need(auth.TeamsRead, teamGet)},
-	{"PATCH /teams/:team_id", 200, "Team updated", change(auth.TeamsWrite, teamUpdate, teamGet)},
-	{"DELETE /teams/:team_id", 200, "Team deleted", change(auth.TeamsWrite, teamDelete, teamGet)},
+	{"GET /teams", 200, "Teams retrieved", rest.Need(teamsRead, teamList)},
+	{"POST /teams", 201, "Team created", rest.Need(teamsWrite, teamCreate)},
+	{"GET /teams/:team_id", 200, "Team retrieved", rest.Need(teamsRead, teamGet)},
+	{"PATCH /teams/:team_id", 200, "Team updated", rest.Change(teamsWrite, teamUpdate, teamGet)},
+	{"DELETE /teams/:team_id", 200, "Team deleted", rest.Change(teamsWrite, teamDelete, teamGet)},
 
-	{"GET /roles", 200, "Roles retrieved", need(auth.RolesRead, roleList)},
-	{"POST /roles", 201, "Role created", need(auth.RolesWrite, roleCreate)},
-	{"GET /roles/:role_id", 200, "Role retrieved", need(auth.RolesRead, roleGet)},
-	{"PATCH /roles/:role_id", 200, "Role updated", change(auth.RolesWrite, roleUpdate, roleGet)},
-	{"DELETE /roles/:role_id", 200, "Role deleted", change(auth.RolesWrite, roleDelete, roleGet)},
+	{"GET /roles", 200, "Roles retrieved", rest.Need(rolesRead, roleList)},
+	{"POST /roles", 201, "Role created", rest.Need(rolesWrite, roleCreate).Refusing(rest.Broken("roles_name_key"), errCannotGrant)},
+	{"GET /roles/:role_id", 200, "Role retrieved", rest.Need(rolesRead, roleGet)},
+	{"PATCH /roles/:role_id", 200, "Role updated", rest.Change(rolesWrite, roleUpdate, roleGet).Refusing(rest.Broken("roles_name_key"), errCannotGrant)},
+	{"DELETE /roles/:role_id", 200, "Role deleted", rest.Change(rolesWrite, roleDelete, roleGet)},
 
-	{"GET /api-keys", 200, "API keys retrieved", need(auth.KeysRead, apiKeyList)},
-	{"POST /api-keys", 201, "API key created", need(auth.KeysWrite, apiKeyCreate)},
-	{"POST /api-keys/revoke-all", 200, "API keys revoked", need(auth.KeysWrite, apiKeyRevokeAll)},
-	{"GET /api-keys/:api_key_id", 200, "API key retrieved", need(auth.KeysRead, apiKeyGet)},
-	{"POST /api-keys/:api_key_id/revoke", 200, "API key revoked", need(auth.KeysWrite, apiKeyRevoke)},
-	{"DELETE /api-keys/:api_key_id", 200, "API key deleted", change(auth.KeysWrite, apiKeyDelete, apiKeyGet)},
+	{"GET /api-keys", 200, "API keys retrieved", rest.Need(keysRead, apiKeyList)},
+	{"POST /api-keys", 201, "API key created", rest.Need(keysWrite, apiKeyCreate).Refusing(errCannotGrant, errNoUser)},
+	{"POST /api-keys/revoke-all", 200, "API keys revoked", rest.Need(keysWrite, apiKeyRevokeAll).Refusing(errNoUser)},
+	{"GET /api-keys/:api_key_id", 200, "API key retrieved", rest.Need(keysRead, apiKeyGet)},
+	{"POST /api-keys/:api_key_id/revoke", 200, "API key revoked", rest.Need(keysWrite, apiKeyRevoke)},
+	{"DELETE /api-keys/:api_key_id", 200, "API key deleted", rest.Change(keysWrite, apiKeyDelete, apiKeyGet)},
 
-	{"GET /audit-events", 200, "Audit events retrieved", need(auth.AuditRead, auditEventList)},
+	{"GET /audit-events", 200, "Audit events retrieved", rest.Need(auditRead, auditEventList)},
 
-	{"GET /items", 200, "Items retrieved", need(auth.ItemsRead, itemList)},
-	{"POST /items", 201, "Item created", need(auth.ItemsWrite, itemCreate)},
-	{"POST /items/import", 200, "Items imported", upload(auth.ItemsWrite, itemImport)},
-	{"GET /items/export", 200, "Items exported", download(auth.ItemsRead, "items", itemExport)},
-	{"GET /items/:item_id", 200, "Item retrieved", need(auth.ItemsRead, itemGet)},
-	{"PATCH /items/:item_id", 200, "Item updated", change(auth.ItemsWrite, itemUpdate, itemGet)},
-	{"DELETE /items/:item_id", 200, "Item deleted", change(auth.ItemsWrite, itemDelete, itemGet)},
-}
+	{"GET /items", 200, "Items retrieved", rest.Need(itemsRead, itemList)},
+	{"POST /items", 201, "Item created", rest.Need(itemsWrite, itemCreate)},
+	{"POST /items/import", 200, "Items imported", rest.Upload(itemsWrite, itemImport)},
+	{"GET /items/export", 200, "Items exported", rest.Download(itemsRead, "items", itemExport)},
+	{"GET /items/:item_id", 200, "Item retrieved", rest.Need(itemsRead, itemGet)},
+	{"PATCH /items/:item_id", 200, "Item updated", rest.Change(itemsWrite, itemUpdate, itemGet)},
+	{"DELETE /items/:item_id", 200, "Item deleted", rest.Change(itemsWrite, itemDelete, itemGet)},
+})
 
-// idempotent says that the operation takes an Idempotency-Key.
-func (r *Route) idempotent() bool {
-	method, path, _ := strings.Cut(r.Pattern, " ")
-	return method == http.MethodPost && r.scope != publicScope && r.accepts == nil && !strings.HasPrefix(path, "/auth/")
-}
-
-// RouteTable is the table for people: a header row, then method, path, scope, permission and handler of each operation.
-func RouteTable() [][]string {
-	table := [][]string{{"METHOD", "PATH", "SCOPE", "PERMISSION", "HANDLER"}}
-	for i := range routes {
-		r := &routes[i]
-		method, path, _ := strings.Cut(r.Pattern, " ")
-		permission := string(r.permission)
-		if permission == "" {
-			permission = "-"
-		}
-		table = append(table, []string{method, base + path, string(r.scope), permission, r.name})
+func table(rows []row) (routes []rest.Route) {
+	for _, r := range rows {
+		routes = append(routes, rest.Route(r))
 	}
-	return table
+	return routes
 }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"rowhouse/rest"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,7 @@ import (
 
 // operation is what the description says of one row of the table, or of an address at the root.
 type operation struct {
-	route      *Route // nil at the root
+	route      *rest.Route // nil at the root
 	pattern    string
 	method     string
 	path       *regexp.Regexp
@@ -53,7 +54,7 @@ var alwaysSent = map[int][]string{
 
 // The description, compiled: every object in it is closed, so that an answer with a member that it does not name is a fault.
 var operations = sync.OnceValue(func() (all []*operation) {
-	text, err := OpenAPI("")
+	text, err := API().OpenAPI("")
 	if err != nil {
 		panic(err)
 	}
@@ -102,9 +103,9 @@ var operations = sync.OnceValue(func() (all []*operation) {
 				pattern: strings.ToUpper(method) + " " + path, method: strings.ToUpper(method),
 				answers: map[string]*described{}, parameters: map[string]*jsonschema.Schema{},
 			}
-			under := base
+			under := rest.Base
 			for i := range routes {
-				if routes[i].name == op.at("operationId").value {
+				if routes[i].Name == op.at("operationId").value {
 					o.route, o.pattern = &routes[i], routes[i].Pattern
 				}
 			}
@@ -210,7 +211,7 @@ func (o *operation) handler() string {
 	if o.route == nil {
 		return ""
 	}
-	return o.route.name
+	return o.route.Name
 }
 
 // undocumented lists what an answer is or has that its description does not say: status, code, content type, headers and body.
@@ -228,13 +229,13 @@ func undocumented(made *http.Request, got response) (faults []string) {
 			said = o.answers["default"]
 		}
 		if said == nil {
-			fault("%s answers %d %s, which its description does not say: if it may, add the refusal to particular[%q] in handlers/openapi.go",
+			fault("%s answers %d %s, which its description does not say: if it may, add the refusal to those of %s in handlers/routes.go",
 				o.pattern, got.status, code, o.handler())
 		}
 		if said == nil {
 			return faults
 		}
-		for name := range answerHeaders {
+		for _, name := range toldHeaders() {
 			value := got.header.Get(name)
 			switch schema := said.headers[name]; {
 			case schema == nil && value != "":
@@ -261,13 +262,13 @@ func undocumented(made *http.Request, got response) (faults []string) {
 	switch {
 	case err != nil || schema == nil:
 		fault("%d: the content type %q is not in its description", got.status, got.header.Get("Content-Type"))
-	case media == mediaNDJSON:
+	case media == rest.NDJSON:
 		for lines := bufio.NewScanner(strings.NewReader(got.body)); lines.Scan(); {
 			if wrong := invalidJSON(schema, lines.Text()); wrong != "" {
 				fault("%d: the line %s: %s", got.status, lines.Text(), wrong)
 			}
 		}
-	case media == mediaCSV:
+	case media == rest.CSV:
 		if rows, err := csv.NewReader(strings.NewReader(got.body)).ReadAll(); err != nil {
 			fault("%d: %v", got.status, err)
 		} else if got, want := slices.Sorted(slices.Values(rows[0])), propertiesOf(schema); !slices.Equal(got, want) {
@@ -319,7 +320,7 @@ func (o *operation) unasked(made *http.Request, body string) string {
 	if err != nil {
 		return err.Error()
 	}
-	segments, names := strings.Split(strings.TrimPrefix(made.URL.Path, base), "/"), strings.Split(strings.Fields(o.route.Pattern)[1], "/")
+	segments, names := strings.Split(strings.TrimPrefix(made.URL.Path, rest.Base), "/"), strings.Split(strings.Fields(o.route.Pattern)[1], "/")
 	for key, schema := range o.parameters {
 		source, name, _ := strings.Cut(key, " ")
 		text, given := "", false
@@ -347,11 +348,11 @@ func (o *operation) unasked(made *http.Request, body string) string {
 	}
 	media, _, _ := mime.ParseMediaType(made.Header.Get("Content-Type"))
 	schema := o.body[media]
-	if body == "" || schema == nil || media == mediaCSV {
+	if body == "" || schema == nil || media == rest.CSV {
 		return ""
 	}
 	lines := []string{body}
-	if media == mediaNDJSON {
+	if media == rest.NDJSON {
 		lines = strings.Split(body, "\n")
 	}
 	for _, line := range lines {
@@ -371,11 +372,11 @@ func (o *operation) unasked(made *http.Request, body string) string {
 
 // valueOf is the text of a parameter as the kind of value that it stands for.
 func (o *operation) valueOf(source, name, text string) any {
-	for _, f := range fieldsOf(o.route.input) {
-		if f.source != source || f.name != name {
+	for _, f := range rest.FieldsOf(o.route.Input) {
+		if f.Source != source || f.Name != name {
 			continue
 		}
-		switch f.typ.Kind() {
+		switch f.Type.Kind() {
 		case reflect.Int32, reflect.Int64:
 			if _, err := strconv.ParseInt(text, 10, 64); err == nil {
 				return json.Number(text)
@@ -396,14 +397,29 @@ func (o *operation) trimmed(body any) any {
 	if !ok {
 		return body
 	}
-	input := o.route.input
-	if o.route.line != nil {
-		input = o.route.line
+	input := o.route.Input
+	if o.route.Line != nil {
+		input = o.route.Line
 	}
-	for _, f := range fieldsOf(input) {
-		if text, ok := members[f.name].(string); ok && f.source == "json" && f.text != "raw" && f.typ.Kind() == reflect.String {
-			members[f.name] = strings.TrimFunc(text, unicode.IsSpace)
+	for _, f := range rest.FieldsOf(input) {
+		if text, ok := members[f.Name].(string); ok && f.Source == "json" && f.Text != "raw" && f.Type.Kind() == reflect.String {
+			members[f.Name] = strings.TrimFunc(text, unicode.IsSpace)
 		}
 	}
 	return members
 }
+
+// toldHeaders are those that the description knows.
+var toldHeaders = sync.OnceValue(func() []string {
+	text, err := API().OpenAPI("")
+	if err != nil {
+		panic(err)
+	}
+	var doc struct {
+		Components struct{ Headers map[string]any }
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		panic(err)
+	}
+	return slices.Sorted(maps.Keys(doc.Components.Headers))
+})

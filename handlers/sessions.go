@@ -11,6 +11,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
 
@@ -30,15 +31,17 @@ type tokenPair struct {
 }
 
 // issue signs an access token of the session; with a tenant it is bound to it.
-func (s *Server) issue(account ids.AccountID, session ids.SessionID, tenant *ids.TenantID, refresh string) (tokenPair, error) {
+func (app *App) issue(account ids.AccountID, session ids.SessionID, tenant *ids.TenantID, refresh string) (tokenPair, error) {
 	now := time.Now()
-	claims := auth.Claims{Account: account, Session: session, IssuedAt: now, Expires: now.Add(s.config.AccessTokenTTL)}
+	claims := auth.Claims{Account: account, Session: session, IssuedAt: now, Expires: now.Add(app.config.AccessTokenTTL)}
 	if tenant != nil {
 		claims.Tenant = *tenant
 	}
-	token, err := s.tokens.Sign(claims)
-	return tokenPair{token, "Bearer", int64(s.config.AccessTokenTTL.Seconds()), refresh}, err
+	token, err := app.tokens.Sign(claims)
+	return tokenPair{token, "Bearer", int64(app.config.AccessTokenTTL.Seconds()), refresh}, err
 }
+
+var errLogin = rest.Unauthorized("invalid_login", "No active account has this login and password.")
 
 type sessionLoginInput struct {
 	Login     string        `json:"login" validate:"min=1,max=254" doc:"Username or login e-mail." example:"ada"`
@@ -55,7 +58,7 @@ type sessionLoginOutput struct {
 
 // sessionLogin starts a session for whoever knows the password. An unknown login, an inactive account and a wrong password
 // cost the same work and get the same answer.
-func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInput) (out sessionLoginOutput, err error) {
+func sessionLogin(ctx context.Context, app *App, who rest.Caller, in sessionLoginInput) (out sessionLoginOutput, err error) {
 	login, ok := auth.NormalizeUsername(in.Login)
 	if strings.Contains(in.Login, "@") {
 		login, ok = auth.NormalizeEmail(in.Login)
@@ -65,7 +68,7 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 	}
 	var found db.Account
 	err = tenancy.Retry(ctx, true, func() (err error) {
-		found, err = s.doors.Unscoped(who).AccountByLogin(ctx, login)
+		found, err = app.doors.Unscoped(who).AccountByLogin(ctx, login)
 		return err
 	})
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -79,25 +82,25 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 	if !ok {
 		name = in.Login
 	}
-	attempts := s.logins(who, "login", name)
-	proven, stale, err := s.passwords.Verify(ctx, in.Password, hash, func() error { return s.take(ctx, who, attempts...) })
+	attempts := app.logins(who, "login", name)
+	proven, stale, err := app.passwords.Verify(ctx, in.Password, hash, func() error { return app.Take(ctx, who, attempts...) })
 	if err != nil {
 		return out, err
 	}
 	if !proven || !found.IsActive {
 		return out, errLogin
 	}
-	if err := s.give(ctx, who, attempts...); err != nil {
+	if err := app.Give(ctx, who, attempts...); err != nil {
 		return out, err
 	}
 	if stale {
-		fresh, err := s.passwords.Hash(ctx, in.Password)
+		fresh, err := app.passwords.Hash(ctx, in.Password)
 		if err != nil {
 			return out, err
 		}
 		rehash := who
 		rehash.Operation = "session.rehash" // in the log it is not taken for a new password
-		if err := s.doors.Unscoped(rehash).AccountPasswordRehash(ctx, db.AccountPasswordRehashParams{
+		if err := app.doors.Unscoped(rehash).AccountPasswordRehash(ctx, db.AccountPasswordRehashParams{
 			AccountID: found.ID, PasswordHash: &fresh, CheckedHash: &hash,
 		}); err != nil {
 			return out, err
@@ -106,7 +109,7 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 
 	refresh, refreshHash := auth.NewSecret(refreshPrefix)
 	who.AccountID, who.SessionID = found.ID, ids.New[ids.SessionID]()
-	err = s.atomic(ctx, func(tx *tenancy.Tx) error {
+	err = app.atomic(ctx, func(tx *tenancy.Tx) error {
 		_, err := tx.Unscoped(who).SessionCreate(ctx, db.SessionCreateParams{
 			ID:          who.SessionID,
 			AccountID:   found.ID,
@@ -114,7 +117,7 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 			RefreshHash: refreshHash,
 			UserAgent:   truncated(in.UserAgent, maxUserAgent),
 			Address:     &who.Address,
-			ExpiresAt:   time.Now().Add(s.config.RefreshTokenTTL),
+			ExpiresAt:   time.Now().Add(app.config.RefreshTokenTTL),
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return errLogin // closed, or its password changed or logged out everywhere, since it was checked
@@ -139,22 +142,22 @@ func sessionLogin(ctx context.Context, s *Server, who Caller, in sessionLoginInp
 		return out, err
 	}
 	out.Account = newAccount(found)
-	out.tokenPair, err = s.issue(who.AccountID, who.SessionID, in.TenantID, refresh)
+	out.tokenPair, err = app.issue(who.AccountID, who.SessionID, in.TenantID, refresh)
 	return out, err
 }
 
 // bind binds the caller's session to a tenant, or to none.
-func bind(ctx context.Context, q *db.Queries, who Caller, tenant *ids.TenantID) error {
+func bind(ctx context.Context, q *db.Queries, who rest.Caller, tenant *ids.TenantID) error {
 	_, err := q.SessionBind(ctx, db.SessionBindParams{AccountID: who.AccountID, ID: who.SessionID, ActiveTenantID: tenant})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return errTenant
+		return rest.ErrTenant
 	}
 	return err
 }
 
 // atomic is tenancy's Atomic, again where tenancy.Retry says so.
-func (s *Server) atomic(ctx context.Context, fn func(tx *tenancy.Tx) error) error {
-	return tenancy.Retry(ctx, false, func() error { return s.doors.Atomic(ctx, fn) })
+func (app *App) atomic(ctx context.Context, fn func(tx *tenancy.Tx) error) error {
+	return tenancy.Retry(ctx, false, func() error { return app.doors.Atomic(ctx, fn) })
 }
 
 // truncated cuts a text of the client's that is only kept for people to read.
@@ -174,11 +177,11 @@ type sessionRefreshInput struct {
 
 // sessionRefresh spends a refresh token for the next pair. A client that lost the answer may send the same token again for
 // ten seconds and gets the same successor; any other second use ends the session, committed before the refusal is sent.
-func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefreshInput) (tokenPair, error) {
+func sessionRefresh(ctx context.Context, app *App, who rest.Caller, in sessionRefreshInput) (tokenPair, error) {
 	if !auth.SecretShape(in.RefreshToken, refreshPrefix) {
-		return tokenPair{}, errCredential
+		return tokenPair{}, rest.ErrCredential
 	}
-	q, presented := s.doors.Unscoped(who), auth.HashSecret(in.RefreshToken)
+	q, presented := app.doors.Unscoped(who), auth.HashSecret(in.RefreshToken)
 	next, nextHash := auth.NewSecret(refreshPrefix)
 	sealed, err := auth.Seal(in.RefreshToken, next)
 	if err != nil {
@@ -188,17 +191,17 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 		Hash:          presented,
 		Successor:     sealed,
 		SuccessorHash: nextHash,
-		ExpiresAt:     time.Now().Add(s.config.RefreshTokenTTL),
+		ExpiresAt:     time.Now().Add(app.config.RefreshTokenTTL),
 	})
 	if err == nil {
-		return s.issue(session.AccountID, session.ID, session.ActiveTenantID, next)
+		return app.issue(session.AccountID, session.ID, session.ActiveTenantID, next)
 	}
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return tokenPair{}, err
 	}
 	spent, err := q.RefreshTokenReplay(ctx, presented)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return tokenPair{}, s.guess(ctx, who, errCredential)
+		return tokenPair{}, app.Guess(ctx, who, rest.ErrCredential)
 	}
 	if err != nil {
 		return tokenPair{}, err
@@ -208,20 +211,20 @@ func sessionRefresh(ctx context.Context, s *Server, who Caller, in sessionRefres
 			return tokenPair{}, err
 		}
 		who.AccountID = spent.AccountID
-		s.refuse(who, "refresh.reused")
-		return tokenPair{}, s.guess(ctx, who, errCredential)
+		app.Note(who, "refresh.reused")
+		return tokenPair{}, app.Guess(ctx, who, rest.ErrCredential)
 	}
 	next, err = auth.Open(in.RefreshToken, spent.Successor)
 	if err != nil {
 		return tokenPair{}, err
 	}
-	return s.issue(spent.AccountID, spent.ID, spent.ActiveTenantID, next)
+	return app.issue(spent.AccountID, spent.ID, spent.ActiveTenantID, next)
 }
 
 type sessionSwitchTenantInput struct {
-	TenantID  Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
-	Reason    *string                `json:"reason" validate:"min=1,max=500" doc:"For superusers and staff, who enter a tenant that they are no user of: why. It stands in the tenant's audit log." example:"Ticket 4711"`
-	UserAgent *string                `header:"User-Agent" text:"any"`
+	TenantID  rest.Nullable[ids.TenantID] `json:"tenant_id" required:"true" doc:"The tenant to bind the session to, or null to choose by header again."`
+	Reason    *string                     `json:"reason" validate:"min=1,max=500" doc:"For superusers and staff, who enter a tenant that they are no user of: why. It stands in the tenant's audit log." example:"Ticket 4711"`
+	UserAgent *string                     `header:"User-Agent" text:"any"`
 }
 
 type sessionSwitchTenantOutput struct {
@@ -231,16 +234,16 @@ type sessionSwitchTenantOutput struct {
 
 // sessionSwitchTenant binds the session to a tenant of the account, or unbinds it. Tokens issued before keep their mode
 // until they expire; refreshed ones have the new one. With a reason, a superuser or staff enters any active tenant instead.
-func sessionSwitchTenant(ctx context.Context, s *Server, who Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
-	err = bind(ctx, s.doors.Account(who), who, in.TenantID.Value)
-	if err == errTenant && in.TenantID.Value != nil && in.Reason != nil { //nolint:errorlint // bind returns it as it is
-		return s.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
+func sessionSwitchTenant(ctx context.Context, app *App, who rest.Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
+	err = bind(ctx, app.doors.Account(who), who, in.TenantID.Value)
+	if err == rest.ErrTenant && in.TenantID.Value != nil && in.Reason != nil { //nolint:errorlint // bind returns it as it is
+		return app.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
 	}
 	if err != nil {
 		return out, err
 	}
 	out.ActiveTenantID = in.TenantID.Value
-	out.tokenPair, err = s.issue(who.AccountID, who.SessionID, in.TenantID.Value, "")
+	out.tokenPair, err = app.issue(who.AccountID, who.SessionID, in.TenantID.Value, "")
 	return out, err
 }
 
@@ -249,10 +252,10 @@ const visitTime = 15 * time.Minute
 
 // visit starts a session of its own that is bound to the tenant and ends by itself, or with the one that asks; the tenant's log and the
 // account's say why.
-func (s *Server) visit(ctx context.Context, who Caller, tenant ids.TenantID, reason string, userAgent *string) (out sessionSwitchTenantOutput, err error) {
+func (app *App) visit(ctx context.Context, who rest.Caller, tenant ids.TenantID, reason string, userAgent *string) (out sessionSwitchTenantOutput, err error) {
 	visit, now := ids.New[ids.SessionID](), time.Now()
 	var expires time.Time
-	err = s.atomic(ctx, func(tx *tenancy.Tx) (err error) {
+	err = app.atomic(ctx, func(tx *tenancy.Tx) (err error) {
 		expires, err = tx.Account(who).SessionVisit(ctx, db.SessionVisitParams{
 			AccountID:      who.AccountID,
 			ID:             visit,
@@ -271,24 +274,24 @@ func (s *Server) visit(ctx context.Context, who Caller, tenant ids.TenantID, rea
 		return err
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return out, errTenant
+		return out, rest.ErrTenant
 	}
 	if err != nil {
 		return out, err
 	}
 	out.ActiveTenantID = &tenant
-	out.AccessToken, err = s.tokens.Sign(auth.Claims{Account: who.AccountID, Session: visit, Tenant: tenant, IssuedAt: now, Expires: expires})
+	out.AccessToken, err = app.tokens.Sign(auth.Claims{Account: who.AccountID, Session: visit, Tenant: tenant, IssuedAt: now, Expires: expires})
 	out.TokenType, out.ExpiresIn = "Bearer", int64(expires.Sub(now).Round(time.Second).Seconds())
 	return out, err
 }
 
 // sessionLogout ends the session that asks.
-func sessionLogout(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (done, error) {
+func sessionLogout(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) (rest.Done, error) {
 	_, err := q.SessionRevoke(ctx, db.SessionRevokeParams{AccountID: who.AccountID, ID: who.SessionID})
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = nil // ended in the same moment by another
 	}
-	return done{}, err
+	return rest.Done{}, err
 }
 
 type sessionLogoutAllOutput struct {
@@ -296,7 +299,7 @@ type sessionLogoutAllOutput struct {
 }
 
 // sessionLogoutAll ends every session of the account, this one too, and what was mailed for it.
-func sessionLogoutAll(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (sessionLogoutAllOutput, error) {
+func sessionLogoutAll(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) (sessionLogoutAllOutput, error) {
 	ended, err := q.SessionRevokeAll(ctx, who.AccountID)
 	return sessionLogoutAllOutput{ended}, err
 }
@@ -314,23 +317,23 @@ type Session struct {
 }
 
 type sessionListInput struct {
-	List
+	rest.List
 }
 
 // sessionList reads a page of the account's live sessions.
-func sessionList(ctx context.Context, q *db.Queries, who Caller, in sessionListInput) (Page[Session], error) {
+func sessionList(ctx context.Context, q *db.Queries, who rest.Caller, in sessionListInput) (rest.Page[Session], error) {
 	rows, err := q.SessionList(ctx, db.SessionListParams{
 		AccountID:      who.AccountID,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.SessionListRow) (Session, position, int64) {
+	return rest.PageOf(in.List, rows, err, func(row *db.SessionListRow) (Session, rest.Position, int64) {
 		r := row.Session
 		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
-		return out, position{ID: r.ID, Time: &r.CreatedAt}, row.Total
+		return out, rest.Position{ID: r.ID, Time: &r.CreatedAt}, row.Total
 	})
 }
 
@@ -339,7 +342,7 @@ type sessionRevokeInput struct {
 }
 
 // sessionRevoke ends one of the account's sessions.
-func sessionRevoke(ctx context.Context, q *db.Queries, who Caller, in sessionRevokeInput) (deleted[ids.SessionID], error) {
+func sessionRevoke(ctx context.Context, q *db.Queries, who rest.Caller, in sessionRevokeInput) (rest.Deleted[ids.SessionID], error) {
 	id, err := q.SessionRevoke(ctx, db.SessionRevokeParams{AccountID: who.AccountID, ID: in.SessionID})
-	return deleted[ids.SessionID]{id}, err
+	return rest.Deleted[ids.SessionID]{ID: id}, err
 }

@@ -14,6 +14,7 @@ import (
 
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
@@ -124,9 +125,9 @@ func (w *world) inEveryState(h house, table string) (few []string) {
 func tablesOfPaths() map[string]string {
 	tables := map[string]string{}
 	for i := range routes {
-		for _, f := range fieldsOf(routes[i].input) {
-			if f.source == "path" && routes[i].scope == tenantScope {
-				tables[f.name] = strings.TrimSuffix(f.name, "_id") + "s"
+		for _, f := range rest.FieldsOf(routes[i].Input) {
+			if f.Source == "path" && routes[i].Scope == rest.TenantScope {
+				tables[f.Name] = strings.TrimSuffix(f.Name, "_id") + "s"
 			}
 		}
 	}
@@ -134,13 +135,13 @@ func tablesOfPaths() map[string]string {
 }
 
 // words are the values that a parameter of a list takes, of those that can be known.
-func words(f field) []string {
-	for rule := range strings.SplitSeq(f.rules, ",") {
+func words(f rest.Field) []string {
+	for rule := range strings.SplitSeq(f.Rules, ",") {
 		if list, ok := strings.CutPrefix(rule, "oneof="); ok {
 			return strings.Fields(list)
 		}
 	}
-	if f.typ.Kind() == reflect.Bool {
+	if f.Type.Kind() == reflect.Bool {
 		return []string{"true", "false"}
 	}
 	return nil
@@ -169,27 +170,27 @@ func TestEveryState(t *testing.T) {
 			t.Errorf("%s, %s %s %s: %v", c.name, r.method, r.path, r.body, got)
 		}
 	}
-	paths := func(r *Route, path string) []string {
+	paths := func(r *rest.Route, path string) []string {
 		made := []string{path}
-		for _, f := range fieldsOf(r.input) {
-			if f.source != "path" {
+		for _, f := range rest.FieldsOf(r.Input) {
+			if f.Source != "path" {
 				continue
 			}
 			var next []string
-			for _, id := range few[f.name] {
+			for _, id := range few[f.Name] {
 				for _, one := range made {
-					next = append(next, strings.Replace(one, ":"+f.name, id, 1))
+					next = append(next, strings.Replace(one, ":"+f.Name, id, 1))
 				}
 			}
 			made = next
 		}
 		return made
 	}
-	changes := func(r *Route) bool { return !strings.HasPrefix(r.Pattern, "GET ") }
+	changes := func(r *rest.Route) bool { return !strings.HasPrefix(r.Pattern, "GET ") }
 	byPattern := samples(w.A)
 	for i := range routes {
 		r := &routes[i]
-		if changes(r) || r.scope != tenantScope && r.scope != accountScope {
+		if changes(r) || r.Scope != rest.TenantScope && r.Scope != rest.AccountScope {
 			continue
 		}
 		_, path, _ := strings.Cut(r.Pattern, " ")
@@ -201,15 +202,15 @@ func TestEveryState(t *testing.T) {
 				continue
 			}
 			queries := []url.Values{{}}
-			for _, f := range fieldsOf(r.input) {
-				if f.source == "query" && c.alive {
+			for _, f := range rest.FieldsOf(r.Input) {
+				if f.Source == "query" && c.alive {
 					for _, word := range words(f) {
-						queries = append(queries, url.Values{f.name: {word}})
+						queries = append(queries, url.Values{f.Name: {word}})
 					}
 				}
 			}
 			for _, query := range queries {
-				if reflect.PointerTo(r.input).Implements(reflect.TypeFor[interface{ list() *List }]()) {
+				if reflect.PointerTo(r.Input).Implements(reflect.TypeFor[interface{ list() *rest.List }]()) {
 					query.Set("page_size", "200")
 				}
 				ask(c, r.Pattern, call("GET", path+"?"+query.Encode()))
@@ -218,7 +219,7 @@ func TestEveryState(t *testing.T) {
 	}
 	for i := range routes { // in order: rows are changed before they are gone
 		r := &routes[i]
-		if r.scope != tenantScope || !changes(r) || ending[r.Pattern] {
+		if r.Scope != rest.TenantScope || !changes(r) || ending[r.Pattern] {
 			continue
 		}
 		_, path, _ := strings.Cut(r.Pattern, " ")
@@ -302,7 +303,7 @@ func TestEveryQueryBySystem(t *testing.T) {
 			continue // of another scope
 		}
 		asked++
-		if err != nil && classify(err, false) == errInternal {
+		if err != nil && w.server.Refuse(err, false).Code == "internal" {
 			t.Errorf("%s: %v", method.Name, err)
 		}
 	}

@@ -1,14 +1,11 @@
 package handlers
 
 import (
-	"io"
-	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -21,11 +18,11 @@ func TestStrictConditions(t *testing.T) {
 	patch := w.as(w.A.people["admin"], call("PATCH", item).json(`{}`), w.A)
 	for header, want := range map[string]int{
 		``: 400, ` `: 400, `,`: 400, `1.x`: 400, `"1.x`: 400, `1.x"`: 400, `w/"1.x"`: 400, `W/1.x`: 400, `W/*`: 400, `*, "1.x"`: 400, `"1.x" "2.x"`: 400, `"1.a b"`: 400,
-		strings.Repeat(`"9.x",`, maxTags) + `"1.x"`: 400,
-		`"+1.x"`: 412, `"01.x"`: 412, `"1"`: 412, `"1,x"`: 412, `" 1.x"`: 400, `"-1.x"`: 412, `"0x1.x"`: 412, `"1e0.x"`: 412, `".x"`: 412, `""`: 412, `W/"2.x"`: 412,
+		strings.Repeat(`"9.x",`, 100) + `"1.x"`: 400,
+		`"+1.x"`:                                412, `"01.x"`: 412, `"1"`: 412, `"1,x"`: 412, `" 1.x"`: 400, `"-1.x"`: 412, `"0x1.x"`: 412, `"1e0.x"`: 412, `".x"`: 412, `""`: 412, `W/"2.x"`: 412,
 		`"99999999999999999999.x"`: 412,
 		`"1.x"`:                    200, `W/"1.x"`: 200, `"1.x-gzip"`: 200, `W/"9.x", W/"1."`: 200, `,"9.x",,"1.x"`: 200, `*`: 200, ` * `: 200,
-		strings.Repeat(`"9.x",`, maxTags-1) + `"1.x"`: 200,
+		strings.Repeat(`"9.x",`, 100-1) + `"1.x"`: 200,
 	} {
 		if got := w.send(patch.with("If-Match", header)); got.status != want {
 			t.Errorf("If-Match: %.60s: got %v, want %d", header, got, want)
@@ -55,24 +52,12 @@ func TestStrictCursors(t *testing.T) {
 // A time is one of RFC 3339, and nothing that is like it; T and Z may be small, as the RFC has it.
 func TestTime(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"2026-01-31T09:30:00Z": "2026-01-31T09:30:00Z", "2026-01-31t09:30:00z": "2026-01-31T09:30:00Z", "2026-01-31T09:30:00.5Z": "2026-01-31T09:30:00.5Z",
-		"2026-01-31T09:30:00.123456789123Z": "2026-01-31T09:30:00.123456789Z", "2026-01-31T09:30:00+23:59": "2026-01-30T09:31:00Z",
-		"2026-01-31T09:30:00-00:00": "2026-01-31T09:30:00Z", "2024-02-29T00:00:00-12:00": "2024-02-29T12:00:00Z",
-	} {
-		if at, ok := parseTime(text); !ok || at.UTC().Format(time.RFC3339Nano) != want {
-			t.Errorf("%s: got %v %v, want %s", text, at, ok, want)
-		}
-	}
 	w := newWorld(t)
 	for _, text := range []string{
 		"2026-01-31T00:00:00+24:00", "2026-01-31T00:00:00+23:60", "2026-01-31T00:00:00,5Z", "2026-01-31T00:00:00.Z", "2026-01-31T24:00:00Z", "2026-01-31T00:60:00Z",
 		"2026-01-31T00:00:60Z", "2026-01-31T0:00:00Z", "2026-01-31 00:00:00Z", "2026-01-31T00:00Z", "2026-01-31T00:00:00", "2026-01-31T00:00:00+0100", "2026-01-31T00:00:00+1:00",
 		"2026-02-29T00:00:00Z", "2026-01-31T00:00:00Z\n", " 2026-01-31T00:00:00Z", "2026-01-31", "1769817600", "２026-01-31T00:00:00Z", "12026-01-31T00:00:00Z", "",
 	} {
-		if at, ok := parseTime(text); ok {
-			t.Errorf("%q is read as %v", text, at)
-		}
 		escaped := strings.NewReplacer(" ", "%20", "+", "%2B", "\n", "%0A").Replace(text)
 		got := w.want(w.as(w.A.people["admin"], call("GET", "/audit-events?since="+escaped), w.A), 422)
 		if fields := got.fields(); !slices.Equal(fields, []string{"since:format"}) {
@@ -82,32 +67,12 @@ func TestTime(t *testing.T) {
 	w.want(w.as(w.A.people["admin"], call("GET", "/audit-events?since=2026-01-31t00:00:00z&until=2027-01-31T00:00:00%2B01:00"), w.A), 200)
 }
 
-// atInput has a time in the body.
-type atInput struct {
-	At time.Time `json:"at"`
-}
-
-// A time in a body is read as one in an address.
-func TestTimeInBody(t *testing.T) {
-	t.Parallel()
-	for text, ok := range map[string]bool{
-		`"2026-01-31T09:30:00Z"`: true, `"2026-01-31t09:30:00.5\u002b01:00"`: true,
-		`"2026-01-31T09:30:00+24:00"`: false, `"2026-01-31T09:30:00,5Z"`: false, `"2026-01-31"`: false, `5`: false, `{}`: false, `"\ud800"`: false,
-	} {
-		var in atInput
-		err := decodeText(&in, `{"at":`+text+`}`)
-		if (err == nil) != ok || ok == in.At.IsZero() {
-			t.Errorf("%s: got %v, %v", text, in.At, err)
-		}
-	}
-}
-
 // The body is read as it is: one that is packed is refused, with what is taken instead.
 func TestContentEncoding(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	create := w.as(w.A.people["admin"], call("POST", "/items").json(`{"name":"x","price_cents":1}`), w.A)
-	file := w.importAs(w.A.people["admin"], w.A, mediaNDJSON, `{"name":"x","price_cents":1}`)
+	file := w.importAs(w.A.people["admin"], w.A, rest.NDJSON, `{"name":"x","price_cents":1}`)
 	for _, r := range []request{create, file} {
 		for _, coding := range []string{"gzip", "br", "identity, gzip", "", "x"} {
 			if got := w.want(r.with("Content-Encoding", coding), 415, "unsupported_media_type"); got.header.Get("Accept-Encoding") != "identity" {
@@ -137,12 +102,12 @@ func TestOneDecoder(t *testing.T) {
 	}
 	want := stored()
 	w.db.Exec(`DELETE FROM items WHERE name LIKE 'one-%'`)
-	w.want(w.importAs(admin, w.A, mediaNDJSON, file.String()), 200)
+	w.want(w.importAs(admin, w.A, rest.NDJSON, file.String()), 200)
 	if got := stored(); got != want || !strings.Contains(got, `one-a:"" one-b:null one-c:null one-d:""`) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	w.db.Exec(`DELETE FROM items WHERE name LIKE 'one-%'`)
-	w.want(w.importAs(admin, w.A, mediaCSV, "name,price_cents,description\none-a,1,\none-b,1,\"\"\none-c,1,x\n"), 200)
+	w.want(w.importAs(admin, w.A, rest.CSV, "name,price_cents,description\none-a,1,\none-b,1,\"\"\none-c,1,x\n"), 200)
 	if got := stored(); got != `one-a:null one-b:null one-c:"x"` {
 		t.Errorf("got %s", got)
 	}
@@ -168,17 +133,9 @@ func TestAdaptersAnswers(t *testing.T) {
 			w.as(admin, bad, w.A).json(`{`), w.as(admin, bad, w.A).json(`{"surplus":1}`), with(w.as(admin, bad, w.A), `{}`, "text/plain"),
 			w.as(admin, bad, w.A).json(strings.Repeat(" ", 1<<10+1)), w.as(admin, call(method, plain.path+"?%zz"), w.A),
 		} {
-			if got := w.send(r); got.status < 400 && routes[i].scope != publicScope {
+			if got := w.send(r); got.status < 400 && routes[i].Scope != rest.PublicScope {
 				t.Errorf("%s: got %v", routes[i].Pattern, got)
 			}
 		}
 	}
-}
-
-// decodeText reads a body into an input.
-func decodeText(in any, body string) error {
-	return decode(&exchange{server: &Server{}, route: &Route{}, request: &http.Request{
-		Method: http.MethodPost, URL: &url.URL{}, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
-	}}, in)
 }

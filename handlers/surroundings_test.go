@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/testdb"
 )
@@ -181,7 +182,7 @@ func (w *world) answers() string {
 	ask(in(call("PATCH", at)).json(`{"description":"caf\u00e9","price_cents":7}`))
 	ask(in(call("PATCH", at)).json(`{"price_cents":8}`).with("If-Match", `"1.stale"`))
 	ask(in(call("POST", "/items")).json(`{"name":"","price_cents":0}`))
-	ask(w.importAs(admin, w.A, mediaNDJSON, odd+"\n"))
+	ask(w.importAs(admin, w.A, rest.NDJSON, odd+"\n"))
 	ask(in(call("GET", "/items?sort=name&count=true&page_size=2")))
 	ask(in(call("GET", "/items?sort=-price_cents&q=gr%C3%BC&page_size=1")))
 	page := struct{ Page struct{ Next *string } }{}
@@ -202,7 +203,7 @@ func (w *world) answers() string {
 	ask(in(call("GET", "/audit-events?action=item.update")))
 	ask(w.as(w.nobody, call("GET", "/items"), w.A))
 	if made.status == 201 {
-		ask(in(call("DELETE", made.header.Get("Location")[len(base):])))
+		ask(in(call("DELETE", made.header.Get("Location")[len(rest.Base):])))
 	}
 	ask(w.as(w.both, call("DELETE", "/me")))
 	for _, sql := range []string{

@@ -4,8 +4,15 @@ import (
 	"context"
 	"time"
 
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
+)
+
+const (
+	teamsRead  auth.Permission = "teams:read"
+	teamsWrite auth.Permission = "teams:write"
 )
 
 // Team is a group of a tenant's users; a user is in one at most.
@@ -20,7 +27,7 @@ type Team struct {
 	version int64
 }
 
-func (t *Team) resource() (name, path string, version int64) {
+func (t *Team) Resource() (name, path string, version int64) {
 	return "team", "/teams/" + t.ID.String(), t.version
 }
 
@@ -29,40 +36,40 @@ func newTeam(row db.Team) Team {
 }
 
 type teamListInput struct {
-	List
+	rest.List
 	Sort string  `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
 	Q    *string `query:"q" validate:"max=100" doc:"Teams whose name begins so, regardless of case." example:"work"`
 }
 
 // teamList reads a page of the tenant's teams.
-func teamList(ctx context.Context, q *db.Queries, who Caller, in teamListInput) (Page[Team], error) {
+func teamList(ctx context.Context, q *db.Queries, who rest.Caller, in teamListInput) (rest.Page[Team], error) {
 	rows, err := q.TeamList(ctx, db.TeamListParams{
 		TenantID:       who.TenantID,
 		Q:              in.Q,
 		Sort:           in.Sort,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		AfterNameKey:   in.afterText(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		AfterNameKey:   in.AfterText(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.TeamListRow) (Team, position, int64) {
-		at := position{ID: row.Team.ID, Time: &row.Team.CreatedAt}
+	return rest.PageOf(in.List, rows, err, func(row *db.TeamListRow) (Team, rest.Position, int64) {
+		at := rest.Position{ID: row.Team.ID, Time: &row.Team.CreatedAt}
 		if in.Sort != "" {
-			at = position{ID: row.Team.ID, Text: &row.Team.NameKey}
+			at = rest.Position{ID: row.Team.ID, Text: &row.Team.NameKey}
 		}
 		return newTeam(row.Team), at, row.Total
 	})
 }
 
 type teamCreateInput struct {
-	Name        string           `json:"name" validate:"min=1,max=100" example:"Workshop"`
-	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever works with wood"`
+	Name        string                `json:"name" validate:"min=1,max=100" example:"Workshop"`
+	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever works with wood"`
 }
 
 // teamCreate makes a team.
-func teamCreate(ctx context.Context, q *db.Queries, who Caller, in teamCreateInput) (Team, error) {
+func teamCreate(ctx context.Context, q *db.Queries, who rest.Caller, in teamCreateInput) (Team, error) {
 	row, err := q.TeamCreate(ctx, db.TeamCreateParams{TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value})
 	return newTeam(row), err
 }
@@ -72,20 +79,20 @@ type teamGetInput struct {
 }
 
 // teamGet reads a team.
-func teamGet(ctx context.Context, q *db.Queries, who Caller, in teamGetInput) (Team, error) {
+func teamGet(ctx context.Context, q *db.Queries, who rest.Caller, in teamGetInput) (Team, error) {
 	row, err := q.TeamGet(ctx, db.TeamGetParams{TenantID: who.TenantID, ID: in.TeamID})
 	return newTeam(row), err
 }
 
 type teamUpdateInput struct {
-	Conditional
-	TeamID      ids.TeamID       `path:"team_id"`
-	Name        *string          `json:"name" validate:"min=1,max=100" example:"Workshop"`
-	Description Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Wood and metal"`
+	rest.Conditional
+	TeamID      ids.TeamID            `path:"team_id"`
+	Name        *string               `json:"name" validate:"min=1,max=100" example:"Workshop"`
+	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Wood and metal"`
 }
 
 // teamUpdate changes a team; a field that the client leaves out keeps its value.
-func teamUpdate(ctx context.Context, q *db.Queries, who Caller, in teamUpdateInput) (Team, error) {
+func teamUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in teamUpdateInput) (Team, error) {
 	row, err := q.TeamUpdate(ctx, db.TeamUpdateParams{
 		TenantID: who.TenantID, ID: in.TeamID, IfMatch: in.IfMatch,
 		Name: in.Name, DescriptionSet: in.Description.Set, Description: in.Description.Value,
@@ -94,12 +101,12 @@ func teamUpdate(ctx context.Context, q *db.Queries, who Caller, in teamUpdateInp
 }
 
 type teamDeleteInput struct {
-	Conditional
+	rest.Conditional
 	TeamID ids.TeamID `path:"team_id"`
 }
 
 // teamDelete removes a team that nobody is in.
-func teamDelete(ctx context.Context, q *db.Queries, who Caller, in teamDeleteInput) (deleted[ids.TeamID], error) {
+func teamDelete(ctx context.Context, q *db.Queries, who rest.Caller, in teamDeleteInput) (rest.Deleted[ids.TeamID], error) {
 	id, err := q.TeamDelete(ctx, db.TeamDeleteParams{TenantID: who.TenantID, ID: in.TeamID, IfMatch: in.IfMatch})
-	return deleted[ids.TeamID]{id}, err
+	return rest.Deleted[ids.TeamID]{ID: id}, err
 }

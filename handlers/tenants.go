@@ -7,7 +7,13 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
+)
+
+const (
+	tenantRead  auth.Permission = "tenant:read"
+	tenantWrite auth.Permission = "tenant:write"
 )
 
 // Tenant is a customer; it owns rows.
@@ -23,7 +29,7 @@ type Tenant struct {
 	version int64
 }
 
-func (t *Tenant) resource() (name, path string, version int64) { return "tenant", "/tenant", t.version }
+func (t *Tenant) Resource() (name, path string, version int64) { return "tenant", "/tenant", t.version }
 
 func newTenant(row db.Tenant) Tenant {
 	return Tenant{row.ID, row.Name, row.Slug, row.Status, row.IsPublic, row.CreatedAt, row.UpdatedAt, row.Version}
@@ -41,35 +47,35 @@ func newAccountTenant(row *db.AccountTenantListRow) AccountTenant {
 }
 
 type tenantListInput struct {
-	List
+	rest.List
 	Sort string `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
 }
 
 // accountTenantList reads a page of the active tenants where the account is an active user.
-func accountTenantList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[AccountTenant], error) {
+func accountTenantList(ctx context.Context, q *db.Queries, who rest.Caller, in tenantListInput) (rest.Page[AccountTenant], error) {
 	return tenantPage(ctx, q, who, in, newAccountTenant)
 }
 
 // tenantList is accountTenantList, of the tenants alone.
-func tenantList(ctx context.Context, q *db.Queries, who Caller, in tenantListInput) (Page[Tenant], error) {
+func tenantList(ctx context.Context, q *db.Queries, who rest.Caller, in tenantListInput) (rest.Page[Tenant], error) {
 	return tenantPage(ctx, q, who, in, func(row *db.AccountTenantListRow) Tenant { return newTenant(row.Tenant) })
 }
 
-func tenantPage[T any](ctx context.Context, q *db.Queries, who Caller, in tenantListInput, out func(*db.AccountTenantListRow) T) (Page[T], error) {
+func tenantPage[T any](ctx context.Context, q *db.Queries, who rest.Caller, in tenantListInput, out func(*db.AccountTenantListRow) T) (rest.Page[T], error) {
 	rows, err := q.AccountTenantList(ctx, db.AccountTenantListParams{
 		AccountID:      who.AccountID,
 		Sort:           in.Sort,
-		AfterID:        in.afterID(),
-		AfterNameKey:   in.afterText(),
-		AfterCreatedAt: in.afterTime(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterNameKey:   in.AfterText(),
+		AfterCreatedAt: in.AfterTime(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	})
-	return pageOf(in.List, rows, err, func(row *db.AccountTenantListRow) (T, position, int64) {
-		at := position{ID: row.Tenant.ID, Time: &row.Tenant.CreatedAt}
+	return rest.PageOf(in.List, rows, err, func(row *db.AccountTenantListRow) (T, rest.Position, int64) {
+		at := rest.Position{ID: row.Tenant.ID, Time: &row.Tenant.CreatedAt}
 		if in.Sort != "" {
-			at = position{ID: row.Tenant.ID, Text: &row.Tenant.NameKey}
+			at = rest.Position{ID: row.Tenant.ID, Text: &row.Tenant.NameKey}
 		}
 		return out(row), at, row.Total
 	})
@@ -80,7 +86,7 @@ type tenantCreateInput struct {
 }
 
 // tenantCreate makes a tenant whose first admin is the caller's user.
-func tenantCreate(ctx context.Context, tx *tenancy.Tx, who Caller, in tenantCreateInput) (Tenant, error) {
+func tenantCreate(ctx context.Context, tx *tenancy.Tx, who rest.Caller, in tenantCreateInput) (Tenant, error) {
 	account, err := tx.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
 		return Tenant{}, err
@@ -90,30 +96,32 @@ func tenantCreate(ctx context.Context, tx *tenancy.Tx, who Caller, in tenantCrea
 }
 
 // tenantGet reads the tenant in scope.
-func tenantGet(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (Tenant, error) {
+func tenantGet(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) (Tenant, error) {
 	row, err := q.TenantGet(ctx, who.TenantID)
 	return newTenant(row), err
 }
 
 type tenantUpdateInput struct {
-	Conditional
+	rest.Conditional
 	Name     *string `json:"name" validate:"min=1,max=100" example:"Analytical Engines"`
 	IsPublic *bool   `json:"is_public" doc:"Whether its public pages are shown to everybody."`
 }
 
 // tenantUpdate changes the tenant in scope; its slug stays.
-func tenantUpdate(ctx context.Context, q *db.Queries, who Caller, in tenantUpdateInput) (Tenant, error) {
+func tenantUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in tenantUpdateInput) (Tenant, error) {
 	row, err := q.TenantUpdate(ctx, db.TenantUpdateParams{TenantID: who.TenantID, IfMatch: in.IfMatch, Name: in.Name, IsPublic: in.IsPublic})
 	return newTenant(row), err
 }
 
+var errNotConfirmed = rest.Invalid(rest.FieldError{Field: "confirm", Code: "mismatch", Detail: "Write the tenant's name exactly as it is."})
+
 type tenantDeleteInput struct {
-	Conditional
+	rest.Conditional
 	Confirm string `query:"confirm" required:"true" validate:"max=100" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
 }
 
 // tenantDelete gives the tenant in scope up: nobody enters it from the next request on.
-func tenantDelete(ctx context.Context, q *db.Queries, who Caller, in tenantDeleteInput) (deleted[ids.TenantID], error) {
+func tenantDelete(ctx context.Context, q *db.Queries, who rest.Caller, in tenantDeleteInput) (rest.Deleted[ids.TenantID], error) {
 	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{TenantID: who.TenantID, Confirm: in.Confirm, IfMatch: in.IfMatch})
-	return deleted[ids.TenantID]{id}, err
+	return rest.Deleted[ids.TenantID]{ID: id}, err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -35,7 +36,7 @@ func TestFingerprintIsKeyed(t *testing.T) {
 	w := newWorld(t)
 	body := `{"email":"kay@example.com","name":"Kay","password":"harbour-masters"}`
 	w.want(w.as(w.A.people["admin"], call("POST", "/users").json(body), w.A).with("Idempotency-Key", "k"), 201)
-	plain := sha256.Sum256([]byte(base + "/users\x00\x00" + body))
+	plain := sha256.Sum256([]byte(rest.Base + "/users\x00\x00" + body))
 	if n := testdb.Value[int](w.db, `SELECT count(*) FROM idempotency_keys WHERE fingerprint = $1`, plain[:]); n != 0 {
 		t.Error("the fingerprint is a plain hash of the body")
 	}
@@ -74,7 +75,7 @@ func TestTenantsByName(t *testing.T) {
 		}
 		next = ""
 		if link := page.header.Get("Link"); link != "" {
-			next = strings.TrimPrefix(link[1:strings.Index(link, ">")], base)
+			next = strings.TrimPrefix(link[1:strings.Index(link, ">")], rest.Base)
 		}
 	}
 	if want := []string{"Alpha", "alpine", "beta", "BETA 2", "Écluse"}; !slices.Equal(got, want) {

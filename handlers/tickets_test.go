@@ -8,6 +8,7 @@ import (
 
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -289,14 +290,14 @@ func TestLateProofs(t *testing.T) {
 			testdb.Value[int](w.db, `SELECT count(*) FROM one_time_tokens WHERE account_id = $1`, p.account)
 	}
 	store := func(seen db.Account) string {
-		token, err := NewToken(t.Context(), w.server.doors.Unscoped(Caller{}), seen, ForPassword, seen.Email, time.Now().Add(time.Hour))
+		token, err := NewToken(t.Context(), w.server.doors.Unscoped(rest.Caller{}), seen, ForPassword, seen.Email, time.Now().Add(time.Hour))
 		if err != nil {
 			t.Error(err)
 		}
 		return token
 	}
 	see := func() db.Account {
-		seen, err := w.server.doors.Unscoped(Caller{}).AccountByLogin(t.Context(), p.name)
+		seen, err := w.server.doors.Unscoped(rest.Caller{}).AccountByLogin(t.Context(), p.name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -417,7 +418,7 @@ func TestVisitsAreBounded(t *testing.T) {
 	tried := 0
 	for i := range routes {
 		r := &routes[i]
-		if r.scope != accountScope && !r.welcomes || r.Pattern == "POST /auth/logout" {
+		if r.Scope != rest.AccountScope && !r.Welcomes || r.Pattern == "POST /auth/logout" {
 			continue
 		}
 		method, path, _ := strings.Cut(r.Pattern, " ")

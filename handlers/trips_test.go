@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
@@ -278,7 +279,8 @@ func TestCommitFails(t *testing.T) {
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.server.serve("GET", base+"/panic", w.server.handle(&Route{Pattern: "GET /panic"}, func(*exchange) (answer, error) { panic("secret") }))
+	panics := rest.Route(row{"GET /panic", 200, "", rest.Open(func(context.Context, *App, rest.Caller, struct{}) (rest.Done, error) { panic("secret") })})
+	w.server.Serve(&panics)
 	got := w.want(call("GET", "/panic"), 500, "internal")
 	if strings.Contains(got.body, "secret") || !strings.Contains(w.logs.tail(), "secret") {
 		t.Errorf("the cause belongs to the log alone: got %v", got)
@@ -317,7 +319,7 @@ func TestHungUp(t *testing.T) {
 	w := newWorld(t)
 	ctx, hangUp := context.WithCancel(t.Context())
 	hangUp()
-	r := httptest.NewRequestWithContext(ctx, http.MethodPost, base+"/auth/login", strings.NewReader(`{"login":"admin-a","password":"`+password+`"}`))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, rest.Base+"/auth/login", strings.NewReader(`{"login":"admin-a","password":"`+password+`"}`))
 	r.Header.Set("Content-Type", "application/json")
 	before := testdb.Value[int](w.db, `SELECT count(*) FROM sessions`)
 	w.server.ServeHTTP(httptest.NewRecorder(), r)
@@ -329,8 +331,8 @@ func TestHungUp(t *testing.T) {
 		Level  string
 		Status int
 	}
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &entry); err != nil || entry.Level != "INFO" || entry.Status != statusHungUp {
-		t.Errorf("error %v; got %s, want INFO and status %d", err, lines[len(lines)-1], statusHungUp)
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &entry); err != nil || entry.Level != "INFO" || entry.Status != 499 {
+		t.Errorf("error %v; got %s, want INFO and status %d", err, lines[len(lines)-1], 499)
 	}
 }
 
@@ -404,7 +406,7 @@ func TestOneTripEach(t *testing.T) {
 		ofTenant := samples(h)
 		for i := range routes {
 			r := &routes[i]
-			if r.scope == publicScope || several[r.Pattern] || ending[r.Pattern] || r.accepts != nil {
+			if r.Scope == rest.PublicScope || several[r.Pattern] || ending[r.Pattern] || r.Accepts != nil {
 				continue
 			}
 			method, path, _ := strings.Cut(r.Pattern, " ")
@@ -412,11 +414,11 @@ func TestOneTripEach(t *testing.T) {
 			if body, ok := bodies[r.Pattern]; ok {
 				made = made.json(body)
 			}
-			if r.scope == tenantScope {
+			if r.Scope == rest.TenantScope {
 				made = w.as(h.people["admin"], ofTenant[r.Pattern], h)
 			}
 			if strings.HasPrefix(path, "/auth/logout") { // of somebody else: it would end what follows
-				made = bearer(w.token(w.account(strings.ToLower(h.canary+r.name))), call(method, path))
+				made = bearer(w.token(w.account(strings.ToLower(h.canary+r.Name))), call(method, path))
 			}
 			before := proxy.Trips()
 			got := w.send(made)

@@ -12,7 +12,13 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
+)
+
+const (
+	usersRead  auth.Permission = "users:read"
+	usersWrite auth.Permission = "users:write"
 )
 
 // User is a person within one tenant. What a tenant says of a user says nothing about the account that logs in.
@@ -25,7 +31,7 @@ type User struct {
 	FirstName        *string       `json:"first_name" example:"Ada"`
 	LastName         *string       `json:"last_name" example:"Lovelace"`
 	FullName         string        `json:"full_name" doc:"First and last name; without these the name, or the username." example:"Ada Lovelace"`
-	Birthdate        *Date         `json:"birthdate"`
+	Birthdate        *rest.Date    `json:"birthdate"`
 	Phone            *string       `json:"phone" example:"+44 20 7946 0000"`
 	Instagram        *string       `json:"instagram" doc:"Without its @." example:"ada.engines"`
 	Bio              *string       `json:"bio" text:"rich" example:"<p>Writes programs.</p>"`
@@ -58,7 +64,7 @@ type RoleName struct {
 	Name string     `json:"name" example:"Stock keeper"`
 }
 
-func (u *User) resource() (name, path string, version int64) {
+func (u *User) Resource() (name, path string, version int64) {
 	return "user", "/users/" + u.ID.String(), u.version
 }
 
@@ -76,7 +82,7 @@ func newUser(row db.User, team string, roles []byte, err error) (User, error) {
 		FirstName:        row.FirstName,
 		LastName:         row.LastName,
 		FullName:         fullName(row),
-		Birthdate:        dateOf(row.Birthdate),
+		Birthdate:        rest.DateOf(row.Birthdate),
 		Phone:            row.Phone,
 		Instagram:        row.Instagram,
 		Bio:              row.Bio,
@@ -126,7 +132,7 @@ func (u *User) hideEmail(shown bool) {
 }
 
 type userListInput struct {
-	List
+	rest.List
 	Sort     string      `query:"sort" validate:"oneof=name -name username -username" doc:"By name, regardless of case, or username; with - downwards. Newest first when left out."`
 	Q        *string     `query:"q" validate:"max=120" doc:"Users whose name or username begins so, regardless of case." example:"ad"`
 	TeamID   *ids.TeamID `query:"team_id" doc:"Users in this team."`
@@ -137,7 +143,7 @@ type userListInput struct {
 }
 
 // userList reads a page of the tenant's users, or of those whom the caller sees.
-func userList(ctx context.Context, q *db.Queries, who Caller, in userListInput) (Page[User], error) {
+func userList(ctx context.Context, q *db.Queries, who rest.Caller, in userListInput) (rest.Page[User], error) {
 	// What has no canonical form is nobody's, and is looked up all the same.
 	if in.Email != nil {
 		email, _ := auth.NormalizeEmail(*in.Email)
@@ -156,17 +162,17 @@ func userList(ctx context.Context, q *db.Queries, who Caller, in userListInput) 
 		Email:          in.Email,
 		Username:       in.Username,
 		Sort:           in.Sort,
-		AfterID:        in.afterID(),
-		AfterCreatedAt: in.afterTime(),
-		AfterNameKey:   in.afterText(),
-		AfterUsername:  in.afterText(),
-		Skip:           in.skip(),
-		Size:           in.limit(),
+		AfterID:        in.AfterID(),
+		AfterCreatedAt: in.AfterTime(),
+		AfterNameKey:   in.AfterText(),
+		AfterUsername:  in.AfterText(),
+		Skip:           in.Skip(),
+		Size:           in.Limit(),
 		WithTotal:      in.Count,
 	}
 	rows, err := q.UserList(ctx, list)
-	page, failed := pageOf(in.List, rows, err, func(row *db.UserListRow) (User, position, int64) {
-		at := position{ID: row.User.ID}
+	page, failed := rest.PageOf(in.List, rows, err, func(row *db.UserListRow) (User, rest.Position, int64) {
+		at := rest.Position{ID: row.User.ID}
 		switch in.Sort {
 		case "name", "-name":
 			at.Text = &row.User.NameKey
@@ -192,7 +198,7 @@ type userGetInput struct {
 }
 
 // userGet reads a user.
-func userGet(ctx context.Context, q *db.Queries, who Caller, in userGetInput) (User, error) {
+func userGet(ctx context.Context, q *db.Queries, who rest.Caller, in userGetInput) (User, error) {
 	row, err := q.UserGet(ctx, db.UserGetParams{TenantID: who.TenantID, ID: in.UserID})
 	user, err := newUser(row.User, row.TeamName, row.RoleList, err)
 	user.hideEmail(row.EmailShown)
@@ -201,15 +207,15 @@ func userGet(ctx context.Context, q *db.Queries, who Caller, in userGetInput) (U
 
 // profile is what users change of themselves, and others of them.
 type profile struct {
-	FirstName        Nullable[string] `json:"first_name" validate:"max=150" example:"Ada"`
-	LastName         Nullable[string] `json:"last_name" validate:"max=150" example:"Lovelace"`
-	Birthdate        Nullable[Date]   `json:"birthdate" example:"1990-12-10"`
-	Phone            Nullable[string] `json:"phone" validate:"max=32" example:"+44 20 7946 0000"`
-	Instagram        Nullable[string] `json:"instagram" validate:"max=65" doc:"At most 64 characters; a leading @ is left out." example:"@ada.engines"`
-	Bio              Nullable[string] `json:"bio" validate:"max=10000" text:"rich" example:"<p>Writes programs.</p>"`
-	SearchVisibility *string          `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
-	EmailPrivacy     *string          `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and admins alone (never)."`
-	PublicProfile    *bool            `json:"public_profile" doc:"Whether there is a profile in the directory."`
+	FirstName        rest.Nullable[string]    `json:"first_name" validate:"max=150" example:"Ada"`
+	LastName         rest.Nullable[string]    `json:"last_name" validate:"max=150" example:"Lovelace"`
+	Birthdate        rest.Nullable[rest.Date] `json:"birthdate" example:"1990-12-10"`
+	Phone            rest.Nullable[string]    `json:"phone" validate:"max=32" example:"+44 20 7946 0000"`
+	Instagram        rest.Nullable[string]    `json:"instagram" validate:"max=65" doc:"At most 64 characters; a leading @ is left out." example:"@ada.engines"`
+	Bio              rest.Nullable[string]    `json:"bio" validate:"max=10000" text:"rich" example:"<p>Writes programs.</p>"`
+	SearchVisibility *string                  `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
+	EmailPrivacy     *string                  `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and admins alone (never)."`
+	PublicProfile    *bool                    `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
 // handle is the Instagram name as it is stored; nil where nothing is left of it.
@@ -235,15 +241,15 @@ type userCreateInput struct {
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
 }
 
-func (in *userCreateInput) problems() []FieldError {
+func (in *userCreateInput) Problems() []rest.FieldError {
 	return accountProblems(in.Email, in.Username, in.Password)
 }
 
 // userCreate makes an account that nobody has proven yet, and its user. Whoever has an account is invited instead.
-func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in userCreateInput) (User, error) {
+func userCreate(ctx context.Context, app *App, tx *tenancy.Tx, who rest.Caller, in userCreateInput) (User, error) {
 	email, username, _ := names(in.Email, in.Username)
 	// Who may not make users learns no names and has nothing hashed.
-	tenant, err := s.doors.Enter(who, auth.UsersWrite.All()).TenantGet(ctx, who.TenantID)
+	tenant, err := app.doors.Enter(who, usersWrite.All()).TenantGet(ctx, who.TenantID)
 	if err != nil {
 		return User{}, err
 	}
@@ -252,7 +258,7 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 		account.Spare = spare(username)
 	}
 	if in.Password != nil {
-		hash, err := s.passwords.Hash(ctx, *in.Password)
+		hash, err := app.passwords.Hash(ctx, *in.Password)
 		if err != nil {
 			return User{}, err
 		}
@@ -262,7 +268,7 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 	if err != nil {
 		return User{}, err
 	}
-	row, err := tx.Enter(who, auth.UsersWrite.All()).UserCreate(ctx, db.UserCreateParams{
+	row, err := tx.Enter(who, usersWrite.All()).UserCreate(ctx, db.UserCreateParams{
 		TenantID:         who.TenantID,
 		AccountID:        made.ID,
 		Username:         made.Username,
@@ -273,7 +279,7 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 		ArtistID:         in.ArtistID,
 		FirstName:        in.FirstName.Value,
 		LastName:         in.LastName.Value,
-		Birthdate:        in.Birthdate.Value.time(),
+		Birthdate:        in.Birthdate.Value.Time(),
 		Phone:            in.Phone.Value,
 		Instagram:        in.handle(),
 		Bio:              in.Bio.Value,
@@ -282,22 +288,22 @@ func userCreate(ctx context.Context, s *Server, tx *tenancy.Tx, who Caller, in u
 		PublicProfile:    in.PublicProfile,
 	})
 	user, err := newUser(row.User, row.TeamName, row.RoleList, err)
-	user.welcome = s.welcome(who, made, tenant.Name)
+	user.welcome = app.welcome(who, made, tenant.Name)
 	return user, err
 }
 
 type userUpdateInput struct {
-	Conditional
+	rest.Conditional
 	profile
-	UserID   ids.UserID             `path:"user_id"`
-	Email    Nullable[string]       `json:"email" validate:"max=254" doc:"The contact e-mail; not of oneself." example:"ben@example.com"`
-	Name     *string                `json:"name" validate:"min=1,max=120" example:"Ben Nakamura"`
-	Role     *string                `json:"role" validate:"oneof=admin assistant artist member" doc:"Not of oneself."`
-	TeamID   Nullable[ids.TeamID]   `json:"team_id" doc:"Not of oneself."`
-	ArtistID Nullable[ids.ArtistID] `json:"artist_id" doc:"Given exactly when the role is artist; taken away with that role. Not of oneself."`
+	UserID   ids.UserID                  `path:"user_id"`
+	Email    rest.Nullable[string]       `json:"email" validate:"max=254" doc:"The contact e-mail; not of oneself." example:"ben@example.com"`
+	Name     *string                     `json:"name" validate:"min=1,max=120" example:"Ben Nakamura"`
+	Role     *string                     `json:"role" validate:"oneof=admin assistant artist member" doc:"Not of oneself."`
+	TeamID   rest.Nullable[ids.TeamID]   `json:"team_id" doc:"Not of oneself."`
+	ArtistID rest.Nullable[ids.ArtistID] `json:"artist_id" doc:"Given exactly when the role is artist; taken away with that role. Not of oneself."`
 }
 
-func (in *userUpdateInput) problems() []FieldError {
+func (in *userUpdateInput) Problems() []rest.FieldError {
 	if in.Email.Value == nil {
 		return nil
 	}
@@ -318,7 +324,7 @@ func (in *userUpdateInput) notOwn() (fields []string) {
 }
 
 // userUpdate changes a user; a field that the client leaves out keeps its value.
-func userUpdate(ctx context.Context, q *db.Queries, who Caller, in userUpdateInput) (User, error) {
+func userUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in userUpdateInput) (User, error) {
 	change := db.UserUpdateParams{
 		TenantID:         who.TenantID,
 		ID:               in.UserID,
@@ -336,7 +342,7 @@ func userUpdate(ctx context.Context, q *db.Queries, who Caller, in userUpdateInp
 		LastNameSet:      in.LastName.Set,
 		LastName:         in.LastName.Value,
 		BirthdateSet:     in.Birthdate.Set,
-		Birthdate:        in.Birthdate.Value.time(),
+		Birthdate:        in.Birthdate.Value.Time(),
 		PhoneSet:         in.Phone.Set,
 		Phone:            in.Phone.Value,
 		InstagramSet:     in.Instagram.Set,
@@ -356,35 +362,35 @@ func userUpdate(ctx context.Context, q *db.Queries, who Caller, in userUpdateInp
 }
 
 type userDeleteInput struct {
-	Conditional
+	rest.Conditional
 	UserID ids.UserID `path:"user_id"`
 }
 
 // userDelete takes a user and its keys out of the tenant; the account stays.
-func userDelete(ctx context.Context, q *db.Queries, who Caller, in userDeleteInput) (deleted[ids.UserID], error) {
+func userDelete(ctx context.Context, q *db.Queries, who rest.Caller, in userDeleteInput) (rest.Deleted[ids.UserID], error) {
 	id, err := q.UserDelete(ctx, db.UserDeleteParams{TenantID: who.TenantID, ID: in.UserID, IfMatch: in.IfMatch})
-	return deleted[ids.UserID]{id}, err
+	return rest.Deleted[ids.UserID]{ID: id}, err
 }
 
 // userDeactivate shuts a user out of the tenant, from the next request on.
-func userDeactivate(ctx context.Context, q *db.Queries, who Caller, in userGetInput) (User, error) {
+func userDeactivate(ctx context.Context, q *db.Queries, who rest.Caller, in userGetInput) (User, error) {
 	row, err := q.UserActivate(ctx, db.UserActivateParams{TenantID: who.TenantID, ID: in.UserID, IsActive: false})
 	return newUser(row.User, row.TeamName, row.RoleList, err)
 }
 
 // userReactivate lets a user in again.
-func userReactivate(ctx context.Context, q *db.Queries, who Caller, in userGetInput) (User, error) {
+func userReactivate(ctx context.Context, q *db.Queries, who rest.Caller, in userGetInput) (User, error) {
 	row, err := q.UserActivate(ctx, db.UserActivateParams{TenantID: who.TenantID, ID: in.UserID, IsActive: true})
 	return newUser(row.User, row.TeamName, row.RoleList, err)
 }
 
 // userLeave takes the user who asks out of the tenant.
-func userLeave(ctx context.Context, q *db.Queries, who Caller, _ struct{}) (deleted[ids.UserID], error) {
+func userLeave(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) (rest.Deleted[ids.UserID], error) {
 	id, err := q.UserLeave(ctx, who.TenantID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = errTenant // somebody else was quicker
+		err = rest.ErrTenant // somebody else was quicker
 	}
-	return deleted[ids.UserID]{id}, err
+	return rest.Deleted[ids.UserID]{ID: id}, err
 }
 
 // roleAssignment is that a user has a role, or has it no more.
@@ -399,13 +405,13 @@ type userRoleInput struct {
 }
 
 // userRoleAssign gives a user a role; to give it again changes nothing.
-func userRoleAssign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (roleAssignment, error) {
+func userRoleAssign(ctx context.Context, q *db.Queries, who rest.Caller, in userRoleInput) (roleAssignment, error) {
 	err := q.UserRoleAssign(ctx, db.UserRoleAssignParams{TenantID: who.TenantID, UserID: in.UserID, RoleID: in.RoleID})
 	return roleAssignment(in), err
 }
 
 // userRoleUnassign takes a role from a user; to take it again changes nothing.
-func userRoleUnassign(ctx context.Context, q *db.Queries, who Caller, in userRoleInput) (roleAssignment, error) {
+func userRoleUnassign(ctx context.Context, q *db.Queries, who rest.Caller, in userRoleInput) (roleAssignment, error) {
 	_, err := q.UserRoleUnassign(ctx, db.UserRoleUnassignParams{TenantID: who.TenantID, UserID: in.UserID, RoleID: in.RoleID})
 	return roleAssignment(in), err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rowhouse/ids"
+	"rowhouse/rest"
 	"rowhouse/testdb"
 )
 
@@ -54,7 +55,7 @@ func TestSuperuser(t *testing.T) {
 	noUser := map[string]bool{"POST /users/me/leave": true, "POST /invitations": true, "POST /api-keys": true, "POST /api-keys/revoke-all": true}
 	for i := range routes { // in order: rows are changed before they are gone
 		r := &routes[i]
-		if r.scope != tenantScope || r.Pattern == "DELETE /tenant" {
+		if r.Scope != rest.TenantScope || r.Pattern == "DELETE /tenant" {
 			continue
 		}
 		got := w.send(bearer(token, samples(w.A)[r.Pattern]))
@@ -109,8 +110,8 @@ func TestStaff(t *testing.T) {
 	token := w.visit(w.nobody, w.A)
 	for route, sample := range tenantRoutes(t, w.A) {
 		got := w.send(bearer(token, sample))
-		reads := strings.HasPrefix(route.Pattern, "GET ") && route.permission != "audit:read"
-		if reads && got.code() == "not_found" && route.permission == "keys:read" {
+		reads := strings.HasPrefix(route.Pattern, "GET ") && route.Permission != "audit:read"
+		if reads && got.code() == "not_found" && route.Permission == "keys:read" {
 			continue // a visitor has no keys
 		}
 		if reads != (got.status < 300) || !reads && got.code() != "permission_denied" {
@@ -139,7 +140,7 @@ func TestAccountEvents(t *testing.T) {
 		w.want(w.as(who, call("GET", "/items"), w.B), 403)
 		w.want(w.as(who, call("GET", "/items"), house{id: ids.New[ids.TenantID]()}), 403)
 	}
-	w.server.refusals.pending.Wait()
+	w.server.Noted()
 	if diff := cmp.Diff([]string{"session.login", "account.update", "account.password_change", "tenant.refused"}, actions()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -153,7 +154,7 @@ func TestAccountEvents(t *testing.T) {
 		w.send(call("POST", "/auth/refresh").json(`{"refresh_token":"` + in.RefreshToken + `"}`))
 		w.db.Exec(`UPDATE refresh_tokens SET used_at = used_at - interval '1 minute' WHERE used_at IS NOT NULL`)
 	}
-	w.server.refusals.pending.Wait()
+	w.server.Noted()
 	if all := actions(); all[len(all)-1] != "refresh.reused" {
 		t.Errorf("got %v", all)
 	}

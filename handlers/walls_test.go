@@ -12,6 +12,7 @@ import (
 
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
@@ -195,7 +196,7 @@ func TestPermissionMutants(t *testing.T) {
 	w.db.Exec(`UPDATE api_keys SET user_id = id WHERE tenant_id = $1 AND id = $2`, w.A.id, w.A.own)
 	mutants := 0
 	for route, sample := range tenantRoutes(t, w.A) {
-		lacking, _ := route.permission.Split()
+		lacking, _ := route.Permission.Split()
 		w.db.Exec(`UPDATE tenants SET status = 'active'`) // which the route before may have ended, and so on
 		w.db.Exec(`UPDATE roles SET permissions = '{}' WHERE tenant_id = $1`, w.A.id)
 		w.db.Exec(`INSERT INTO users (tenant_id, id, account_id, username) VALUES ($1, $2, $2, 'back') ON CONFLICT (tenant_id, id) DO UPDATE SET is_active = true`, w.A.id, self.account)
@@ -203,7 +204,7 @@ func TestPermissionMutants(t *testing.T) {
 		w.want(w.as(self, sample, w.A), 403, "permission_denied")
 		proxy := w.db.NewProxy(testdb.Unbound)
 		proxy.Rewrite = func(sql string) string {
-			return strings.Replace(sql, "enter($1, $2, $3, $4,", "enter($1, $2, $3, CASE WHEN $6 = '"+route.operation()+"' THEN 'all:do' ELSE $4 END,", 1)
+			return strings.Replace(sql, "enter($1, $2, $3, $4,", "enter($1, $2, $3, CASE WHEN $6 = '"+route.Operation()+"' THEN 'all:do' ELSE $4 END,", 1)
 		}
 		_, url := w.serve(proxy.URL(), worldConfig(nil))
 		got, err := w.try(w.as(self, sample, w.A), url)
@@ -227,7 +228,7 @@ func TestEveryAccessorIsBound(t *testing.T) {
 	}
 	t.Cleanup(doors.Close)
 	admin := w.A.people["admin"]
-	who := Caller{AccountID: admin.account, SessionID: admin.session, TenantID: w.A.id, Operation: "test"}
+	who := rest.Caller{AccountID: admin.account, SessionID: admin.session, TenantID: w.A.id, Operation: "test"}
 	foreign := reflect.ValueOf(w.B.id)
 	stranger := reflect.ValueOf(w.B.people["admin"].account)
 	calls := 0

@@ -21,6 +21,7 @@ import (
 	"rowhouse/ids"
 	"rowhouse/mail"
 	"rowhouse/mail/mailtest"
+	"rowhouse/rest"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
@@ -54,7 +55,7 @@ type house struct {
 type world struct {
 	t      testing.TB
 	db     *testdb.Database
-	server *Server
+	server *App
 	URL    string
 	A, B   house
 	both   person // a member of A and the admin's assistant in B
@@ -125,8 +126,8 @@ func (w *world) copy(t testing.TB) *world {
 
 func worldConfig(configure func(*Config)) Config {
 	config := Config{
+		Config:         rest.Config{BodyLimit: 1 << 20, ImportLimit: 64 << 20, CORSOrigins: []string{"https://app.example.com"}},
 		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: time.Hour,
-		BodyLimit: 1 << 20, ImportLimit: 64 << 20, CORSOrigins: []string{"https://app.example.com"},
 	}
 	if configure != nil {
 		configure(&config)
@@ -135,13 +136,13 @@ func worldConfig(configure func(*Config)) Config {
 }
 
 // serve starts one more server process, as it were, over the same database.
-func (w *world) serve(url string, config Config) (*Server, string) {
+func (w *world) serve(url string, config Config) (*App, string) {
 	w.t.Helper()
 	return w.serveWith(url, config, testKeys())
 }
 
 // serveWith is serve with other signing keys.
-func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*Server, string) {
+func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*App, string) {
 	w.t.Helper()
 	doors, err := tenancy.Open(context.Background(), url)
 	if err != nil {
@@ -311,7 +312,7 @@ func (r response) code() string {
 // fields are the names and codes of what was wrong, such as name:max_length.
 func (r response) fields() (fields []string) {
 	var e struct {
-		Content struct{ Fields []FieldError }
+		Content struct{ Fields []rest.FieldError }
 	}
 	_ = json.Unmarshal([]byte(r.body), &e)
 	for _, f := range e.Content.Fields {
@@ -351,7 +352,7 @@ func (w *world) send(r request) response {
 func (w *world) try(r request, to string) (response, error) {
 	path := r.path
 	if !strings.HasPrefix(path, "//") {
-		path = base + path
+		path = rest.Base + path
 	} else {
 		path = path[1:]
 	}

@@ -16,11 +16,13 @@ type ask struct {
 }
 
 // admin is the scope of ada in the tenant.
-func (h house) admin() *scope { return tenantScope(h.who(ada, adaSession), auth.UsersWrite.All()) }
+func (h house) admin() *scope {
+	return tenantScope(h.who(ada, adaSession), auth.Permission("users:write").All())
+}
 
 // member is that of a user who reaches no other's rows, and in a session of whom the tenant is nothing.
 func (h house) member() *scope {
-	return tenantScope(h.who(h.account(4), named[ids.SessionID](h.name("session", 4))), auth.UsersRead)
+	return tenantScope(h.who(h.account(4), named[ids.SessionID](h.name("session", 4))), "users:read")
 }
 
 // asks is a call of each query that is no list, of rows that are there; a query with several plans is asked more than once.

@@ -16,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
 	"rowhouse/testdb"
@@ -100,20 +99,20 @@ func (h house) lists() []list {
 	var entity ids.EntityID
 	entity.ID = [16]byte(named[ids.ItemID](h.name("item", 2)))
 	return []list{
-		{"ItemList", "items", tenantScope(who, auth.ItemsRead), db.ItemListParams{TenantID: h.tenant()}, sorted("items", "name_key", "price_cents"), []filter{
+		{"ItemList", "items", tenantScope(who, "items:read"), db.ItemListParams{TenantID: h.tenant()}, sorted("items", "name_key", "price_cents"), []filter{
 			{"Q", new("rare"), new("common"), ranged, "items_name_key_idx"},
 			{"MinPriceCents", new(int32(99990)), new(int32(10)), ranged, "items_price_cents_idx"},
 			{"MaxPriceCents", new(int32(10)), new(int32(99990)), ranged, "items_price_cents_idx"},
 		}},
-		{"TeamList", "teams", tenantScope(who, auth.TeamsRead), db.TeamListParams{TenantID: h.tenant()}, sorted("teams", "name_key"), []filter{
+		{"TeamList", "teams", tenantScope(who, "teams:read"), db.TeamListParams{TenantID: h.tenant()}, sorted("teams", "name_key"), []filter{
 			{"Q", new("rare"), new("common"), ranged, "teams_name_key_idx"},
 		}},
-		{"RoleList", "roles", tenantScope(who, auth.RolesRead), db.RoleListParams{TenantID: h.tenant()},
+		{"RoleList", "roles", tenantScope(who, "roles:read"), db.RoleListParams{TenantID: h.tenant()},
 			map[string]by{"": {"created_at", "roles_created_at_idx", false}, "name": uniquelyNamed, "-name": uniquelyNamed}, []filter{
 				{"Q", new("rare"), new("common"), ranged, "roles_name_key"},
 			}},
-		{"InvitationList", "invitations", tenantScope(who, auth.InvitationsRead), db.InvitationListParams{TenantID: h.tenant()}, sorted("invitations"), nil},
-		{"UserList", "users", tenantScope(who, auth.UsersRead), db.UserListParams{TenantID: h.tenant()}, sorted("users", "name_key", "username"), []filter{
+		{"InvitationList", "invitations", tenantScope(who, "invitations:read"), db.InvitationListParams{TenantID: h.tenant()}, sorted("invitations"), nil},
+		{"UserList", "users", tenantScope(who, "users:read"), db.UserListParams{TenantID: h.tenant()}, sorted("users", "name_key", "username"), []filter{
 			{"TeamID", new(named[ids.TeamID](h.name("team", 2))), new(named[ids.TeamID](h.name("team", 2))), ordered, "users_team_id_idx"},
 			{"Role", new("admin"), new("member"), ordered, "users_role_idx"},
 			{"Email", new(h.username(4) + "@example.com"), new("nobody@example.com"), single, "users_email_key"},
@@ -121,11 +120,11 @@ func (h house) lists() []list {
 			{"IsActive", new(false), new(true), passed, ""},
 			{"Q", new("rare"), new("common"), passed, ""},
 		}},
-		{"ApiKeyList", "api_keys", tenantScope(who, auth.KeysRead), db.ApiKeyListParams{TenantID: h.tenant()}, sorted("api_keys"), []filter{
+		{"ApiKeyList", "api_keys", tenantScope(who, "keys:read"), db.ApiKeyListParams{TenantID: h.tenant()}, sorted("api_keys"), []filter{
 			{"UserID", h.user(2), h.user(1), ordered, "api_keys_user_id_idx"},
 			{"Active", new(false), new(true), passed, ""},
 		}},
-		{"AuditEventList", "audit_events", tenantScope(who, auth.AuditRead), db.AuditEventListParams{TenantID: h.tenant()}, sorted("audit_events"), []filter{
+		{"AuditEventList", "audit_events", tenantScope(who, "audit:read"), db.AuditEventListParams{TenantID: h.tenant()}, sorted("audit_events"), []filter{
 			{"ActorUserID", new(h.user(2)), new(h.user(1)), ordered, "audit_events_actor_user_id_idx"},
 			{"EntityID", &entity, &entity, ordered, "audit_events_entity_id_idx"},
 			{"Since", &inTheMiddle, &inTheMiddle, ordered, "audit_events_created_at_idx"},

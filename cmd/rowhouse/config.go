@@ -18,6 +18,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/handlers"
 	"rowhouse/mail"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 )
 
@@ -53,7 +54,7 @@ type config struct {
 }
 
 // limit is how often something may be done in a window of time, such as 10/5m; 0 for as often as one likes.
-type limit handlers.Limit
+type limit rest.Limit
 
 const maxWindow = 24 * time.Hour
 
@@ -204,25 +205,27 @@ func (c *config) required() error {
 func (c *config) server() (handlers.Config, error) {
 	latest, err := schema.Latest()
 	return handlers.Config{
-		PublicURL:          c.PublicURL,
+		Config: rest.Config{
+			PublicURL:      c.PublicURL,
+			CORSOrigins:    c.CORSOrigins,
+			TrustedProxies: c.TrustedProxies,
+			BodyLimit:      int64(c.BodyLimit),
+			ImportLimit:    int64(c.ImportLimit),
+			Migration:      latest,
+			Requests:       rest.Limit(c.RateLimitRequests),
+			Guess:          rest.Limit(c.RateLimitGuess),
+		},
 		AppURL:             c.AppURL,
 		AccessTokenTTL:     c.AccessTokenTTL,
 		RefreshTokenTTL:    c.RefreshTokenTTL,
 		RegistrationClosed: c.Registration == "closed",
-		CORSOrigins:        c.CORSOrigins,
-		TrustedProxies:     c.TrustedProxies,
-		BodyLimit:          int64(c.BodyLimit),
-		ImportLimit:        int64(c.ImportLimit),
-		Migration:          latest,
 		Limits: handlers.Limits{
-			Requests:     handlers.Limit(c.RateLimitRequests),
-			Login:        handlers.Limit(c.RateLimitLogin),
-			LoginAddress: handlers.Limit(c.RateLimitLoginFrom),
-			Register:     handlers.Limit(c.RateLimitRegister),
-			Guess:        handlers.Limit(c.RateLimitGuess),
-			Mail:         handlers.Limit(c.RateLimitMail),
-			MailAddress:  handlers.Limit(c.RateLimitMailFrom),
-			MailTenant:   handlers.Limit(c.RateLimitMailTenant),
+			Login:        rest.Limit(c.RateLimitLogin),
+			LoginAddress: rest.Limit(c.RateLimitLoginFrom),
+			Register:     rest.Limit(c.RateLimitRegister),
+			Mail:         rest.Limit(c.RateLimitMail),
+			MailAddress:  rest.Limit(c.RateLimitMailFrom),
+			MailTenant:   rest.Limit(c.RateLimitMailTenant),
 		},
 	}, err
 }

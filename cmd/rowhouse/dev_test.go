@@ -78,7 +78,7 @@ func curl(t *testing.T, line, token string) (status int, body string) {
 // loginExample is the body that the description of the API shows for a login.
 func loginExample(t *testing.T) string {
 	t.Helper()
-	text, err := handlers.OpenAPI("")
+	text, err := handlers.API().OpenAPI("")
 	if err != nil {
 		t.Fatal(err)
 	}

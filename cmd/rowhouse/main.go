@@ -54,7 +54,7 @@ func root() *cobra.Command {
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				for _, row := range handlers.RouteTable() {
+				for _, row := range handlers.API().Table() {
 					fmt.Fprintln(table, strings.Join(row, "\t"))
 				}
 				return table.Flush()
@@ -65,7 +65,7 @@ func root() *cobra.Command {
 			Short: "Print the OpenAPI 3.1 description of the API",
 			Args:  cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error {
-				document, err := handlers.OpenAPI("")
+				document, err := handlers.API().OpenAPI("")
 				if err != nil {
 					return err
 				}

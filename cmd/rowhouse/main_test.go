@@ -199,7 +199,7 @@ func TestRoutes(t *testing.T) {
 	for line := range strings.Lines(run(t, nil, "routes")) {
 		got = append(got, strings.Fields(line))
 	}
-	if diff := cmp.Diff(handlers.RouteTable(), got); diff != "" {
+	if diff := cmp.Diff(handlers.API().Table(), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if want := []string{"GET", "/api/v1/items/:item_id", "tenant", "items:read", "itemGet"}; !slices.ContainsFunc(got, func(row []string) bool { return slices.Equal(row, want) }) {

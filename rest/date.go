@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"errors"
@@ -42,8 +42,8 @@ func (d *Date) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// dateOf and time are how a date comes from the database and goes there; nil is NULL.
-func dateOf(column *time.Time) *Date {
+// DateOf and time are how a date comes from the database and goes there; nil is NULL.
+func DateOf(column *time.Time) *Date {
 	if column == nil {
 		return nil
 	}
@@ -51,4 +51,4 @@ func dateOf(column *time.Time) *Date {
 	return new(Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC)))
 }
 
-func (d *Date) time() *time.Time { return (*time.Time)(d) }
+func (d *Date) Time() *time.Time { return (*time.Time)(d) }

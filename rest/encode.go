@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"encoding"
@@ -17,9 +17,9 @@ type encoder func(b []byte, v reflect.Value) ([]byte, error)
 
 var encoders sync.Map // reflect.Type → encoder
 
-// appendJSON appends what json.Marshal makes of the value behind a pointer. What a type looks like is worked out when it is first
+// AppendJSON appends what json.Marshal makes of the value behind a pointer. What a type looks like is worked out when it is first
 // met, not for each value.
-func appendJSON(b []byte, pointer any) ([]byte, error) {
+func AppendJSON(b []byte, pointer any) ([]byte, error) {
 	v := reflect.ValueOf(pointer).Elem()
 	encode, known := encoders.Load(v.Type())
 	if !known {

@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"cmp"
@@ -38,7 +38,7 @@ func (d *document) words(name, text string, some []string) map[string]any {
 
 // refusalSchema describes what refusal writes.
 func (d *document) refusalSchema(codes []string) map[string]any {
-	d.words("FieldCode", "What is wrong with a value, for programs.", slices.Clone(fieldCodes))
+	d.words("FieldCode", "What is wrong with a value, for programs.", slices.Sorted(slices.Values(append(d.api.FieldCodes, fieldCodes...))))
 	problem := object(map[string]any{
 		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
 		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},
@@ -76,11 +76,11 @@ func (d *document) plain(s jsonschema.Schema) map[string]any {
 // input is the schema of the body of an input; nil without one.
 func (d *document) input(t reflect.Type) map[string]any {
 	properties, required := map[string]any{}, []string{}
-	for _, f := range fieldsOf(t) {
-		if f.source == "json" {
-			properties[f.name] = d.field(&f)
-			if f.required {
-				required = append(required, f.name)
+	for _, f := range FieldsOf(t) {
+		if f.Source == "json" {
+			properties[f.Name] = d.field(&f)
+			if f.Required {
+				required = append(required, f.Name)
 			}
 		}
 	}
@@ -96,38 +96,38 @@ func (d *document) input(t reflect.Type) map[string]any {
 }
 
 // field is the schema of an input's field: of its type, and of the limits and words in its tags.
-func (d *document) field(f *field) map[string]any {
-	if _, ok := reflect.Zero(f.typ).Interface().(identifier); ok {
+func (d *document) field(f *Field) map[string]any {
+	if _, ok := reflect.Zero(f.Type).Interface().(identifier); ok {
 		return d.reference(f)
 	}
-	s, err := d.reflector.Reflect(reflect.Zero(f.typ).Interface(), jsonschema.InlineRefs)
+	s, err := d.reflector.Reflect(reflect.Zero(f.Type).Interface(), jsonschema.InlineRefs)
 	if err == nil {
-		err = limit(&s, f.rules)
+		err = limit(&s, f.Rules)
 	}
 	if err != nil {
-		d.fail(fmt.Errorf("%s: %w", f.name, err))
+		d.fail(fmt.Errorf("%s: %w", f.Name, err))
 	}
-	if f.text == "rich" {
+	if f.Text == "rich" {
 		s.WithDescription(richDoc)
 	}
 	if f.doc != "" {
 		s.WithDescription(strings.TrimSpace(f.doc + " " + *cmp.Or(s.Description, new(""))))
 	}
-	if f.example != "" && f.example != leftOut {
-		target := reflect.New(f.typ)
-		problem := f.parse(f.example, target.Interface())
+	if f.Example != "" && f.Example != leftOut {
+		target := reflect.New(f.Type)
+		problem := f.parse(f.Example, target.Interface())
 		if problem == nil {
 			problem = f.check(target.Interface())
 		}
 		if problem != nil {
-			d.fail(fmt.Errorf("the example of %s: %s", f.name, problem.Detail))
+			d.fail(fmt.Errorf("the example of %s: %s", f.Name, problem.Detail))
 		}
 		s.Examples = []any{target.Elem().Interface()}
 	}
 	if f.fallback != "" {
 		s.WithDefault(jsontext.Value(f.fallback))
 	}
-	if f.nullable {
+	if f.Nullable {
 		s.AddType(jsonschema.Null)
 		if s.Enum != nil {
 			s.Enum = append(s.Enum, nil)
@@ -136,18 +136,18 @@ func (d *document) field(f *field) map[string]any {
 	schema := d.plain(s)
 	switch {
 	case f.named == "":
-	case f.typ.Kind() == reflect.Slice:
+	case f.Type.Kind() == reflect.Slice:
 		schema["items"] = ref(f.named)
 	default:
-		d.fail(fmt.Errorf("%s: a named schema is of a list's members here", f.name))
+		d.fail(fmt.Errorf("%s: a named schema is of a list's members here", f.Name))
 	}
 	return schema
 }
 
 // reference is the schema of an input's field that is an id.
-func (d *document) reference(f *field) map[string]any {
-	schema := d.reflect(f.typ)
-	if f.nullable {
+func (d *document) reference(f *Field) map[string]any {
+	schema := d.reflect(f.Type)
+	if f.Nullable {
 		schema = map[string]any{"anyOf": []any{map[string]any{"type": "null"}, schema}}
 	}
 	if f.doc != "" {

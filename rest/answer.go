@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"net/http"
@@ -20,23 +20,30 @@ type answer struct {
 	stream func(http.ResponseWriter) error // instead of Body
 }
 
-// resource is an output that stands under its name in the content, has an address, and versions.
-type resource interface {
-	// resource returns the singular name, the path under /api/v1, and the version; 0 for what has no versions.
-	resource() (name, path string, version int64)
+// Resource is an output that stands under its name in the content, has an address, and versions.
+type Resource interface {
+	// Resource returns the singular name, the path under /api/v1, and the version; 0 for what has no versions.
+	Resource() (name, path string, version int64)
 }
 
-// deleted is the output of a removal.
-type deleted[ID any] struct {
+// Deleted is the output of a removal.
+type Deleted[ID any] struct {
 	ID ID `json:"id"`
 }
 
-// done is the output of an action that has nothing to say, but may have something to do once that is said.
-type done struct {
+// Done is the output of an action that has nothing to say, but may have something to do once that is said.
+type Done struct {
 	Then func() `json:"-"` // exported, since the library encodes no struct without such a field
 }
 
-func (d *done) after(*Server, Caller) func() { return d.Then }
+// After is what Postponed asks.
+func (d *Done) After(any, Caller) func() { return d.Then }
+
+// Postponed is an output that has something to do once its transaction is committed and its answer on the way, such as writing mail.
+type Postponed interface {
+	// After returns what is to be done; nil: nothing. App is the API's.
+	After(app any, who Caller) func()
+}
 
 // render makes the answer of a success from a pointer to the handler's output. Its body is the exchange's until it is written.
 func (x *exchange) render(out any) (answer, error) {
@@ -58,10 +65,10 @@ func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
 	switch out := out.(type) {
 	case pageAnswer:
 		rows, page := out.page(x)
-		if b, err = appendJSON(b, rows); err != nil {
+		if b, err = AppendJSON(b, rows); err != nil {
 			return b, err
 		}
-		if b, err = appendJSON(append(b, `,"page":`...), &page); err != nil {
+		if b, err = AppendJSON(append(b, `,"page":`...), &page); err != nil {
 			return b, err
 		}
 		if page.Next != nil {
@@ -72,33 +79,33 @@ func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
 			next.RawQuery = query.Encode()
 			a.Header.Set("Link", "<"+x.server.config.PublicURL+next.RequestURI()+`>; rel="next"`)
 		}
-	case resource:
-		name, path, version := out.resource()
+	case Resource:
+		name, path, version := out.Resource()
 		b = append(append(append(b, `{"`...), name...), `":`...)
 		from := len(b)
-		if b, err = appendJSON(b, out); err != nil {
+		if b, err = AppendJSON(b, out); err != nil {
 			return b, err
 		}
 		if version > 0 {
 			a.Header.Set("ETag", etag(version, b[from:]))
 		}
 		if a.Status == http.StatusCreated {
-			a.Header.Set("Location", base+path)
+			a.Header.Set("Location", Base+path)
 		}
 		b = append(b, '}')
 	default:
-		if b, err = appendJSON(b, out); err != nil {
+		if b, err = AppendJSON(b, out); err != nil {
 			return b, err
 		}
-		if of, ok := out.(interface{ made() resource }); ok {
-			_, path, _ := of.made().resource()
-			a.Header.Set("Location", base+path)
+		if of, ok := out.(interface{ Made() Resource }); ok {
+			_, path, _ := of.Made().Resource()
+			a.Header.Set("Location", Base+path)
 		}
 	}
 	return append(b, '}'), nil
 }
 
-// Bodies that were written serve the next answers. A large one would be held for many small ones.
+// bodies that were written serve the next answers. A large one would be held for many small ones.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxKeptBody = 64 << 10 // bytes

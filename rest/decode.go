@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ const (
 // not acceptable, at once (422).
 func decode(x *exchange, in any) error {
 	value := reflect.ValueOf(in).Elem()
-	fields := fieldsOf(value.Type())
+	fields := FieldsOf(value.Type())
 	body, err := readBody(x, fields)
 	if err != nil {
 		return err
@@ -49,16 +49,16 @@ func decode(x *exchange, in any) error {
 	for i := range fields {
 		f := &fields[i]
 		text, given := "", true
-		switch f.source {
+		switch f.Source {
 		case "path":
-			text = x.param(f.name)
+			text = x.param(f.Name)
 		case "query":
-			given = query.Has(f.name)
-			text = query.Get(f.name)
+			given = query.Has(f.Name)
+			text = query.Get(f.Name)
 		case "header":
-			values := x.request.Header.Values(f.name)
+			values := x.request.Header.Values(f.Name)
 			text = strings.Join(values, ", ")
-			given = len(values) > 0 && !(text == "" && f.text == "any") // an empty condition is none that can be kept
+			given = len(values) > 0 && !(text == "" && f.Text == "any") // an empty condition is none that can be kept
 		case "json":
 			continue
 		}
@@ -70,8 +70,8 @@ func decode(x *exchange, in any) error {
 		}
 		target := f.target(value)
 		problem := f.parse(text, target)
-		if problem != nil && f.source == "header" {
-			return badRequest("malformed_header", f.name+": "+problem.Detail)
+		if problem != nil && f.Source == "header" {
+			return badRequest("malformed_header", f.Name+": "+problem.Detail)
 		}
 		if problem == nil {
 			problem = f.check(target)
@@ -82,7 +82,7 @@ func decode(x *exchange, in any) error {
 	}
 	wrong = decodeMembers(body, fields, value, wrong)
 	if len(wrong) > 0 {
-		refused := invalid(wrong...)
+		refused := Invalid(wrong...)
 		refused.more = body.more
 		return refused
 	}
@@ -92,10 +92,10 @@ func decode(x *exchange, in any) error {
 // decodePath reads only what comes from the path, for another operation at the same address.
 func decodePath(x *exchange, in any) error {
 	value := reflect.ValueOf(in).Elem()
-	for _, f := range fieldsOf(value.Type()) {
-		if f.source == "path" {
-			if problem := f.parse(x.param(f.name), f.target(value)); problem != nil {
-				return invalid(*problem)
+	for _, f := range FieldsOf(value.Type()) {
+		if f.Source == "path" {
+			if problem := f.parse(x.param(f.Name), f.target(value)); problem != nil {
+				return Invalid(*problem)
 			}
 		}
 	}
@@ -103,16 +103,16 @@ func decodePath(x *exchange, in any) error {
 }
 
 // decodeMembers reads a body into the input struct, and adds what is wrong with any of its members to what is wrong already.
-func decodeMembers(body members, fields []field, in reflect.Value, wrong []FieldError) []FieldError {
+func decodeMembers(body members, fields []Field, in reflect.Value, wrong []FieldError) []FieldError {
 	for i := range fields {
 		f := &fields[i]
-		if f.source != "json" {
+		if f.Source != "json" {
 			continue
 		}
 		var problem *FieldError
-		if raw, ok := body.known[f.name]; ok {
+		if raw, ok := body.known[f.Name]; ok {
 			problem = f.decode(raw, in)
-		} else if f.required {
+		} else if f.Required {
 			problem = f.problem("required", "Must be given.")
 		} else if f.fallback != "" {
 			problem = f.decode(jsontext.Value(f.fallback), in)
@@ -130,21 +130,21 @@ func decodeMembers(body members, fields []field, in reflect.Value, wrong []Field
 
 // judge adds what an input finds wrong with itself, in the order of its fields. What it finds about a field that is wrong already is
 // left out: the field need not hold what was sent.
-func judge(in any, fields []field, wrong []FieldError) []FieldError {
-	judging, ok := in.(interface{ problems() []FieldError })
+func judge(in any, fields []Field, wrong []FieldError) []FieldError {
+	judging, ok := in.(interface{ Problems() []FieldError })
 	if !ok {
 		return wrong
 	}
 	place := func(e FieldError) int {
 		name, _, _ := strings.Cut(e.Field, ".")
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-		if i >= 0 && fields[i].source == "json" {
+		i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name })
+		if i >= 0 && fields[i].Source == "json" {
 			i += len(fields) // the body is read last
 		}
 		return i
 	}
 	known := wrong
-	for _, found := range judging.problems() {
+	for _, found := range judging.Problems() {
 		if !slices.ContainsFunc(known, func(e FieldError) bool { return place(e) == place(found) }) {
 			wrong = append(wrong, found)
 		}
@@ -154,18 +154,18 @@ func judge(in any, fields []field, wrong []FieldError) []FieldError {
 }
 
 // decode reads a member of the body.
-func (f *field) decode(raw jsontext.Value, in reflect.Value) *FieldError {
+func (f *Field) decode(raw jsontext.Value, in reflect.Value) *FieldError {
 	if raw.Kind() == 'n' {
-		if !f.nullable {
+		if !f.Nullable {
 			return f.problem("not_null", "Must not be null.")
 		}
 		in.FieldByIndex(f.index).Addr().Interface().(nullable).set(true)
 		return nil
 	}
-	if f.typ.Kind() == reflect.Slice && raw.Kind() == '[' && longer(raw, f.most) {
+	if f.Type.Kind() == reflect.Slice && raw.Kind() == '[' && longer(raw, f.most) {
 		return f.problem("max_items", "At most %d.", f.most)
 	}
-	if kind := raw.Kind(); kind == '{' || kind == '[' && f.typ.Kind() != reflect.Slice {
+	if kind := raw.Kind(); kind == '{' || kind == '[' && f.Type.Kind() != reflect.Slice {
 		return f.typeProblem(raw, nil)
 	}
 	target := f.target(in)
@@ -198,9 +198,9 @@ func longer(list jsontext.Value, most int) bool {
 	return true
 }
 
-func (f *field) typeProblem(raw jsontext.Value, err error) *FieldError {
+func (f *Field) typeProblem(raw jsontext.Value, err error) *FieldError {
 	var semantic *json.SemanticError
-	switch f.typ.Kind() {
+	switch f.Type.Kind() {
 	case reflect.String:
 		return f.problem("type", "Must be a string.")
 	case reflect.Bool:
@@ -230,12 +230,12 @@ const (
 
 // largestBody is how many bytes a body of the fields may have: to read and refuse one much longer than any that is accepted would cost
 // as much as a hundred accepted ones.
-func largestBody(fields []field) int64 {
+func largestBody(fields []Field) int64 {
 	most := surplusBody
 	for _, f := range fields {
 		switch {
-		case f.source != "json":
-		case f.typ.Kind() == reflect.Slice:
+		case f.Source != "json":
+		case f.Type.Kind() == reflect.Slice:
 			most += f.most * largestMember
 		default:
 			most += f.most * largestCharacter
@@ -245,14 +245,14 @@ func largestBody(fields []field) int64 {
 }
 
 // readBody reads the members of a JSON object; none when the operation has no body.
-func readBody(x *exchange, fields []field) (members, error) {
+func readBody(x *exchange, fields []Field) (members, error) {
 	method := x.request.Method
 	expected, required := false, method != http.MethodPost
 	for _, f := range fields {
-		expected = expected || f.source == "json"
-		required = required || f.source == "json" && f.required
+		expected = expected || f.Source == "json"
+		required = required || f.Source == "json" && f.Required
 	}
-	if method == http.MethodGet || method == http.MethodHead || x.route.accepts != nil || !expected && x.request.ContentLength == 0 {
+	if method == http.MethodGet || method == http.MethodHead || x.route.Accepts != nil || !expected && x.request.ContentLength == 0 {
 		return members{}, nil
 	}
 	body, err := io.ReadAll(x.request.Body)
@@ -306,7 +306,7 @@ type members struct {
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // readObject reads one JSON object and nothing after it.
-func readObject(body []byte, fields []field) (members, error) {
+func readObject(body []byte, fields []Field) (members, error) {
 	malformed := func(detail string) (members, error) { return members{}, badRequest("malformed_json", detail) }
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), lenient, jsontext.AllowDuplicateNames(len(body) > maxDistinct))
 	opening, err := decoder.ReadToken()
@@ -348,18 +348,18 @@ func readObject(body []byte, fields []field) (members, error) {
 }
 
 // take notes a key. One that is ours in capitals, or stands twice, is an error.
-func (m *members) take(quoted jsontext.Value, fields []field) (name string, ours bool, err error) {
+func (m *members) take(quoted jsontext.Value, fields []Field) (name string, ours bool, err error) {
 	text := quoted[1 : len(quoted)-1]
 	full := len(m.unknown) == maxProblems
 	if !full && (bytes.IndexByte(text, '\\') >= 0 || !utf8.Valid(text)) {
 		text, _ = jsontext.AppendUnquote(nil, quoted) // with � for what is not Unicode
 	}
 	for i := range fields {
-		if f := &fields[i]; f.source == "json" && f.name == string(text) {
-			if _, again := m.known[f.name]; again {
+		if f := &fields[i]; f.Source == "json" && f.Name == string(text) {
+			if _, again := m.known[f.Name]; again {
 				return "", false, badRequest("malformed_json", repeatedKey)
 			}
-			return f.name, true, nil
+			return f.Name, true, nil
 		}
 	}
 	if full {
@@ -371,8 +371,8 @@ func (m *members) take(quoted jsontext.Value, fields []field) (name string, ours
 		return "", false, badRequest("malformed_json", repeatedKey)
 	}
 	for i := range fields {
-		if f := &fields[i]; f.source == "json" && strings.EqualFold(name, f.name) {
-			return "", false, badRequest("malformed_json", "Write the key "+f.name+" exactly so, in lower case.")
+		if f := &fields[i]; f.Source == "json" && strings.EqualFold(name, f.Name) {
+			return "", false, badRequest("malformed_json", "Write the key "+f.Name+" exactly so, in lower case.")
 		}
 	}
 	m.unknown = append(m.unknown, name)
@@ -417,7 +417,7 @@ func syntaxDetail(err error) string {
 }
 
 // readQuery refuses what the operation does not know and what stands twice, as soon as it meets it.
-func readQuery(u *url.URL, fields []field) (url.Values, error) {
+func readQuery(u *url.URL, fields []Field) (url.Values, error) {
 	query := url.Values{}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {
 		if pair == "" {
@@ -429,7 +429,7 @@ func readQuery(u *url.URL, fields []field) (url.Values, error) {
 		if nameErr != nil || err != nil || strings.Contains(pair, ";") {
 			return nil, badRequest("malformed_query", "The query string is malformed.")
 		}
-		if !slices.ContainsFunc(fields, func(f field) bool { return f.source == "query" && f.name == name }) {
+		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Source == "query" && f.Name == name }) {
 			return nil, badRequest("unknown_parameter", "There is no query parameter "+quote(name)+" here.")
 		}
 		if query.Has(name) {

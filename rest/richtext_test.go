@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"reflect"
@@ -159,7 +159,7 @@ func TestRichTextSanitised(t *testing.T) {
 // The rules of long text hold for what was sent and for what is kept of it.
 func TestRichTextRules(t *testing.T) {
 	t.Parallel()
-	f := field{name: "bio", text: "rich", rules: "max=10000"}
+	f := Field{Name: "bio", Text: "rich", Rules: "max=10000"}
 	for text, want := range map[string]string{
 		" <p>a</p>\n":                          "<p>a</p>",
 		"<script>x</script> a <!-- -->":        "a",
@@ -195,7 +195,7 @@ func TestRichTextRules(t *testing.T) {
 func TestRichTextTime(t *testing.T) {
 	t.Parallel()
 	const size = 1 << 20
-	f := field{name: "bio", text: "rich", rules: "max=10000"}
+	f := Field{Name: "bio", Text: "rich", Rules: "max=10000"}
 	for _, part := range []string{
 		"<a ", "<p>", "<a>", "<object>", "&", "\"", "<p a=1 ", "<svg><style>",
 	} {
@@ -224,7 +224,7 @@ func FuzzRichText(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	bio := field{name: "bio", text: "rich", rules: "max=10000"}
+	bio := Field{Name: "bio", Text: "rich", Rules: "max=10000"}
 	f.Fuzz(func(t *testing.T, text string) {
 		once := text
 		if bio.check(&once) != nil {
@@ -300,7 +300,7 @@ func TestRichTextTag(t *testing.T) {
 					t.Errorf("%s: no panic", name)
 				}
 			}()
-			fieldsOf(reflect.TypeOf(in))
+			FieldsOf(reflect.TypeOf(in))
 		}()
 	}
 }

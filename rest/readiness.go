@@ -1,13 +1,16 @@
-package handlers
+package rest
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
+	"rowhouse/auth"
+	"rowhouse/db"
 	"rowhouse/tenancy"
 )
 
@@ -51,7 +54,7 @@ const readinessAge = time.Second
 
 func (s *Server) readyz(x *exchange) (answer, error) {
 	if s.draining.Load() {
-		return answer{}, unavailable("draining", "This process is shutting down.")
+		return answer{}, Unavailable("draining", "This process is shutting down.")
 	}
 	s.readiness.Lock()
 	defer s.readiness.Unlock()
@@ -61,7 +64,7 @@ func (s *Server) readyz(x *exchange) (answer, error) {
 	}
 	if s.readiness.err != nil {
 		s.log.Error("not ready", "error", s.readiness.err.Error())
-		return answer{}, unavailable("not_ready", "The database cannot be reached or is not as this program needs it; the log says why.")
+		return answer{}, Unavailable("not_ready", "The database cannot be reached or is not as this program needs it; the log says why.")
 	}
 	return jsonAnswer([]byte(`{"status":"ready"}`)), nil
 }
@@ -105,6 +108,27 @@ func join(faults []string) error {
 	var errs []error
 	for _, fault := range faults {
 		errs = append(errs, errors.New(fault))
+	}
+	return errors.Join(errs...)
+}
+
+// checkPermissions compares the constants of Go with the table of the database, both ways. A database that is ahead, as it is while
+// a newer program is being rolled out, may know more.
+func checkPermissions(inDatabase []db.PermissionListRow, ahead bool) error {
+	var errs []error
+	for _, p := range auth.Permissions {
+		if !slices.ContainsFunc(inDatabase, func(row db.PermissionListRow) bool { return row.Name == string(p) }) {
+			errs = append(errs, fmt.Errorf("permission %s is not in the table permissions", p))
+		}
+	}
+	for _, row := range inDatabase {
+		switch p := auth.Permission(row.Name); {
+		case !slices.Contains(auth.Permissions, p) && ahead:
+		case !slices.Contains(auth.Permissions, p):
+			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", p))
+		case row.Ownable != p.Ownable():
+			errs = append(errs, fmt.Errorf("permission %s: whether its rows have owners is one thing in the table permissions and another in this program", p))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"encoding/csv"
@@ -26,12 +26,6 @@ import (
 	"rowhouse/tenancy"
 )
 
-const about = `Many tenants live in one house, and none sees another's rows.
-
-**Answers** have one shape, {success, title, content}, and lists a page beside the content. The content of a refusal has a code for programs, a detail for people, every bad field at once, and the request_id that leads to it in the log. HEAD is GET without a body.
-
-**The tenant** of a request is chosen in one of two ways. An access token that is bound to a tenant (log in with tenant_id, or POST /auth/switch-tenant) and an API key are used alone. An access token that is not bound goes with X-Tenant-Id.`
-
 // These stand in for what only a running server makes.
 const (
 	exampleUUID      = "0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f"
@@ -41,8 +35,8 @@ const (
 )
 
 // OpenAPI is the API's description, of the route table and of the types that its handlers use.
-func OpenAPI(publicURL string) ([]byte, error) {
-	d := &document{schemas: map[string]map[string]any{}, codes: map[string]bool{}}
+func (a *API) OpenAPI(publicURL string) ([]byte, error) {
+	d := &document{api: a, schemas: map[string]map[string]any{}, codes: map[string]bool{}}
 	d.reflector.DefaultOptions = append(d.reflector.DefaultOptions,
 		jsonschema.RootRef,
 		jsonschema.DefinitionsPrefix("#/components/schemas/"),
@@ -58,15 +52,15 @@ func OpenAPI(publicURL string) ([]byte, error) {
 	place := func(method, path, tag string, op *openapi31.Operation, servers ...openapi31.Server) {
 		op.Tags = []string{tag}
 		if !slices.ContainsFunc(tags, func(t openapi31.Tag) bool { return t.Name == tag }) {
-			tags = append(tags, openapi31.Tag{Name: tag, Description: new(tagged[tag])})
+			tags = append(tags, openapi31.Tag{Name: tag, Description: new(a.Tags[tag])})
 		}
 		item := paths[path]
 		item.Servers = servers
 		*map[string]**openapi31.Operation{"GET": &item.Get, "POST": &item.Post, "PATCH": &item.Patch, "DELETE": &item.Delete}[method] = op
 		paths[path] = item
 	}
-	for i := range routes {
-		method, path, _ := strings.Cut(routes[i].Pattern, " ")
+	for i := range a.Routes {
+		method, path, _ := strings.Cut(a.Routes[i].Pattern, " ")
 		var segments []string
 		for _, segment := range strings.Split(path, "/")[1:] {
 			if name, ok := strings.CutPrefix(segment, ":"); ok {
@@ -74,7 +68,7 @@ func OpenAPI(publicURL string) ([]byte, error) {
 			}
 			segments = append(segments, segment)
 		}
-		place(method, "/"+strings.Join(segments, "/"), segments[0], d.operation(&routes[i]))
+		place(method, "/"+strings.Join(segments, "/"), segments[0], d.operation(&a.Routes[i]))
 	}
 	_ = d.refuse([]*Error{errRouteNotFound, errMethod, errOrigin, errHungUp}) // of no operation
 	for path, op := range d.rootOperations() {
@@ -85,10 +79,10 @@ func OpenAPI(publicURL string) ([]byte, error) {
 	spec := openapi31.Spec{
 		Openapi: "3.1.0",
 		Info: openapi31.Info{
-			Title: "rowhouse", Version: "1", Description: new(about),
+			Title: "rowhouse", Version: "1", Description: new(a.About),
 			License: &openapi31.License{Name: "Proprietary", Identifier: new("LicenseRef-Proprietary")},
 		},
-		Servers: []openapi31.Server{{URL: publicURL + base}},
+		Servers: []openapi31.Server{{URL: publicURL + Base}},
 		Tags:    tags,
 		Paths:   &openapi31.Paths{MapOfPathItemValues: paths},
 		Components: &openapi31.Components{
@@ -107,24 +101,9 @@ func OpenAPI(publicURL string) ([]byte, error) {
 	return text, err
 }
 
-// tagged says what the operations under the first word of a path are about.
-var tagged = map[string]string{
-	"api-keys":     "Credentials of programs, each of one user of one tenant.",
-	"audit-events": "Who changed what, and when.",
-	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
-	"invitations":  "Letters that make whoever accepts one a user of the tenant.",
-	"items":        "What the tenant sells: the resource to copy for one's own.",
-	"me":           "The account that asks.",
-	"roles":        "Permissions under a name, given to users beside their primary role.",
-	"server":       "The process itself.",
-	"teams":        "Groups of users.",
-	"tenant":       "The tenant of the request.",
-	"tenants":      "The tenants of the account.",
-	"users":        "The tenant's users.",
-}
-
 // document is a description in the making. Its parts are made without errors; the first is kept.
 type document struct {
+	api       *API
 	reflector jsonschema.Reflector
 	schemas   map[string]map[string]any
 	codes     map[string]bool // of all refusals
@@ -150,9 +129,9 @@ var (
 		}},
 	}
 	securityByKey = []map[string][]string{{"accessToken": {}}, {"keyHeader": {}}}
-	security      = map[scope][]map[string][]string{
-		accountScope: {{"accessToken": {}}},
-		tenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
+	security      = map[Scope][]map[string][]string{
+		AccountScope: {{"accessToken": {}}},
+		TenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
 	}
 )
 
@@ -170,8 +149,8 @@ var (
 	answerHeaders = map[string]openapi31.HeaderOrReference{
 		"X-Request-Id":        answerHeader("Names the request in the log: what was sent as X-Request-Id, or else a new name.", exampleRequestID),
 		"ETag":                answerHeader("The row's version and the hash of its text; for If-Match and If-None-Match.", exampleETag),
-		"Location":            answerHeader("Where the new row is.", base+"/items/item-"+exampleUUID),
-		"Link":                answerHeader("The next page, when there is one.", `<`+base+`/items?cursor=eyJ0Ijoi>; rel="next"`),
+		"Location":            answerHeader("Where the new row is.", Base+"/items/item-"+exampleUUID),
+		"Link":                answerHeader("The next page, when there is one.", `<`+Base+`/items?cursor=eyJ0Ijoi>; rel="next"`),
 		"Idempotent-Replayed": answerHeader("The answer is that of an earlier request with the same Idempotency-Key.", "true"),
 		"Content-Disposition": answerHeader("The name to save the file under.", `attachment; filename="items.csv"`),
 		"WWW-Authenticate":    answerHeader("How to be known.", errNoCredential.header.Get("WWW-Authenticate")),
@@ -214,20 +193,20 @@ func headersOf(names ...string) map[string]openapi31.HeaderOrReference {
 // operation describes one row of the table.
 func (d *document) operation(r *Route) *openapi31.Operation {
 	method, _, _ := strings.Cut(r.Pattern, " ")
-	access := map[scope]string{
-		publicScope:  "Public: asks for no credential.",
-		accountScope: "Asks for an access token; X-Tenant-Id is ignored.",
-		tenantScope:  "Asks for the permission `" + string(r.permission) + "`.",
+	access := map[Scope]string{
+		PublicScope:  "Public: asks for no credential.",
+		AccountScope: "Asks for an access token; X-Tenant-Id is ignored.",
+		TenantScope:  "Asks for the permission `" + string(r.Permission) + "`.",
 	}
 	op := &openapi31.Operation{
-		ID: &r.name, Summary: new(summary(r.name)), Description: new(access[r.scope] + d.refuse(refusals(r))), Security: security[r.scope],
+		ID: &r.Name, Summary: new(d.summary(r.Name)), Description: new(access[r.Scope] + d.refuse(d.api.refusals(r))), Security: security[r.Scope],
 	}
 	switch {
-	case r.byKey:
+	case r.ByKey:
 		op.Security = securityByKey
-	case r.welcomes:
+	case r.Welcomes:
 		op.Security = []map[string][]string{{}, {"accessToken": {}}}
-	case r.scope == publicScope:
+	case r.Scope == PublicScope:
 		op.MapOfAnything = noSecurity
 	}
 	shared := func(when bool, name string) {
@@ -235,21 +214,21 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 			op.Parameters = append(op.Parameters, openapi31.ParameterOrReference{Reference: &openapi31.Reference{Ref: "#/components/parameters/" + name}})
 		}
 	}
-	shared(r.scope == tenantScope, "TenantId")
-	for _, f := range fieldsOf(r.input) {
+	shared(r.Scope == TenantScope, "TenantId")
+	for _, f := range FieldsOf(r.Input) {
 		switch {
-		case f.source == "json", f.name == "User-Agent": // which every client sends unasked
-		case f.typ == reflect.TypeFor[Versions]():
+		case f.Source == "json", f.Name == "User-Agent": // which every client sends unasked
+		case f.Type == reflect.TypeFor[Versions]():
 			shared(true, "IfMatch")
 		default:
 			op.Parameters = append(op.Parameters, d.parameter(&f))
 		}
 	}
-	single := method == http.MethodGet && reflect.PointerTo(r.output).Implements(reflect.TypeFor[resource]()) && r.produces == nil
+	single := method == http.MethodGet && reflect.PointerTo(r.Output).Implements(reflect.TypeFor[Resource]()) && r.Produces == nil
 	shared(single, "IfNoneMatch")
-	shared(r.idempotent(), "IdempotencyKey")
+	shared(r.Idempotent(), "IdempotencyKey")
 	if content := d.requestContent(r); content != nil {
-		required := method != http.MethodPost || r.line != nil || slices.ContainsFunc(fieldsOf(r.input), func(f field) bool { return f.source == "json" && f.required })
+		required := method != http.MethodPost || r.Line != nil || slices.ContainsFunc(FieldsOf(r.Input), func(f Field) bool { return f.Source == "json" && f.Required })
 		op.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: &openapi31.RequestBody{Required: &required, Content: content}}
 	}
 
@@ -266,14 +245,14 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 // noSecurity says that an operation is public. The library leaves out an empty list, which would say nothing.
 var noSecurity = map[string]any{"security": []any{}}
 
-func (d *document) parameter(f *field) openapi31.ParameterOrReference {
+func (d *document) parameter(f *Field) openapi31.ParameterOrReference {
 	schema := d.field(f)
-	p := &openapi31.Parameter{Name: f.name, In: openapi31.ParameterIn(f.source), Schema: schema}
+	p := &openapi31.Parameter{Name: f.Name, In: openapi31.ParameterIn(f.Source), Schema: schema}
 	if text, ok := schema["description"].(string); ok {
 		p.Description = &text
 		delete(schema, "description")
 	}
-	if f.required {
+	if f.Required {
 		p.Required = new(true)
 	}
 	return openapi31.ParameterOrReference{Parameter: p}
@@ -281,24 +260,24 @@ func (d *document) parameter(f *field) openapi31.ParameterOrReference {
 
 // requestContent is what a body may be; nil for an operation without one.
 func (d *document) requestContent(r *Route) map[string]openapi31.MediaType {
-	if r.line == nil {
-		schema := d.input(r.input)
+	if r.Line == nil {
+		schema := d.input(r.Input)
 		if schema == nil {
 			return nil
 		}
 		body := d.sample(schema)
-		for _, f := range fieldsOf(r.input) {
-			if f.example == leftOut {
-				delete(body.(map[string]any), f.name)
+		for _, f := range FieldsOf(r.Input) {
+			if f.Example == leftOut {
+				delete(body.(map[string]any), f.Name)
 			}
 		}
 		return map[string]openapi31.MediaType{"application/json": {Schema: schema, Example: &body}}
 	}
 	var columns []string
-	for _, f := range fieldsOf(r.line) {
-		columns = append(columns, f.name)
+	for _, f := range FieldsOf(r.Line) {
+		columns = append(columns, f.Name)
 	}
-	return d.lines(d.input(r.line), columns, r.accepts)
+	return d.lines(d.input(r.Line), columns, r.Accepts)
 }
 
 // lines is a stream of one thing a line, as NDJSON or CSV.
@@ -308,7 +287,7 @@ func (d *document) lines(line map[string]any, columns, media []string) map[strin
 	for _, m := range media {
 		schema := map[string]any{"type": "string", "format": "binary", "contentMediaType": m, "contentSchema": line, "description": "A JSON object a line."}
 		var text strings.Builder
-		if m == mediaCSV {
+		if m == CSV {
 			schema["description"] = "RFC 4180, with a header line of the fields' names."
 			out := csv.NewWriter(&text)
 			var cells []string
@@ -332,17 +311,17 @@ func (d *document) success(r *Route) *openapi31.Response {
 	if r.Status == http.StatusCreated {
 		names = append(names, "Location")
 	}
-	if r.idempotent() {
+	if r.Idempotent() {
 		names = append(names, "Idempotent-Replayed")
 	}
-	if r.produces != nil {
+	if r.Produces != nil {
 		var columns []string
-		for _, f := range reflect.VisibleFields(r.output) {
+		for _, f := range reflect.VisibleFields(r.Output) {
 			if name, ok := f.Tag.Lookup("json"); ok {
 				columns = append(columns, name)
 			}
 		}
-		content := d.lines(d.reflect(r.output), columns, r.produces)
+		content := d.lines(d.reflect(r.Output), columns, r.Produces)
 		return &openapi31.Response{Description: r.Title, Headers: headersOf("Content-Disposition"), Content: content}
 	}
 	properties := map[string]any{
@@ -350,24 +329,23 @@ func (d *document) success(r *Route) *openapi31.Response {
 		"title":   map[string]any{"type": "string", "description": "For people; it may be worded otherwise one day.", "examples": []any{r.Title}},
 	}
 	envelope := ""
-	switch out := reflect.New(r.output).Interface().(type) {
+	switch out := reflect.New(r.Output).Interface().(type) {
 	case pageAnswer:
-		rows, _ := r.output.FieldByName("rows")
-		envelope = schemaName(rows.Type.Elem()) + "List"
-		properties["content"] = map[string]any{"type": "array", "items": d.reflect(rows.Type.Elem())}
-		properties["page"] = d.reflect(reflect.TypeFor[pageInfo]())
+		envelope = schemaName(r.Row()) + "List"
+		properties["content"] = map[string]any{"type": "array", "items": d.reflect(r.Row())}
+		properties["page"] = d.reflect(reflect.TypeFor[PageInfo]())
 		names = append(names, "Link")
-	case resource:
-		name, _, _ := out.resource()
-		envelope = schemaName(r.output) + "Answer"
-		properties["content"] = object(map[string]any{name: d.reflect(r.output)})
+	case Resource:
+		name, _, _ := out.Resource()
+		envelope = schemaName(r.Output) + "Answer"
+		properties["content"] = object(map[string]any{name: d.reflect(r.Output)})
 		names = append(names, "ETag")
-	case *done:
+	case *Done:
 		envelope = "EmptyAnswer"
 		properties["content"] = map[string]any{"type": "object", "additionalProperties": false}
 	default:
-		envelope = strings.TrimSuffix(schemaName(r.output), "Output") + "Answer"
-		properties["content"] = d.reflect(r.output)
+		envelope = strings.TrimSuffix(schemaName(r.Output), "Output") + "Answer"
+		properties["content"] = d.reflect(r.Output)
 	}
 	if d.schemas[envelope] == nil {
 		d.schemas[envelope] = object(properties)
@@ -406,38 +384,9 @@ func (d *document) refuse(refusals []*Error) string {
 	return text
 }
 
-// irregular are the summaries of operations that are more than a verb and its object.
-var irregular = map[string]string{
-	"accountClose":          "Close the account",
-	"accountGet":            "Get the account",
-	"accountPasswordChange": "Change the account's password",
-	"accountRegister":       "Register an account",
-	"accountTenantList":     "List the account's tenants, and what it is there",
-	"accountUpdate":         "Update the account",
-	"apiKeyRevokeAll":       "Revoke all API keys of a user",
-	"emailChange":           "Ask for a change of the login e-mail",
-	"emailVerify":           "Confirm an e-mail address",
-	"emailVerifyRequest":    "Ask for a mail to confirm the e-mail address",
-	"invitationAccept":      "Accept an invitation",
-	"passwordForgot":        "Ask for a mail to set a new password",
-	"passwordReset":         "Set a new password with a token from a mail",
-	"sessionLogin":          "Log in",
-	"sessionLogout":         "Log out",
-	"sessionLogoutAll":      "Log out everywhere",
-	"sessionRefresh":        "Get the next access token",
-	"sessionRevoke":         "End a session",
-	"sessionSwitchTenant":   "Switch the session to a tenant",
-	"tenantDelete":          "Delete the tenant",
-	"tenantGet":             "Get the tenant",
-	"tenantUpdate":          "Update the tenant",
-	"userLeave":             "Leave the tenant",
-	"userRoleAssign":        "Assign a role to a user",
-	"userRoleUnassign":      "Take a role from a user",
-}
-
 // summary says what an operation does, from the name of its handler: Create an item, for itemCreate.
-func summary(handler string) string {
-	if text, ok := irregular[handler]; ok {
+func (d *document) summary(handler string) string {
+	if text, ok := d.api.Summaries[handler]; ok {
 		return text
 	}
 	words := strings.Fields(capitals.ReplaceAllString(handler, " $0"))
@@ -458,7 +407,7 @@ var capitals = regexp.MustCompile(`[A-Z]`)
 
 // refusals lists what may be answered instead of success. Each is the very value that the code gives, made by asking it
 // something wrong.
-func refusals(r *Route) []*Error {
+func (a *API) refusals(r *Route) []*Error {
 	var list []*Error
 	add := func(when bool, errs ...error) {
 		for _, err := range errs {
@@ -466,25 +415,25 @@ func refusals(r *Route) []*Error {
 				panic(r.Pattern + ": what was asked wrongly was not refused")
 			}
 			if when {
-				list = append(list, classify(err, false))
+				list = append(list, a.Refuse(err, false))
 			}
 		}
 	}
 	method, path, _ := strings.Cut(r.Pattern, " ")
-	fields := fieldsOf(r.input)
+	fields := FieldsOf(r.Input)
 	reads := method == http.MethodGet
-	known, tenant := r.scope != publicScope, r.scope == tenantScope
-	isList := reflect.PointerTo(r.input).Implements(reflect.TypeFor[interface{ list() *List }]())
-	conditional := r.input.Implements(reflect.TypeFor[interface{ versions() Versions }]())
+	known, tenant := r.Scope != PublicScope, r.Scope == TenantScope
+	isList := reflect.PointerTo(r.Input).Implements(reflect.TypeFor[interface{ list() *List }]())
+	conditional := r.Input.Implements(reflect.TypeFor[interface{ versions() Versions }]())
 	asked := func(header http.Header) *exchange {
-		return &exchange{server: &Server{}, route: r, param: wrongParam, request: &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: header}}
+		return &exchange{server: &Server{api: a}, route: r, param: wrongParam, request: &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: header}}
 	}
 	query := func(raw string) error {
 		_, err := readQuery(&url.URL{RawQuery: raw}, fields)
 		return err
 	}
 
-	add(known || r.welcomes, asked(http.Header{"Authorization": {"Bearer a"}, "X-Api-Key": {"b"}}).identify())
+	add(known || r.Welcomes, asked(http.Header{"Authorization": {"Bearer a"}, "X-Api-Key": {"b"}}).identify())
 	if tenant {
 		for _, header := range [][]string{nil, {"a", "b"}, {"a"}} {
 			add(true, asked(http.Header{"X-Tenant-Id": header}).chooseTenant(ids.TenantID{}))
@@ -498,112 +447,81 @@ func refusals(r *Route) []*Error {
 	}
 	if !reads {
 		_, err := readObject([]byte("{"), nil)
-		add(r.accepts == nil, err)
+		add(r.Accepts == nil, err)
 		add(true, bodyError(errors.New("broken off")))
 	}
 	add(true, query("%"), query("surplus=1"))
-	if i := slices.IndexFunc(fields, func(f field) bool { return f.source == "query" }); i >= 0 {
-		add(true, query(fields[i].name+"=1&"+fields[i].name+"=2"))
+	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Source == "query" }); i >= 0 {
+		add(true, query(fields[i].Name+"=1&"+fields[i].Name+"=2"))
 	}
 	for _, q := range []url.Values{{"page": {"1"}, "cursor": {"a"}}, {"cursor": {"!"}}} {
 		add(isList, (&List{}).open(asked(nil), q))
 	}
-	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.input).Interface()))
-	add(known || r.welcomes, errNoCredential, errCredential)
-	add(tenant, errTenant, errUnproven, refused["RHPER"])
-	add(r.welcomes || r.scope == accountScope && !r.byKey, errTokenRequired)
-	add(r.welcomes || r.scope == accountScope && r.operation() != "session.logout", refused["RHVIS"])
+	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.Input).Interface()))
+	add(known || r.Welcomes, errNoCredential, ErrCredential)
+	add(tenant, ErrTenant, ErrUnproven, refused["RHPER"])
+	add(r.Welcomes || r.Scope == AccountScope && !r.ByKey, errTokenRequired)
+	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != "session.logout", refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), errNotFound)
-	add(r.idempotent(), errInFlight)
+	add(r.Idempotent(), errInFlight)
 	add(true, errLocked)
 	add(method == http.MethodDelete && tenant, errInUse)
 	add(conditional, errStale.with("ETag", exampleETag))
 	if !reads {
-		accepts := r.accepts
+		accepts := r.Accepts
 		if accepts == nil {
 			accepts = []string{"application/json"}
 		}
 		limit := largestBody(fields)
-		if r.accepts != nil {
+		if r.Accepts != nil {
 			limit = 64 << 20
 		}
 		add(true, bodyError(&http.MaxBytesError{Limit: limit}), checkContentType(&http.Request{}, accepts...))
 	}
-	if wrong := wrongValues(r, method); wrong != nil {
+	if wrong := a.wrongValues(r, method); wrong != nil {
 		add(true, wrong)
 	}
-	add(r.idempotent(), errKeyReused)
-	add(tenant && slices.ContainsFunc(fields, refers), errReference)
-	add(true, particular[r.name]...)
+	add(r.Idempotent(), errKeyReused)
+	add(tenant && slices.ContainsFunc(fields, refers), ErrReference)
+	list = append(list, r.Refuses...)
 	add(true, errInternal, errUnavailable)
 	add(!reads, tenancy.ErrLost)
 	return list
 }
 
-// particular are the refusals of single handlers, which the table cannot know.
-var particular = map[string][]error{
-	"accountRegister":       {errRegistration, broken["accounts_email_key"], broken["accounts_username_key"], errBusy},
-	"sessionLogin":          {errLogin, errTenant, errBusy},
-	"sessionRefresh":        {errCredential},
-	"sessionSwitchTenant":   {errTenant},
-	"accountGet":            {errTenant},
-	"accountPasswordChange": {errPasswordRace, errBusy},
-	"accountClose":          {refused["RHADM"]},
-	"passwordForgot":        {errMailFull},
-	"passwordReset":         {errOneTimeToken, errBusy},
-	"emailVerify":           {errOneTimeToken, broken["accounts_email_key"], errBusy},
-	"emailVerifyRequest":    {errMailFull},
-	"emailChange":           {errBusy},
-	"tenantCreate":          {broken["tenants_slug_key"], refused["RHCLO"]},
-	"tenantDelete":          {refused["RHCNF"]},
-	"userCreate":            {broken["accounts_email_key"], broken["accounts_username_key"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"], refused["RHGRT"], errBusy},
-	"userUpdate":            {refused["RHOWN"], refused["RHGRT"], refused["RHADM"], broken["users_email_key"], broken["users_artist_id_key"], broken["users_artist_check"]},
-	"userDelete":            {refused["RHADM"]},
-	"userDeactivate":        {refused["RHADM"]},
-	"userReactivate":        {refused["RHGRT"], refused["RHCLO"]},
-	"userLeave":             {refused["RHADM"], refused["RHUSR"]},
-	"userRoleAssign":        {refused["RHGRT"], reference("user_roles_role_id_fkey")},
-	"invitationCreate":      {refused["RHGRT"], refused["RHINV"], refused["RHUSR"], broken["invitations_artist_check"]},
-	"invitationAccept":      {errInvitation, errUnproven, errWrongAccount, broken["accounts_email_key"], broken["accounts_username_key"], broken["users_account_id_key"], broken["users_email_key"], broken["users_artist_id_key"], refused["RHCLO"], errBusy},
-	"roleCreate":            {broken["roles_name_key"], refused["RHGRT"]},
-	"roleUpdate":            {broken["roles_name_key"], refused["RHGRT"]},
-	"apiKeyCreate":          {refused["RHGRT"], refused["RHUSR"]},
-	"apiKeyRevokeAll":       {refused["RHUSR"]},
-}
-
 func wrongParam(string) string { return "!" }
 
 // wrongValues is what the decoder says to values that are not acceptable; nil where it takes any.
-func wrongValues(r *Route, method string) error {
+func (a *API) wrongValues(r *Route, method string) error {
 	const body = `{"surplus":1}`
-	if r.line != nil {
-		wrong := decodeMembers(members{unknown: []string{"surplus"}}, fieldsOf(r.line), reflect.New(r.line).Elem(), nil)
+	if r.Line != nil {
+		wrong := decodeMembers(members{unknown: []string{"surplus"}}, FieldsOf(r.Line), reflect.New(r.Line).Elem(), nil)
 		for i := range wrong {
 			wrong[i].Field = "lines.1." + wrong[i].Field
 		}
-		return invalid(wrong...)
+		return Invalid(wrong...)
 	}
 	query := url.Values{}
-	for _, f := range fieldsOf(r.input) {
-		if f.source == "query" && (f.rules != "" || f.typ.Kind() != reflect.String) {
-			query.Set(f.name, "!")
+	for _, f := range FieldsOf(r.Input) {
+		if f.Source == "query" && (f.Rules != "" || f.Type.Kind() != reflect.String) {
+			query.Set(f.Name, "!")
 		}
 	}
 	return decode(&exchange{
-		server: &Server{}, route: r, param: wrongParam,
+		server: &Server{api: a}, route: r, param: wrongParam,
 		request: &http.Request{
 			Method: method, URL: &url.URL{RawQuery: query.Encode()}, Header: http.Header{"Content-Type": {"application/json"}},
 			Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
 		},
-	}, reflect.New(r.input).Interface())
+	}, reflect.New(r.Input).Interface())
 }
 
 // refers says that a field of a body names another row.
-func refers(f field) bool {
-	_, id := reflect.Zero(f.typ).Interface().(identifier)
-	return id && f.source == "json"
+func refers(f Field) bool {
+	_, id := reflect.Zero(f.Type).Interface().(identifier)
+	return id && f.Source == "json"
 }
 
 // rootOperations are the addresses outside the API that programs read.
@@ -629,16 +547,16 @@ func (d *document) rootOperations() map[string]*openapi31.Operation {
 	}
 	return map[string]*openapi31.Operation{
 		"/healthz":               root("healthz", "Say that the process answers", status("ok")),
-		"/readyz":                root("readyz", "Say whether the server can serve", status("ready"), unready()...),
+		"/readyz":                root("readyz", "Say whether the server can serve", status("ready"), d.api.unready()...),
 		"/.well-known/jwks.json": root("jwks", "Get the public keys of the access tokens", object(map[string]any{"keys": map[string]any{"type": "array", "items": object(key)}})),
 	}
 }
 
 // unready is what readyz answers while the server is not.
-func unready() []*Error {
-	s := &Server{log: slog.New(slog.DiscardHandler), readiness: readiness{at: time.Now(), err: errUnavailable}}
+func (a *API) unready() []*Error {
+	s := &Server{api: a, log: slog.New(slog.DiscardHandler), readiness: readiness{at: time.Now(), err: errUnavailable}}
 	_, away := s.readyz(nil)
 	s.Drain()
 	_, draining := s.readyz(nil)
-	return []*Error{classify(away, false), classify(draining, false)}
+	return []*Error{a.Refuse(away, false), a.Refuse(draining, false)}
 }

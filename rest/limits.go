@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"context"
@@ -18,18 +18,6 @@ import (
 type Limit struct {
 	Times  int32
 	Window time.Duration
-}
-
-// Limits bound what may be tried. All but Requests are counted in the database, for all processes.
-type Limits struct {
-	Requests     Limit // of one credential, or of one address without any, in this process
-	Login        Limit // wrong passwords for one name, or behind a token for one account
-	LoginAddress Limit // wrong passwords from one address
-	Register     Limit // new accounts from one address
-	Guess        Limit // from one address: tokens that are no good, names that are taken
-	Mail         Limit // mails to one address
-	MailAddress  Limit // mails asked for from one address
-	MailTenant   Limit // mails to new users and to the invited, of one tenant
 }
 
 // maxLimited is how many credentials one process counts at a time; the one that was quiet for longest is forgotten first.
@@ -76,20 +64,23 @@ func (l *limiter) allow(who *Caller) error {
 	return tooMany(strconv.Itoa(int(l.requests.Times)), strconv.Itoa(1+int(wait.Seconds())))
 }
 
-// attempt is something that is counted in the database: what it is, of whom, and how often it may be.
-type attempt struct {
+// Attempt is something that is counted in the database: what it is, of whom, and how often it may be.
+type Attempt struct {
 	what, whom string
 	limit      Limit
 }
 
-// from is an attempt that is counted for the caller's address.
-func from(what string, who Caller, limit Limit) attempt {
-	return attempt{what + " from", subscriber(who.Address), limit}
+// Of is an attempt that is counted for whom it is of, such as a name.
+func Of(what, whom string, limit Limit) Attempt { return Attempt{what, whom, limit} }
+
+// From is an attempt that is counted for the caller's address.
+func From(what string, who Caller, limit Limit) Attempt {
+	return Attempt{what + " from", subscriber(who.Address), limit}
 }
 
 // keys name an attempt in the database, and tell nobody whose it is. While signing keys are being replaced it is counted under each, so
 // that it counts in processes that know only one of them.
-func (s *Server) keys(a attempt) [][]byte {
+func (s *Server) keys(a Attempt) [][]byte {
 	keys := make([][]byte, len(s.limiter.macs))
 	for i, secret := range s.limiter.macs {
 		mac := hmac.New(sha256.New, secret)
@@ -99,8 +90,8 @@ func (s *Server) keys(a attempt) [][]byte {
 	return keys
 }
 
-// take counts one attempt of each kind; the error of one that is used up says when the next may be made.
-func (s *Server) take(ctx context.Context, who Caller, attempts ...attempt) error {
+// Take counts one attempt of each kind; the error of one that is used up says when the next may be made.
+func (s *Server) Take(ctx context.Context, who Caller, attempts ...Attempt) error {
 	var p db.RateLimitTakeParams
 	for _, a := range attempts {
 		if a.limit.Times == 0 {
@@ -118,9 +109,9 @@ func (s *Server) take(ctx context.Context, who Caller, attempts ...attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) })
 }
 
-// give takes back what take counted, of an attempt that succeeded: in a transaction of its own, since whoever attempts next from
+// Give takes back what Take counted, of an attempt that succeeded: in a transaction of its own, since whoever attempts next from
 // the same address waits for it.
-func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) error {
+func (s *Server) Give(ctx context.Context, who Caller, attempts ...Attempt) error {
 	var keys [][]byte
 	for _, a := range attempts {
 		if a.limit.Times > 0 {
@@ -133,29 +124,22 @@ func (s *Server) give(ctx context.Context, who Caller, attempts ...attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
-// logins are the attempts that a password is checked under: of an account that the caller has shown to know, or else of the name that he
-// gave, whether or not it is somebody's. So what a login is refused tells neither that there is an account nor which two names are of
-// one; who knows both of them may try each as often.
-func (s *Server) logins(who Caller, what, whom string) []attempt {
-	return []attempt{{what, whom, s.config.Limits.Login}, from("login", who, s.config.Limits.LoginAddress)}
-}
-
 // guessed are the codes of refusals that tell the guesser something.
 var guessed = map[string]bool{"account_exists": true, "username_taken": true}
 
 // countGuess counts a refusal that tells whether a name is taken, or that a key which could be one is none; at the limit it
 // tells nothing any more.
 func (s *Server) countGuess(x *exchange, refused *Error) *Error {
-	if !guessed[refused.Code] && !(x.who.ByKey() && refused == errCredential) {
+	if !guessed[refused.Code] && !(x.who.ByKey() && refused == ErrCredential) {
 		return refused
 	}
-	return s.guess(x.ctx, x.who, refused)
+	return s.Guess(x.ctx, x.who, refused)
 }
 
-// guess counts a wrong guess from an address: what it returns is the refusal, or at the limit the limit's.
-func (s *Server) guess(ctx context.Context, who Caller, refused *Error) *Error {
-	if err := s.take(ctx, who, from("guess", who, s.config.Limits.Guess)); err != nil {
-		return classify(err, false)
+// Guess counts a wrong guess from an address: what it returns is the refusal, or at the limit the limit's.
+func (s *Server) Guess(ctx context.Context, who Caller, refused *Error) *Error {
+	if err := s.Take(ctx, who, From("guess", who, s.config.Guess)); err != nil {
+		return s.api.Refuse(err, false)
 	}
 	return refused
 }

@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"encoding/json"
@@ -62,12 +62,12 @@ func TestDateOfColumn(t *testing.T) {
 	t.Parallel()
 	midnight := time.Date(2006, 1, 31, 0, 0, 0, 0, time.UTC)
 	for _, column := range []time.Time{midnight, time.Date(2006, 1, 31, 23, 59, 0, 1, time.FixedZone("", -7*3600))} {
-		date := dateOf(&column)
-		if *date.time() != midnight {
-			t.Errorf("%v: got %v, want %v", column, *date.time(), midnight)
+		date := DateOf(&column)
+		if *date.Time() != midnight {
+			t.Errorf("%v: got %v, want %v", column, *date.Time(), midnight)
 		}
 	}
-	if dateOf(nil) != nil || (*Date)(nil).time() != nil {
+	if DateOf(nil) != nil || (*Date)(nil).Time() != nil {
 		t.Error("NULL is some date")
 	}
 }
@@ -138,7 +138,7 @@ func TestDateInput(t *testing.T) {
 		{"died", "type", "Not of the right type."},
 		{"wed", "not_null", "Must not be null."},
 	}
-	if diff := cmp.Diff(want, classify(err, false).Fields); diff != "" {
+	if diff := cmp.Diff(want, (&API{}).Refuse(err, false).Fields); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -149,7 +149,7 @@ func TestDateOutput(t *testing.T) {
 	born := time.Date(1815, 12, 10, 0, 0, 0, 0, time.UTC)
 	for want, out := range map[string]dateOutput{
 		`{"born":"0001-01-01","died":null}`:                            {},
-		`{"born":"1815-12-10","died":"1815-12-10","wed":"1815-12-10"}`: {Date(born), dateOf(&born), dateOf(&born)},
+		`{"born":"1815-12-10","died":"1815-12-10","wed":"1815-12-10"}`: {Date(born), DateOf(&born), DateOf(&born)},
 	} {
 		if got, err := jsonv2.Marshal(out); string(got) != want || err != nil {
 			t.Errorf("got %s and %v, want %s", got, err, want)

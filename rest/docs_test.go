@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"bytes"
@@ -17,7 +17,11 @@ import (
 // bare is a server without a database: enough for what asks none.
 func bare(t *testing.T) *Server {
 	t.Helper()
-	s, err := New(Config{BodyLimit: 1}, nil, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), nil, slog.New(slog.DiscardHandler))
+	keys, err := auth.ParseKeys(auth.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(Config{BodyLimit: 1}, &API{}, nil, auth.NewTokens(keys, "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"context"
@@ -32,8 +32,8 @@ func newRefusalLog() refusalLog {
 	return refusalLog{noted, make(chan struct{}, maxRefusals), &sync.WaitGroup{}}
 }
 
-// refuse notes that an account was refused, in the background.
-func (s *Server) refuse(who Caller, action string) {
+// Note adds to the events of the caller's account that it was refused, in the background, and not more often than once a minute.
+func (s *Server) Note(who Caller, action string) {
 	if who.AccountID.IsZero() {
 		return
 	}
@@ -58,3 +58,6 @@ func (s *Server) refuse(who Caller, action string) {
 		}
 	})
 }
+
+// Noted waits until what Note has begun is written.
+func (s *Server) Noted() { s.refusals.pending.Wait() }

@@ -1,4 +1,4 @@
-package handlers
+package rest
 
 import (
 	"encoding"
@@ -31,7 +31,7 @@ import (
 // and is measured in its normal form (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
 // is only kept for people to read, refuses nothing, and keeps what can be read.
 //
-// What tags cannot say, a method problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
+// What tags cannot say, a method Problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
 // which: a field that is wrong already is not named again.
 
 // Nullable is a field in three states: left out (Set is false), null (Value is nil), or a value.
@@ -66,19 +66,19 @@ type Conditional struct {
 
 func (c Conditional) versions() Versions { return c.IfMatch }
 
-// field is one field of an input struct.
-type field struct {
-	name     string // on the wire
-	source   string // path, query, header or json
+// Field is one field of an input struct.
+type Field struct {
+	Name     string // on the wire
+	Source   string // path, query, header or json
 	index    []int
-	typ      reflect.Type // of the value, without pointer or Nullable
-	required bool
-	nullable bool
-	rules    string // validator tag
+	Type     reflect.Type // of the value, without pointer or Nullable
+	Required bool
+	Nullable bool
+	Rules    string // validator tag
 	most     int    // its max, of the members of a list or the characters of a string; 0 without one
-	text     string // raw, long, rich, any or empty
+	Text     string // raw, long, rich, any or empty
 	doc      string
-	example  string // leftOut: a body is shown without it
+	Example  string // leftOut: a body is shown without it
 	fallback string // what it is when it is left out, as JSON; empty: the zero value
 	named    string // the named schema of the value, or of a list's members; empty: of its type
 }
@@ -87,22 +87,22 @@ const leftOut = "-"
 
 var inputs sync.Map // reflect.Type → []field
 
-// fieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a text tag that nothing heeds,
+// FieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a text tag that nothing heeds,
 // panics: the route table is read at start.
-func fieldsOf(t reflect.Type) []field {
+func FieldsOf(t reflect.Type) []Field {
 	if known, ok := inputs.Load(t); ok {
-		return known.([]field)
+		return known.([]Field)
 	}
-	var fields []field
+	var fields []Field
 	for _, f := range reflect.VisibleFields(t) {
 		if f.Anonymous || !f.IsExported() {
 			continue
 		}
-		made := field{index: f.Index, typ: f.Type, rules: f.Tag.Get("validate"), text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), example: f.Tag.Get("example"), fallback: f.Tag.Get("default"), named: f.Tag.Get("named")}
+		made := Field{index: f.Index, Type: f.Type, Rules: f.Tag.Get("validate"), Text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), Example: f.Tag.Get("example"), fallback: f.Tag.Get("default"), named: f.Tag.Get("named")}
 		sources := 0
 		for _, source := range []string{"path", "query", "header", "json"} {
 			if name, ok := f.Tag.Lookup(source); ok {
-				made.source, made.name = source, name
+				made.Source, made.Name = source, name
 				sources++
 			}
 		}
@@ -111,27 +111,27 @@ func fieldsOf(t reflect.Type) []field {
 		}
 		switch {
 		case f.Type.Kind() == reflect.Pointer:
-			made.typ = f.Type.Elem()
+			made.Type = f.Type.Elem()
 		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[nullable]()):
-			made.nullable = true
-			made.required = f.Tag.Get("required") == "true"
-			made.typ = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
+			made.Nullable = true
+			made.Required = f.Tag.Get("required") == "true"
+			made.Type = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
-			made.required = made.source == "path" || made.source == "json" && made.fallback == ""
+			made.Required = made.Source == "path" || made.Source == "json" && made.fallback == ""
 		}
-		for rule := range strings.SplitSeq(made.rules, ",") {
-			if limit, ok := strings.CutPrefix(rule, "max="); ok && (made.typ.Kind() == reflect.String || made.typ.Kind() == reflect.Slice) {
+		for rule := range strings.SplitSeq(made.Rules, ",") {
+			if limit, ok := strings.CutPrefix(rule, "max="); ok && (made.Type.Kind() == reflect.String || made.Type.Kind() == reflect.Slice) {
 				made.most, _ = strconv.Atoi(limit) // of what is no number, the description of the API complains
 			}
 		}
-		if made.source == "json" && made.typ.Kind() == reflect.Slice && made.most == 0 {
+		if made.Source == "json" && made.Type.Kind() == reflect.Slice && made.most == 0 {
 			panic(fmt.Sprintf("%v.%s: a list has a max, by which it is refused before its members are looked at", t, f.Name))
 		}
 		texts := []string{"raw", "long", "rich"}
-		if made.source == "header" {
+		if made.Source == "header" {
 			texts = []string{"any"}
 		}
-		if tag, ok := f.Tag.Lookup("text"); ok && (!slices.Contains(texts, tag) || made.typ != reflect.TypeFor[string]()) {
+		if tag, ok := f.Tag.Lookup("text"); ok && (!slices.Contains(texts, tag) || made.Type != reflect.TypeFor[string]()) {
 			panic(fmt.Sprintf("%v.%s: a text tag is raw, long or rich, or of a header any, and is of a string", t, f.Name))
 		}
 		fields = append(fields, made)
@@ -141,25 +141,25 @@ func fieldsOf(t reflect.Type) []field {
 }
 
 // target is where the field's value goes, as a pointer.
-func (f *field) target(in reflect.Value) any {
+func (f *Field) target(in reflect.Value) any {
 	v := in.FieldByIndex(f.index)
-	if f.nullable {
+	if f.Nullable {
 		return v.Addr().Interface().(nullable).set(false)
 	}
 	if v.Kind() == reflect.Pointer {
-		v.Set(reflect.New(f.typ))
+		v.Set(reflect.New(f.Type))
 		return v.Interface()
 	}
 	return v.Addr().Interface()
 }
 
 // problem is what is wrong with the field.
-func (f *field) problem(code, format string, args ...any) *FieldError {
-	return &FieldError{f.name, code, fmt.Sprintf(format, args...)}
+func (f *Field) problem(code, format string, args ...any) *FieldError {
+	return &FieldError{f.Name, code, fmt.Sprintf(format, args...)}
 }
 
 // parse reads the text of a path, query or header value.
-func (f *field) parse(text string, target any) *FieldError {
+func (f *Field) parse(text string, target any) *FieldError {
 	switch target := target.(type) {
 	case *string:
 		*target = text
@@ -204,7 +204,7 @@ func (f *field) parse(text string, target any) *FieldError {
 			return f.problem("type", "Must be a list of strings.")
 		}
 	default:
-		panic(fmt.Sprintf("%s: no way to read a %v from text", f.name, v.Type()))
+		panic(fmt.Sprintf("%s: no way to read a %v from text", f.Name, v.Type()))
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ var validate = validator.New()
 
 // check trims and validates the value at target. What is not acceptable is not kept: what else is wrong with the input is looked for
 // without it, and in no more text than is allowed.
-func (f *field) check(target any) *FieldError {
+func (f *Field) check(target any) *FieldError {
 	wrong := f.checkValue(target)
 	if wrong != nil {
 		reflect.ValueOf(target).Elem().SetZero()
@@ -221,20 +221,20 @@ func (f *field) check(target any) *FieldError {
 	return wrong
 }
 
-func (f *field) checkValue(target any) *FieldError {
+func (f *Field) checkValue(target any) *FieldError {
 	if text, ok := target.(*string); ok {
 		if wrong := f.checkText(text); wrong != nil {
 			return wrong
 		}
 	}
-	if f.rules == "" {
+	if f.Rules == "" {
 		return nil
 	}
 	value := reflect.ValueOf(target).Elem().Interface()
-	if text, ok := value.(string); ok && f.text == "raw" {
+	if text, ok := value.(string); ok && f.Text == "raw" {
 		value = auth.NormalizePassword(text)
 	}
-	err := validate.Var(value, f.rules)
+	err := validate.Var(value, f.Rules)
 	var broken validator.ValidationErrors
 	if !errors.As(err, &broken) {
 		return nil
@@ -262,21 +262,21 @@ func (f *field) checkValue(target any) *FieldError {
 }
 
 // checkText applies the rules that hold for every string.
-func (f *field) checkText(text *string) *FieldError {
-	if f.text == "any" {
+func (f *Field) checkText(text *string) *FieldError {
+	if f.Text == "any" {
 		*text = readable(*text)
 		return nil
 	}
 	if !utf8.ValidString(*text) {
 		return f.problem("encoding", "Must be valid UTF-8.")
 	}
-	if f.text != "raw" {
+	if f.Text != "raw" {
 		*text = strings.TrimFunc(*text, unicode.IsSpace)
 	}
-	if f.text != "rich" && f.most > 0 && len(*text) > f.most*f.widest() {
+	if f.Text != "rich" && f.most > 0 && len(*text) > f.most*f.widest() {
 		return f.problem("max_length", "At most %d characters.", f.most)
 	}
-	if wrong := f.checkControls(*text); wrong != nil || f.text != "rich" {
+	if wrong := f.checkControls(*text); wrong != nil || f.Text != "rich" {
 		return wrong
 	}
 	if len(*text) > maxRichText {
@@ -287,8 +287,8 @@ func (f *field) checkText(text *string) *FieldError {
 }
 
 // widest is how many bytes a character may have; one of a raw text counts in its normal form, which was up to four characters before.
-func (f *field) widest() int {
-	if f.text == "raw" {
+func (f *Field) widest() int {
+	if f.Text == "raw" {
 		return 4 * utf8.UTFMax
 	}
 	return utf8.UTFMax
@@ -304,8 +304,8 @@ func readable(text string) string {
 	}, strings.ToValidUTF8(text, "")))
 }
 
-func (f *field) checkControls(text string) *FieldError {
-	long := f.text == "long" || f.text == "rich"
+func (f *Field) checkControls(text string) *FieldError {
+	long := f.Text == "long" || f.Text == "rich"
 	for _, c := range text {
 		if c < 0x20 && !(long && (c == '\t' || c == '\n')) {
 			if long {

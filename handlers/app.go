@@ -1,0 +1,141 @@
+package handlers
+
+import (
+	"log/slog"
+	"time"
+
+	"rowhouse/auth"
+	"rowhouse/mail"
+	"rowhouse/rest"
+	"rowhouse/tenancy"
+)
+
+// Config is what the application needs to know of its surroundings.
+type Config struct {
+	rest.Config
+	AppURL             string // of the application that mails lead to, without a slash at the end; empty: they show bare tokens
+	AccessTokenTTL     time.Duration
+	RefreshTokenTTL    time.Duration
+	RegistrationClosed bool
+	Limits             Limits
+}
+
+// Limits bound what may be tried. They are counted in the database, for all processes.
+type Limits struct {
+	Login        rest.Limit // wrong passwords for one name, or behind a token for one account
+	LoginAddress rest.Limit // wrong passwords from one address
+	Register     rest.Limit // new accounts from one address
+	Mail         rest.Limit // mails to one address
+	MailAddress  rest.Limit // mails asked for from one address
+	MailTenant   rest.Limit // mails to new users and to the invited, of one tenant
+}
+
+// App is the application: what handlers need besides queries, and the server that answers with them.
+type App struct {
+	*rest.Server
+	config    Config
+	doors     *tenancy.Database
+	passwords *auth.Passwords
+	tokens    *auth.Tokens
+	mail      *mail.Outbox
+	log       *slog.Logger
+}
+
+// New makes the application over the doors.
+func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, outbox *mail.Outbox, log *slog.Logger) (*App, error) {
+	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, mail: outbox, log: log}
+	var err error
+	api := API()
+	api.App = app
+	app.Server, err = rest.New(config.Config, api, doors, tokens, log)
+	return app, err
+}
+
+// API is all that the application serves. Its descriptions can be read of it as it is; to serve it New is needed.
+func API() *rest.API {
+	return &rest.API{Routes: routes, Rules: rules, About: about, Tags: tagged, FieldCodes: fieldCodesOfOurs, Summaries: summaries}
+}
+
+// What the rules in the database raise.
+var (
+	errLastAdmin   = rest.Conflict("last_admin", "A tenant keeps at least one active admin; make somebody else one first.")
+	errNoUser      = rest.Forbidden("no_user_here", "You visit this tenant without being one of its users; this is for users alone.")
+	errCannotGrant = rest.Forbidden("cannot_grant", "Nobody gives what he does not hold; what you lack is listed under fields.")
+	errOwnField    = rest.Forbidden("forbidden_field", "Of yourself you may change other fields, but not those listed.")
+
+	rules = map[string]rest.Rule{
+		"RHINV": {Error: errUserAlready},
+		"RHADM": {Error: errLastAdmin},
+		"RHCLO": {Error: errAccountClosed},
+		"RHCNF": {Error: errNotConfirmed},
+		"RHUSR": {Error: errNoUser},
+		"RHGRT": {Error: errCannotGrant, Each: rest.FieldError{Code: "not_held", Detail: "You do not hold %s."}, Field: map[string]string{
+			"users": "role", "user_roles": "role_id", "roles": "permissions", "invitations": "role", "api_keys": "scopes",
+		}},
+		"RHOWN": {Error: errOwnField, Each: rest.FieldError{Code: "forbidden_field", Detail: "This is for others to change."}},
+	}
+)
+
+// logins are the attempts that a password is checked under: of an account that the caller has shown to know, or else of the name that he
+// gave, whether or not it is somebody's. So what a login is refused tells neither that there is an account nor which two names are of
+// one; who knows both of them may try each as often.
+func (app *App) logins(who rest.Caller, what, whom string) []rest.Attempt {
+	return []rest.Attempt{rest.Of(what, whom, app.config.Limits.Login), rest.From("login", who, app.config.Limits.LoginAddress)}
+}
+
+const about = `Many tenants live in one house, and none sees another's rows.
+
+**Answers** have one shape, {success, title, content}, and lists a page beside the content. The content of a refusal has a code for programs, a detail for people, every bad field at once, and the request_id that leads to it in the log. HEAD is GET without a body.
+
+**The tenant** of a request is chosen in one of two ways. An access token that is bound to a tenant (log in with tenant_id, or POST /auth/switch-tenant) and an API key are used alone. An access token that is not bound goes with X-Tenant-Id.`
+
+// tagged says what the operations under the first word of a path are about.
+var tagged = map[string]string{
+	"api-keys":     "Credentials of programs, each of one user of one tenant.",
+	"audit-events": "Who changed what, and when.",
+	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
+	"invitations":  "Letters that make whoever accepts one a user of the tenant.",
+	"items":        "What the tenant sells: the resource to copy for one's own.",
+	"me":           "The account that asks.",
+	"roles":        "Permissions under a name, given to users beside their primary role.",
+	"server":       "The process itself.",
+	"teams":        "Groups of users.",
+	"tenant":       "The tenant of the request.",
+	"tenants":      "The tenants of the account.",
+	"users":        "The tenant's users.",
+}
+
+// summaries are the summaries of operations that are more than a verb and its object.
+var summaries = map[string]string{
+	"accountClose":          "Close the account",
+	"accountGet":            "Get the account",
+	"accountPasswordChange": "Change the account's password",
+	"accountRegister":       "Register an account",
+	"accountTenantList":     "List the account's tenants, and what it is there",
+	"accountUpdate":         "Update the account",
+	"apiKeyRevokeAll":       "Revoke all API keys of a user",
+	"emailChange":           "Ask for a change of the login e-mail",
+	"emailVerify":           "Confirm an e-mail address",
+	"emailVerifyRequest":    "Ask for a mail to confirm the e-mail address",
+	"invitationAccept":      "Accept an invitation",
+	"passwordForgot":        "Ask for a mail to set a new password",
+	"passwordReset":         "Set a new password with a token from a mail",
+	"sessionLogin":          "Log in",
+	"sessionLogout":         "Log out",
+	"sessionLogoutAll":      "Log out everywhere",
+	"sessionRefresh":        "Get the next access token",
+	"sessionRevoke":         "End a session",
+	"sessionSwitchTenant":   "Switch the session to a tenant",
+	"tenantDelete":          "Delete the tenant",
+	"tenantGet":             "Get the tenant",
+	"tenantUpdate":          "Update the tenant",
+	"userLeave":             "Leave the tenant",
+	"userRoleAssign":        "Assign a role to a user",
+	"userRoleUnassign":      "Take a role from a user",
+}
+
+// fieldCodesOfOurs are what handlers and rules find wrong with a field, beside what the contract does.
+var fieldCodesOfOurs = []string{
+	"common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held",
+	"required_with_role", "unwanted",
+}

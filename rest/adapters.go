@@ -1,0 +1,256 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/tenancy"
+)
+
+// Caller is who is asking; see tenancy.Caller.
+type Caller = tenancy.Caller
+
+// work is a handler over one scope's queries. It maps no errors and keeps nothing: it may be run again.
+type work[In, Out any] func(ctx context.Context, q *db.Queries, who Caller, in In) (Out, error)
+
+// entry is the way into one scope: for a call on its own, and within a transaction.
+type entry struct {
+	alone  func(*exchange) *db.Queries
+	within func(*exchange, *tenancy.Tx) *db.Queries
+}
+
+func tenantEntry(p auth.Permission) entry {
+	return entry{
+		alone:  func(x *exchange) *db.Queries { return x.server.doors.Enter(x.who, p) },
+		within: func(x *exchange, tx *tenancy.Tx) *db.Queries { return tx.Enter(x.who, p) },
+	}
+}
+
+var accountEntry = entry{
+	alone:  func(x *exchange) *db.Queries { return x.server.doors.Account(x.who) },
+	within: func(x *exchange, tx *tenancy.Tx) *db.Queries { return tx.Account(x.who) },
+}
+
+// Need is a tenant route whose handler makes exactly one accessor call.
+func Need[In, Out any](p auth.Permission, h work[In, Out]) Endpoint {
+	e := describe[In, Out](TenantScope, h)
+	e.Permission = p
+	e.run = single(tenantEntry(p), h)
+	return e
+}
+
+// Change is a tenant route that changes one row. When its write finds none, the read tells why: not found, found in another
+// version than If-Match, or found and not the caller's to change.
+func Change[In, Out, ReadIn, Row any](p auth.Permission, write work[In, Out], read work[ReadIn, Row]) Endpoint {
+	e := describe[In, Out](TenantScope, write)
+	e.Permission = p
+	e.run = changing(tenantEntry(p), tenantEntry(p.Read()), write, read)
+	return e
+}
+
+// Account is an account route whose handler makes exactly one accessor call.
+func Account[In, Out any](h work[In, Out]) Endpoint {
+	e := describe[In, Out](AccountScope, h)
+	e.run = single(accountEntry, h)
+	return e
+}
+
+// AccountChange is change in the account scope.
+func AccountChange[In, Out, ReadIn, Row any](write work[In, Out], read work[ReadIn, Row]) Endpoint {
+	e := describe[In, Out](AccountScope, write)
+	e.run = changing(accountEntry, accountEntry, write, read)
+	return e
+}
+
+// Provision is an account route that makes or leaves tenants, and so goes through several doors in one transaction.
+func Provision[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
+	e := describe[In, Out](AccountScope, h)
+	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
+		return h(ctx, tx, x.who, in)
+	})
+	return e
+}
+
+// Atomic is a tenant route whose handler makes several accessor calls in one transaction.
+func Atomic[App, In, Out any](p auth.Permission, h func(context.Context, App, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
+	e := describe[In, Out](TenantScope, h)
+	e.Permission = p
+	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
+		return h(ctx, x.server.api.App.(App), tx, x.who, in)
+	})
+	return e
+}
+
+// Open is a public route: login and what else must run before anyone is known.
+func Open[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
+	e := describe[In, Out](PublicScope, h)
+	e.run = served(func(x *exchange, in In) (Out, error) { return h(x.ctx, x.server.api.App.(App), x.who, in) })
+	return e
+}
+
+// Welcoming is open to everybody, and its caller has an account if the request has an access token, which has then come through the
+// account's door.
+func Welcoming[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
+	e := describe[In, Out](PublicScope, h)
+	e.Welcomes = true
+	e.run = served(func(x *exchange, in In) (out Out, err error) {
+		if !x.who.AccountID.IsZero() {
+			if _, err := x.server.doors.Account(x.who).AccountGet(x.ctx, x.who.AccountID); err != nil {
+				return out, err
+			}
+		}
+		return h(x.ctx, x.server.api.App.(App), x.who, in)
+	})
+	return e
+}
+
+// Session is an account route that needs more of the application than queries: passwords, tokens.
+func Session[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
+	e := Open(h)
+	e.Scope = AccountScope
+	return e
+}
+
+// Whoever is session for an API key too.
+func Whoever[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
+	e := Session(h)
+	e.ByKey = true
+	return e
+}
+
+func single[In, Out any](at entry, h work[In, Out]) func(*exchange) (answer, error) {
+	return func(x *exchange) (answer, error) {
+		var in In
+		if err := decode(x, &in); err != nil {
+			return answer{}, err
+		}
+		if x.key != "" {
+			return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
+				out, err := h(ctx, at.within(x, tx), x.who, in)
+				return &out, err
+			})
+		}
+		out, err := once(x, at, h, in)
+		if err != nil {
+			return answer{}, err
+		}
+		x.committed(&out)
+		if list, ok := any(&in).(interface{ list() *List }); ok {
+			if page, ok := any(&out).(pageAnswer); ok && list.list().Count && !page.counted() {
+				// A page beyond the end has no row to bring the total; the first page has.
+				*list.list() = List{Count: true, PageSize: 1}
+				first, err := once(x, at, h, in)
+				if err != nil {
+					return answer{}, err
+				}
+				page.setTotal(any(&first).(pageAnswer))
+			}
+		}
+		return x.render(&out)
+	}
+}
+
+// once makes a handler's one call, and again where tenancy.Retry says so.
+func once[In, Out any](x *exchange, at entry, h work[In, Out], in In) (out Out, err error) {
+	err = tenancy.Retry(x.ctx, x.reads(), func() error {
+		out, err = h(x.ctx, at.alone(x), x.who, in)
+		return err
+	})
+	return out, err
+}
+
+func several[In, Out any](h func(context.Context, *exchange, *tenancy.Tx, In) (Out, error)) func(*exchange) (answer, error) {
+	return func(x *exchange) (answer, error) {
+		var in In
+		if err := decode(x, &in); err != nil {
+			return answer{}, err
+		}
+		if x.key != "" {
+			return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
+				out, err := h(ctx, x, tx, in)
+				return &out, err
+			})
+		}
+		var out Out
+		err := tenancy.Retry(x.ctx, x.reads(), func() error {
+			return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) (err error) {
+				out, err = h(x.ctx, x, tx, in)
+				return err
+			})
+		})
+		if err != nil {
+			return answer{}, err
+		}
+		x.committed(&out)
+		return x.render(&out)
+	}
+}
+
+func changing[In, Out, ReadIn, Row any](at, readAt entry, write work[In, Out], read work[ReadIn, Row]) func(*exchange) (answer, error) {
+	return func(x *exchange) (answer, error) {
+		var in In
+		if err := decode(x, &in); err != nil {
+			return answer{}, err
+		}
+		out, err := once(x, at, write, in)
+		if err == nil {
+			return x.render(&out)
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return answer{}, err
+		}
+		var which ReadIn
+		if err := decodePath(x, &which); err != nil {
+			return answer{}, err
+		}
+		row, err := once(x, readAt, read, which)
+		if err != nil {
+			return answer{}, err
+		}
+		found, err := x.render(&row)
+		if err != nil {
+			return answer{}, err
+		}
+		_, _, version := any(&row).(Resource).Resource()
+		if c, ok := any(in).(interface{ versions() Versions }); ok && c.versions() != nil && !slices.Contains(c.versions(), version) {
+			return answer{}, errStale.with("ETag", found.Header.Get("ETag"))
+		}
+		return answer{}, errForbiddenRow
+	}
+}
+
+func served[In, Out any](h func(*exchange, In) (Out, error)) func(*exchange) (answer, error) {
+	return func(x *exchange) (answer, error) {
+		var in In
+		if err := decode(x, &in); err != nil {
+			return answer{}, err
+		}
+		out, err := h(x, in)
+		if err != nil {
+			return answer{}, err
+		}
+		x.committed(&out)
+		return x.render(&out)
+	}
+}
+
+// committed keeps what an output has to do that must wait for its transaction and for its answer, such as writing mail.
+func (x *exchange) committed(out any) {
+	if c, ok := out.(Postponed); ok {
+		x.after = c.After(x.server.api.App, x.who)
+	}
+}
+
+// answered does what was left until the answer is on its way, so that how long the answer took tells nothing of it.
+func (x *exchange) answered() {
+	if x.after != nil {
+		_ = http.NewResponseController(x.writer).Flush() // an error: the client is gone, and what it asked for is done
+		x.after()
+	}
+}

@@ -1,0 +1,308 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"rowhouse/auth"
+	"rowhouse/tenancy"
+)
+
+// Error is a refusal as the client reads it: what was wrong, where, and what would be right.
+type Error struct {
+	Status int
+	Code   string // a stable word for programs
+	Title  string
+	Detail string
+	Fields []FieldError
+
+	more   int         // problems beside those of Fields
+	header http.Header // more of the answer, such as Retry-After
+}
+
+// FieldError is what is wrong with one field of the body, the path or the query.
+type FieldError struct {
+	Field  string `json:"field" example:"name"`
+	Code   string `json:"code" named:"FieldCode" example:"max_length"`
+	Detail string `json:"detail" example:"At most 100 characters."`
+}
+
+// fieldCodes are those of FieldError that this package gives.
+var fieldCodes = []string{
+	"control_character", "encoding", "format", "header", "invalid", "length", "malformed_csv", "malformed_json", "max", "max_items",
+	"max_length", "min", "min_length", "not_null", "one_of", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
+}
+
+func (e *Error) Error() string { return e.Code + ": " + e.Detail }
+
+func (e *Error) with(name, value string) *Error {
+	changed := *e
+	changed.header = e.header.Clone()
+	if changed.header == nil {
+		changed.header = http.Header{}
+	}
+	changed.header.Set(name, value)
+	return &changed
+}
+
+func badRequest(code, detail string) *Error {
+	return &Error{Status: http.StatusBadRequest, Code: code, Title: "Bad request", Detail: detail}
+}
+
+func Invalid(fields ...FieldError) *Error {
+	return &Error{Status: http.StatusUnprocessableEntity, Code: "validation_failed", Title: "Validation failed",
+		Detail: "Some values are not acceptable; each is listed under fields.", Fields: fields}
+}
+
+func Forbidden(code, detail string) *Error {
+	return &Error{Status: http.StatusForbidden, Code: code, Title: "Forbidden", Detail: detail}
+}
+
+func Conflict(code, detail string) *Error {
+	return &Error{Status: http.StatusConflict, Code: code, Title: "Conflict", Detail: detail}
+}
+
+func Unauthorized(code, detail string) *Error {
+	e := &Error{Status: http.StatusUnauthorized, Code: code, Title: "Unauthorized", Detail: detail}
+	if code == "unauthorized" {
+		return e.with("WWW-Authenticate", `Bearer realm="rowhouse"`)
+	}
+	return e.with("WWW-Authenticate", `Bearer realm="rowhouse", error="invalid_token"`)
+}
+
+func Unavailable(code, detail string) *Error {
+	e := &Error{Status: http.StatusServiceUnavailable, Code: code, Title: "Service unavailable", Detail: detail}
+	return e.with("Retry-After", "1")
+}
+
+// statusHungUp is nginx's for a client that did not wait. Only the log hears of it.
+const statusHungUp = 499
+
+// The refusals that more than one place gives.
+var (
+	errRouteNotFound = &Error{Status: http.StatusNotFound, Code: "route_not_found", Title: "Not found", Detail: "There is no such address. The API stands under /api/v1 and is described at /docs."}
+	errMethod        = &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "Method not allowed", Detail: "This address does not answer to this method; the header Allow lists those that it does."}
+	errOrigin        = Forbidden("origin_not_allowed", "The setting CORS_ORIGINS of this server does not list the origin of this page: its browser will not let it call.")
+	errNotFound      = &Error{Status: http.StatusNotFound, Code: "not_found", Title: "Not found", Detail: "There is no such row that you can see."}
+	errForbiddenRow  = Forbidden("forbidden", "You see this row, but may not change it.")
+	errStale         = &Error{Status: http.StatusPreconditionFailed, Code: "precondition_failed", Title: "Precondition failed", Detail: "The row has changed since the version in If-Match; ETag is its version now."}
+	errNoCredential  = Unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>, from POST /api/v1/auth/login.")
+	ErrCredential    = Unauthorized("invalid_token", "The credential is malformed, expired or revoked.")
+	errTokenRequired = Forbidden("token_required", "An API key belongs to one user of one tenant; this asks for an access token of the account, from POST /api/v1/auth/login.")
+	ErrUnproven      = Forbidden("email_unproven", "Nobody has confirmed this account's e-mail yet: POST /api/v1/auth/email/verify/request sends a mail.")
+	ErrTenant        = Forbidden("tenant_forbidden", "You are not an active user of this tenant.")
+	ErrBusy          = Unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
+	errUnavailable   = Unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
+	errNoRoom        = Unavailable("unavailable", "There is no room left on this server's disk; nothing was done.")
+	errInternal      = &Error{Status: http.StatusInternalServerError, Code: "internal", Title: "Internal error", Detail: "Something went wrong on our side. The request id leads to it in the log."}
+	errHungUp        = &Error{Status: statusHungUp, Code: "hung_up", Title: "Hung up", Detail: "The connection was closed while the request waited for its turn; nothing was done."}
+	errInFlight      = Conflict("idempotency_in_flight", "A request with this Idempotency-Key is still under way.").with("Retry-After", "1")
+	errInUse         = Conflict("in_use", "Other rows still refer to this one.")
+	ErrReference     = &Error{Status: http.StatusUnprocessableEntity, Code: "reference_not_found", Title: "Validation failed", Detail: "A row that this one refers to does not exist."}
+	errLocked        = Conflict("busy", "Somebody else is changing this at the moment; nothing was done.").with("Retry-After", "1")
+	errLostOutcome   = Unavailable("outcome_unknown", "The connection to the database broke; whether the change was made is unknown. Look, or send it again with an Idempotency-Key.")
+	errKeyReused     = Invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
+)
+
+// broken says what a violated constraint means to the client. A constraint that is missing here is found by a test.
+var broken = map[string]*Error{
+	"accounts_username_key":      Conflict("username_taken", "This username is taken; choose another."),
+	"accounts_email_key":         Conflict("account_exists", "There is an account with this e-mail. Log in, or invite it to the tenant: POST /api/v1/invitations."),
+	"tenants_slug_key":           Conflict("conflict", "The slug that was drawn is taken; send the request again."),
+	"users_email_key":            Conflict("email_taken", "Another user of this tenant has this e-mail."),
+	"users_artist_id_key":        Conflict("artist_taken", "Another user of this tenant is this artist."),
+	"roles_name_key":             Conflict("already_exists", "There is a role of this name."),
+	"roles_primary_check":        Conflict("already_exists", "admin, assistant, artist and member are the roles that every tenant has."),
+	"api_keys_key_prefix_key":    Conflict("conflict", "The key that was drawn is taken; send the request again."),
+	"invitations_token_hash_key": Conflict("conflict", "The token that was drawn is taken; send the request again."),
+	"users_account_id_key":       Conflict("already_exists", "This account is a user of this tenant already."),
+
+	"accounts_username_check":       Invalid(FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."}),
+	"accounts_email_check":          Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"accounts_name_check":           Invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"sessions_user_agent_check":     Invalid(FieldError{"User-Agent", "max_length", "At most 200 characters."}),
+	"tenants_name_check":            Invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"tenants_slug_check":            Invalid(FieldError{"slug", "format", "a–z, 0–9 and single hyphens, up to 63 characters."}),
+	"tenants_status_check":          Invalid(FieldError{"status", "one_of", "One of active, suspended, deleting."}),
+	"users_email_check":             Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"users_artist_check":            Invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
+	"users_first_name_check":        Invalid(FieldError{"first_name", "max_length", "At most 150 characters."}),
+	"users_last_name_check":         Invalid(FieldError{"last_name", "max_length", "At most 150 characters."}),
+	"users_phone_check":             Invalid(FieldError{"phone", "max_length", "At most 32 characters."}),
+	"users_instagram_check":         Invalid(FieldError{"instagram", "max_length", "At most 64 characters, without the @."}),
+	"users_bio_check":               Invalid(FieldError{"bio", "max_length", "At most 10000 characters."}),
+	"users_search_visibility_check": Invalid(FieldError{"search_visibility", "one_of", "One of public, private."}),
+	"users_email_privacy_check":     Invalid(FieldError{"email_privacy", "one_of", "One of public, private, never."}),
+	"artists_name_check":            Invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"teams_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"teams_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"roles_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"roles_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"roles_permissions_check":       Invalid(FieldError{"permissions", "max_items", "At most 100 permissions."}),
+	"api_keys_name_check":           Invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"api_keys_description_check":    Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"api_keys_scopes_check":         Invalid(FieldError{"scopes", "max_items", "At most 100 permissions."}),
+	"invitations_email_check":       Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
+	"invitations_role_check":        Invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
+	"invitations_artist_check":      Invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
+	"sessions_visit_check":          Invalid(FieldError{"reason", "length", "1 to 500 characters."}),
+	"users_name_check":              Invalid(FieldError{"name", "length", "1 to 120 characters."}),
+	"users_role_check":              Invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
+	"items_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
+	"items_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
+	"items_price_cents_check":       Invalid(FieldError{"price_cents", "range", "From 1 to 10000000."}),
+	"idempotency_keys_key_check":    badRequest("invalid_idempotency_key", "Idempotency-Key is 1 to 255 printable ASCII characters."),
+}
+
+// referring says which field of a request a broken foreign key comes from; "path" is the address.
+var referring = map[string]string{
+	"users_team_id_fkey":         "team_id",
+	"users_artist_id_fkey":       "artist_id",
+	"invitations_team_id_fkey":   "team_id",
+	"invitations_artist_id_fkey": "artist_id",
+	"user_roles_role_id_fkey":    "role_id",
+	"user_roles_user_id_fkey":    "path",
+}
+
+// reference is the refusal of a broken foreign key.
+func reference(constraint string) *Error {
+	switch field := referring[constraint]; field {
+	case "":
+		return ErrReference
+	case "path":
+		return errNotFound
+	default:
+		e := *ErrReference
+		e.Fields = []FieldError{{field, "reference_not_found", "There is no such row that you can see."}}
+		return &e
+	}
+}
+
+// refused are the private codes that the doors raise.
+var refused = map[string]*Error{
+	"RHSES": ErrCredential,
+	"RHVIS": Forbidden("visiting", "A visit does what its tenant's routes allow, and can log out; for all else send the access token that it was begun with."),
+	"RHTEN": ErrTenant,
+	"RHPER": Forbidden("permission_denied", "Your role in this tenant does not allow this."),
+	"RHBUS": errInFlight,
+	"RHEML": ErrUnproven,
+}
+
+// errKeyDenied is permission_denied for an API key, which may lack what its user has.
+var errKeyDenied = Forbidden("permission_denied", "The scopes of this key, or the role of its user, do not allow this.")
+
+// Rule is what a private SQLSTATE code, which a rule in the database raises, means to a client.
+type Rule struct {
+	*Error
+	Each  FieldError        // what each name is that the code's DETAIL lists, with %s for it; without a code: DETAIL lists none
+	Field map[string]string // by table, the field that they are told of; where there is none, each of its own
+}
+
+// of is the rule's refusal with the names that DETAIL lists.
+func (r Rule) of(said *pgconn.PgError) *Error {
+	if r.Each.Code == "" {
+		return r.Error
+	}
+	e := *r.Error
+	for name := range strings.SplitSeq(said.Detail, ", ") {
+		field := r.Each
+		if field.Field = r.Field[said.TableName]; field.Field == "" {
+			field.Field = name
+		}
+		field.Detail = strings.Replace(field.Detail, "%s", name, 1)
+		e.Fields = append(e.Fields, field)
+	}
+	return &e
+}
+
+// tooMany is the refusal of a limit of so many in a window that ends in so many seconds.
+func tooMany(most, seconds string) *Error {
+	e := &Error{Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests", Detail: "Too many attempts; Retry-After says in how many seconds the next may be made."}
+	return e.with("Retry-After", seconds).
+		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
+}
+
+// answered is the code for an Idempotency-Key that has its answer.
+const answered = "RHFIN"
+
+// Refuse is the one table from an error to a refusal. What it does not know is errInternal, which says nothing.
+func (a *API) Refuse(err error, deletes bool) *Error {
+	var known *Error
+	var said *pgconn.PgError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.Is(err, pgx.ErrNoRows):
+		return errNotFound
+	case errors.Is(err, tenancy.ErrUnavailable):
+		return errUnavailable
+	case errors.Is(err, tenancy.ErrLost):
+		return errLostOutcome
+	case errors.Is(err, auth.ErrBusy):
+		return ErrBusy
+	case errors.Is(err, context.DeadlineExceeded):
+		return errUnavailable
+	case errors.Is(err, context.Canceled): // by the client alone: what silence of the database cancels is lost
+		return errHungUp
+	case errors.Is(err, syscall.ENOSPC): // an import is spooled to disk
+		return errNoRoom
+	case !errors.As(err, &said):
+		return errInternal
+	}
+	code := said.Code
+	if known, ok := refused[code]; ok {
+		return known
+	}
+	if rule, ok := a.Rules[code]; ok {
+		return rule.of(said)
+	}
+	if code == "RHLIM" {
+		most, seconds, _ := strings.Cut(said.Detail, " ")
+		return tooMany(most, seconds)
+	}
+	switch {
+	case code == "23505", code == "23514":
+		if known, ok := broken[said.ConstraintName]; ok {
+			return known
+		}
+		if code == "23505" {
+			return Conflict("already_exists", "Another row has this value already.")
+		}
+	case code == "23P01":
+		return Conflict("overlap", "It overlaps with another.")
+	case code == "23503", code == "23001":
+		if deletes {
+			return errInUse
+		}
+		return reference(said.ConstraintName)
+	case code == "55P03":
+		return errLocked
+	case code == "57014", code == "25006", code == "40001", code == "40P01",
+		strings.HasPrefix(code, "53"), strings.HasPrefix(code, "57P"), strings.HasPrefix(code, "08"):
+		return errUnavailable
+	case strings.HasPrefix(code, "22"), code == "23502", code == "54000":
+		return &Error{Status: http.StatusUnprocessableEntity, Code: "validation_failed", Title: "Validation failed", Detail: "A value is not acceptable to the database."}
+	}
+	return errInternal
+}
+
+// private says that an error carries the given private code.
+func private(err error, code string) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && said.Code == code
+}
+
+// Broken is the refusal of a broken constraint.
+func Broken(constraint string) *Error { return broken[constraint] }
+
+// Breaks says that an error is of a broken constraint, and of that one.
+func Breaks(err error, constraint string) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && said.ConstraintName == constraint
+}

@@ -1,0 +1,79 @@
+package rest
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// record writes the request's line in the log: only what names and counts, never what the client sent or got.
+func (s *Server) record(x *exchange, status int, took time.Duration, refused *Error, err error) {
+	attrs := []slog.Attr{
+		slog.String("request_id", x.who.RequestID),
+		slog.String("route", x.route.Pattern),
+		slog.String("method", x.request.Method),
+		slog.Int("status", status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.String("address", x.who.Address),
+	}
+	if x.route.Pattern == "" {
+		attrs[1] = slog.String("path", s.shapeOf(x.request.URL.Path))
+	}
+	if refused != nil {
+		attrs = append(attrs, slog.String("code", refused.Code))
+	}
+	if !x.who.TenantID.IsZero() {
+		attrs = append(attrs, slog.String("tenant", x.who.TenantID.String()))
+	}
+	if !x.who.AccountID.IsZero() {
+		attrs = append(attrs, slog.String("account", x.who.AccountID.String()))
+	}
+	level := slog.LevelInfo
+	switch {
+	case err != nil && status >= 500 || status < 400 && err != nil:
+		level = slog.LevelError
+		attrs = append(attrs, slog.String("error", err.Error()))
+	case status < 400 && probes[x.route.Pattern]:
+		level = slog.LevelDebug
+	}
+	s.log.LogAttrs(context.Background(), level, "request", attrs...)
+}
+
+// probes are asked again and again by machines; as long as they are answered, nobody wants to read of it.
+var probes = map[string]bool{"GET /healthz": true, "GET /readyz": true}
+
+// maxShape is how many segments of a path that leads nowhere are logged.
+const maxShape = 8
+
+// shapeOf is a path that leads nowhere, for the log: the words that stand in addresses that there are, and * for every other
+// segment, since a secret may stand there.
+func (s *Server) shapeOf(path string) string {
+	var shape strings.Builder
+	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", maxShape+1)
+	for i, segment := range segments {
+		switch {
+		case i == maxShape:
+			segment = "…"
+		case segment != "" && !s.words[segment]:
+			segment = "*"
+		}
+		shape.WriteString("/" + segment)
+	}
+	return shape.String()
+}
+
+const maxRequestID = 128
+
+// requestID takes the client's id if it is one line of visible ASCII, or makes one.
+func requestID(given []string) string {
+	if len(given) == 1 {
+		id := strings.TrimSpace(given[0])
+		visible := !strings.ContainsFunc(id, func(c rune) bool { return c < '!' || c > '~' })
+		if visible && id != "" && len(id) <= maxRequestID {
+			return id
+		}
+	}
+	return strings.ToLower(rand.Text())
+}

@@ -1,0 +1,109 @@
+package rest
+
+import (
+	"net/http"
+	"reflect"
+	"rowhouse/auth"
+	"runtime"
+	"strings"
+	"unicode"
+)
+
+// Route is one operation: where it is, what it answers when it succeeds, and what it does.
+type Route struct {
+	Pattern string // method and path under /api/v1
+	Status  int    // of success
+	Title   string // of success
+	Endpoint
+}
+
+// Scope is what a route asks of its caller before the database is asked.
+type Scope string
+
+const (
+	PublicScope  Scope = "public"  // nothing
+	AccountScope Scope = "account" // an access token; the tenant header is ignored
+	TenantScope  Scope = "tenant"  // a credential and a tenant
+)
+
+// Endpoint is what an adapter makes of a handler: all that the router, the documentation and the tests need to know.
+type Endpoint struct {
+	Scope      Scope
+	Permission auth.Permission // of the tenant scope
+	Name       string          // the handler's, such as itemUpdate
+	Input      reflect.Type
+	Output     reflect.Type
+	Line       reflect.Type // of an upload: what each line is
+	Accepts    []string     // media types of a streamed body; otherwise JSON
+	Produces   []string     // media types of a streamed answer; otherwise JSON
+	ByKey      bool         // an account route that an API key may use too
+	Welcomes   bool         // a public route that heeds an access token, if there is one
+	Refuses    []*Error     // see Refusing
+	run        func(*exchange) (answer, error)
+}
+
+// Refusing adds, for the description of the API, refusals that neither the input nor the table shows.
+func (e Endpoint) Refusing(refusals ...*Error) Endpoint {
+	e.Refuses = append(e.Refuses, refusals...)
+	return e
+}
+
+// Row is what the list of the operation is of; nil when it lists nothing.
+func (e *Endpoint) Row() reflect.Type {
+	if _, ok := reflect.New(e.Output).Interface().(pageAnswer); !ok {
+		return nil
+	}
+	rows, _ := e.Output.FieldByName("rows")
+	return rows.Type.Elem()
+}
+
+// Idempotent says that the operation takes an Idempotency-Key.
+func (r *Route) Idempotent() bool {
+	method, path, _ := strings.Cut(r.Pattern, " ")
+	return method == http.MethodPost && r.Scope != PublicScope && r.Accepts == nil && !strings.HasPrefix(path, "/auth/")
+}
+
+// Table is the route table for people: a header row, then method, path, scope, permission and handler of each operation.
+func (a *API) Table() [][]string {
+	table := [][]string{{"METHOD", "PATH", "SCOPE", "PERMISSION", "HANDLER"}}
+	for i := range a.Routes {
+		r := &a.Routes[i]
+		method, path, _ := strings.Cut(r.Pattern, " ")
+		permission := string(r.Permission)
+		if permission == "" {
+			permission = "-"
+		}
+		table = append(table, []string{method, Base + path, string(r.Scope), permission, r.Name})
+	}
+	return table
+}
+
+func describe[In, Out any](s Scope, handler any) Endpoint {
+	name := runtime.FuncForPC(reflect.ValueOf(handler).Pointer()).Name()
+	FieldsOf(reflect.TypeFor[In]())
+	return Endpoint{Scope: s, Name: name[strings.LastIndexByte(name, '.')+1:], Input: reflect.TypeFor[In](), Output: reflect.TypeFor[Out]()}
+}
+
+// nouns of more than one word, which the name of a handler does not show the end of.
+var nouns = []string{"apiKey", "auditEvent"}
+
+// Operation is the name in audit events: item.update for itemUpdate, the noun and the rest, their words apart by underscores.
+func (e *Endpoint) Operation() string {
+	noun := strings.IndexFunc(e.Name, unicode.IsUpper)
+	for _, n := range nouns {
+		if strings.HasPrefix(e.Name, n) {
+			noun = len(n)
+		}
+	}
+	var b strings.Builder
+	for i, c := range e.Name {
+		switch {
+		case i == noun:
+			b.WriteByte('.')
+		case unicode.IsUpper(c):
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(c))
+	}
+	return b.String()
+}

@@ -1,0 +1,52 @@
+package rest
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A time is one of RFC 3339, whose T and Z may be small.
+func TestParseTime(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2026-01-31T09:30:00Z": "2026-01-31T09:30:00Z", "2026-01-31t09:30:00z": "2026-01-31T09:30:00Z", "2026-01-31T09:30:00.5Z": "2026-01-31T09:30:00.5Z",
+		"2026-01-31T09:30:00.123456789123Z": "2026-01-31T09:30:00.123456789Z", "2026-01-31T09:30:00+23:59": "2026-01-30T09:31:00Z",
+		"2026-01-31T09:30:00-00:00": "2026-01-31T09:30:00Z", "2024-02-29T00:00:00-12:00": "2024-02-29T12:00:00Z",
+	} {
+		if at, ok := parseTime(text); !ok || at.UTC().Format(time.RFC3339Nano) != want {
+			t.Errorf("%s: got %v %v, want %s", text, at, ok, want)
+		}
+	}
+}
+
+// atInput has a time in the body.
+type atInput struct {
+	At time.Time `json:"at"`
+}
+
+// A time in a body is read as one in an address.
+func TestTimeInBody(t *testing.T) {
+	t.Parallel()
+	for text, ok := range map[string]bool{
+		`"2026-01-31T09:30:00Z"`: true, `"2026-01-31t09:30:00.5\u002b01:00"`: true,
+		`"2026-01-31T09:30:00+24:00"`: false, `"2026-01-31T09:30:00,5Z"`: false, `"2026-01-31"`: false, `5`: false, `{}`: false, `"\ud800"`: false,
+	} {
+		var in atInput
+		err := decodeText(&in, `{"at":`+text+`}`)
+		if (err == nil) != ok || ok == in.At.IsZero() {
+			t.Errorf("%s: got %v, %v", text, in.At, err)
+		}
+	}
+}
+
+// decodeText reads a body into an input.
+func decodeText(in any, body string) error {
+	return decode(&exchange{server: &Server{}, route: &Route{}, request: &http.Request{
+		Method: http.MethodPost, URL: &url.URL{}, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body)),
+	}}, in)
+}
