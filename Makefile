@@ -14,8 +14,8 @@ GENERATED := db handlers/testdata sql/catalogue.txt docs/access.md docs/roles.md
 FUZZTIME := 20s
 SEED := 0
 
-# cmd/prove reads and shares nothing, and its parser takes minutes to build for the race detector.
-RACED = $$(go list ./... | grep -v /cmd/prove$$)
+# prove reads and shares nothing, and its parser takes minutes to build for the race detector.
+RACED = $$(go list ./... | grep -v /prove$$)
 
 # Thousands of requests one after the other, each as large as may be: nothing in them is shared.
 UNRACED := ^TestRefusalsAreSmall$$
@@ -40,7 +40,7 @@ test: ## Run all tests but the browser's; they bring their own PostgreSQL
 	go test -race -p 1 -timeout 20m -skip '$(UNRACED)' $(RACED) # one package at a time: each uses all cores, and some hold the server to its deadlines
 	go test -run '$(UNRACED)' ./handlers
 	GODEBUG=cpu.avx2=off go test ./auth/... # where argon2 is the library
-	go test ./cmd/prove
+	go test ./prove
 
 .PHONY: test-browser
 test-browser: ## Run the tests that need Chromium

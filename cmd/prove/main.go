@@ -1,39 +1,28 @@
-// Command prove shows, from the text of sql/ and of the Go code alone, that no query, no table, no function and no line of Go
-// lets one tenant near another's rows. What it does not understand it reports: a shape that nobody has thought about is not a
-// shape that is safe. Run it from the root of the repository; it prints one line a finding, and exits 1 when there is one. With
-// -isolation or -faults it goes on to run the tests that try it, and writes a report.
+// Command prove shows that tenants are kept apart, as package prove does: it prints one line a finding, and exits 1 when there is one.
+// With -isolation or -faults it goes on to run the tests that try it, and writes a report. Run it from the root of the repository.
 package main
 
 import (
-	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
-	"path"
-	"slices"
-	"strings"
+
+	"rowhouse/prove"
 )
 
 func main() {
-	isolated := flag.String("isolation", "", "run the tests that break the isolation on purpose too, and write a report to this `file`")
-	broken := flag.String("faults", "", "run the tests under load and faults too, and write a report to this `file`")
-	mutated := flag.Bool("mutants", false, "print the mutants of the schema's functions as JSON, and prove nothing")
+	isolation := flag.String("isolation", "", "run the tests that break the isolation on purpose too, and write a report to this `file`")
+	faults := flag.String("faults", "", "run the tests under load and faults too, and write a report to this `file`")
+	mutants := flag.Bool("mutants", false, "print the mutants of the schema's functions as JSON, and prove nothing")
 	flag.Parse()
-	if *mutated {
-		all, err := mutants(os.DirFS("."))
-		if err == nil {
-			err = json.NewEncoder(os.Stdout).Encode(all)
-		}
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	if *mutants {
+		all, err := prove.Mutants(os.DirFS("."))
+		exitOn(err)
+		exitOn(json.NewEncoder(os.Stdout).Encode(all))
 		return
 	}
-	findings, counts := prove(os.DirFS("."))
+	findings, counts := prove.Read(os.DirFS("."))
 	for _, finding := range findings {
 		fmt.Println(finding)
 	}
@@ -41,118 +30,23 @@ func main() {
 		os.Exit(1)
 	}
 	fmt.Println(counts)
-	for _, r := range []struct {
-		file, layout string
-		runs         []run
-	}{{*isolated, "isolation.md.tmpl", isolation}, {*broken, "faults.md.tmpl", faults}} {
-		if r.file == "" {
-			continue
-		}
-		if err := report(counts, r.runs, r.layout, r.file); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	write(prove.Isolation, counts, *isolation)
+	write(prove.Faults, counts, *faults)
+}
+
+// write writes a report to a file, when one is named.
+func write(report prove.Report, counts prove.Counts, file string) {
+	if file == "" {
+		return
 	}
+	page, err := report.Write(counts, os.Stdout)
+	exitOn(err)
+	exitOn(os.WriteFile(file, page, 0o644))
 }
 
-// A place is a line of a file, counted from 1.
-type place struct {
-	file string
-	line int
-}
-
-// A finding says where something is wrong, and why.
-type finding struct {
-	place
-	subject, fault string
-}
-
-func (f finding) String() string {
-	return fmt.Sprintf("%s:%d: %s: %s", f.file, f.line, f.subject, strings.ReplaceAll(f.fault, "\n", " "))
-}
-
-// A reporter takes the findings.
-type reporter func(at place, subject, fault string)
-
-// An excuse takes an exception that was made, and reports whether there is a reason for it.
-type excuse func(what, why string) bool
-
-// Counts is what has been read.
-type Counts struct {
-	Queries     map[string]int    // by scope
-	Reasons     map[string]string // of each unscoped query, the comment that says why it is
-	Tables      map[string]int    // by kind
-	Functions   int
-	Policies    int
-	Triggers    int
-	ForeignKeys int
-	Grants      int // privileges of roles, each on one table, function or schema
-	GoFiles     int
-	Exceptions  map[string]string // what is listed in known.go and was met, with its reason
-}
-
-func (c Counts) String() string {
-	return fmt.Sprintf("%d queries in %d scopes over %d tables, %d functions, %d triggers, %d policies, %d foreign keys, %d grants, %d Go files: proven",
-		sum(c.Queries), len(c.Queries), sum(c.Tables), c.Functions, c.Triggers, c.Policies, c.ForeignKeys, c.Grants, c.GoFiles)
-}
-
-func sum(of map[string]int) (all int) {
-	for _, n := range of {
-		all += n
+func exitOn(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	return all
-}
-
-// prove returns what is wrong with a project, in the order of its files and lines, and what it has read.
-func prove(project fs.FS) (findings []string, counts Counts) {
-	var found []finding
-	report := func(at place, subject, fault string) { found = append(found, finding{at, subject, fault}) }
-	each := func(pattern string, take func(file, text string)) {
-		files, err := fs.Glob(project, pattern)
-		if err == nil && len(files) == 0 {
-			err = errors.New("there are no such files here, so nothing is proven; run prove from the root of the repository")
-		}
-		if err != nil {
-			report(place{pattern, 0}, "files", err.Error())
-		}
-		for _, file := range files {
-			text, err := fs.ReadFile(project, file)
-			if err != nil {
-				report(place{file, 0}, "file", err.Error())
-				continue
-			}
-			take(file, string(text))
-		}
-	}
-
-	exceptions := map[string]string{}
-	excuse := func(what, why string) bool {
-		if why != "" {
-			exceptions[what] = why
-		}
-		return why != ""
-	}
-
-	s := newSchema(report, excuse)
-	each("sql/migrations/*.sql", s.migrate)
-	s.readFunctions()
-	s.check()
-
-	counts = s.counts()
-	counts.Queries, counts.Reasons, counts.Exceptions = map[string]int{}, map[string]string{}, exceptions
-	used := usage{}
-	each("sql/queries/*.sql", func(file, text string) { proveQueries(s, file, text, used, &counts) })
-	each("sqlc.yaml", func(file, text string) { proveGeneration(report, file, text) })
-	counts.GoFiles = proveGo(project, report, used, excuse)
-	if !slices.ContainsFunc(found, func(f finding) bool { return path.Dir(f.file) == "sql/queries" }) {
-		s.checkGrants(used) // else nobody knows all that is used
-	}
-
-	slices.SortFunc(found, func(a, b finding) int {
-		return cmp.Or(strings.Compare(a.file, b.file), cmp.Compare(a.line, b.line), strings.Compare(a.subject, b.subject), strings.Compare(a.fault, b.fault))
-	})
-	for _, f := range slices.Compact(found) {
-		findings = append(findings, f.String())
-	}
-	return findings, counts
 }

@@ -1,0 +1,213 @@
+// Package bench measures rowhouse against a floor of bare gin and pgx, and against pgbench, in turns and in one run on one PostgreSQL
+// of its own. It needs Linux, wrk and pgbench.
+package bench
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"rowhouse/auth"
+	"rowhouse/ids"
+	"rowhouse/localpg"
+	schema "rowhouse/sql"
+)
+
+// A size is how much there is, and how long is measured.
+type size struct {
+	tenants int // of that many items each
+	items   int
+	giant   int // items of one further tenant
+	all     int // tenants; the rest has ten items each
+	rounds  int
+	conns   []int
+	seconds int // of each measurement
+}
+
+var (
+	whole  = size{tenants: 1000, items: 1000, giant: 1_000_000, all: 10_000, rounds: 3, conns: []int{1, 16, 64}, seconds: 3}
+	sample = size{tenants: 200, items: 1000, giant: 20_000, all: 2000, rounds: 1, conns: []int{16}, seconds: 2}
+)
+
+const (
+	database = "rowhouse"
+	password = "harbour-lights"
+)
+
+// A bench is one run of everything.
+type bench struct {
+	size
+	dir      string
+	postgres *localpg.Server
+	version  string // of PostgreSQL
+	keys     string // that sign tokens
+	measured []measurement
+	ready    float64 // milliseconds from the start of rowhouse until it says that it is ready, the median
+}
+
+// Run measures everything, or what only lists, separated by commas; quickly, one short round of the main requests over fewer rows. It
+// prints what became of the goals, and writes the page to a file when one is named. The working directory is the root of the repository.
+func Run(ctx context.Context, quick bool, only, file string) (err error) {
+	for _, tool := range []string{"wrk", "pgbench"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%s is not installed: apt-get install wrk postgresql", tool)
+		}
+	}
+	b := &bench{size: whole, keys: auth.GenerateKey()}
+	if quick {
+		b.size = sample
+	}
+	if b.dir, err = os.MkdirTemp("", "rowhouse-bench-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.dir)
+	if err := os.Chmod(b.dir, 0o755); err != nil { // PostgreSQL's user goes through it
+		return err
+	}
+	if err := os.WriteFile(b.path("requests.lua"), []byte(requestsLua), 0o644); err != nil {
+		return err
+	}
+	say("build")
+	for _, program := range []string{"./cmd/rowhouse", "./bench/floor"} {
+		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-o", b.path(filepath.Base(program)), program)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if output, err := build.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w\n%s", err, output)
+		}
+	}
+	say("seed")
+	if err := b.seed(ctx); err != nil {
+		return err
+	}
+	if b.postgres, err = b.start(ctx, true); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.postgres.Stop()) }()
+	if err := b.measure(ctx, only); err != nil {
+		return err
+	}
+	return b.report(file)
+}
+
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+var began = time.Now()
+
+func say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%4.0f s  %s\n", time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+}
+
+// start runs the PostgreSQL of this run. While it is seeded it need not be durable.
+func (b *bench) start(ctx context.Context, durable bool) (*localpg.Server, error) {
+	return localpg.Start(ctx, localpg.Options{Dir: b.path("postgres"), Durable: durable, Settings: map[string]string{
+		"shared_buffers":            "2GB",
+		"maintenance_work_mem":      "512MB",
+		"max_wal_size":              "16GB",
+		"checkpoint_timeout":        "30min",
+		"autovacuum":                "off", // it would fall upon whoever is measured at the time
+		"random_page_cost":          "1.1",
+		"track_activity_query_size": "16384",
+	}})
+}
+
+//go:embed seed.sql
+var seedSQL string
+
+// seed fills the database of this run, and says what is asked for.
+func (b *bench) seed(ctx context.Context) (err error) {
+	if b.postgres, err = b.start(ctx, false); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.postgres.Stop()) }()
+	superuser, err := pgx.Connect(ctx, b.postgres.URL("postgres", "postgres"))
+	if err != nil {
+		return err
+	}
+	defer superuser.Close(ctx)
+	if err := superuser.QueryRow(ctx, "SHOW server_version").Scan(&b.version); err != nil {
+		return err
+	}
+	b.version, _, _ = strings.Cut(b.version, " ") // without whose package it is
+	if err := schema.CreateDatabase(ctx, superuser, database); err != nil {
+		return err
+	}
+	if err := schema.Up(ctx, b.postgres.URL(schema.Owner, database)); err != nil {
+		return err
+	}
+	if err := schema.GrantServer(ctx, superuser); err != nil {
+		return err
+	}
+	hash, err := auth.NewPasswords(1, 1).Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, b.postgres.URL("postgres", database))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	sql := strings.NewReplacer("$TENANTS", fmt.Sprint(b.tenants), "$ITEMS", fmt.Sprint(b.items), "$GIANT", fmt.Sprint(b.giant), "$ALL", fmt.Sprint(b.all), "$HASH", hash).Replace(seedSQL)
+	if _, err := conn.Exec(ctx, sql); err != nil {
+		return fmt.Errorf("seed.sql: %w", err)
+	}
+	if _, err := conn.Exec(ctx, "VACUUM ANALYZE"); err != nil {
+		return err
+	}
+	return b.writeRows(ctx, conn)
+}
+
+// writeRows writes what is asked for, with a token of each account, into the files that requests.lua reads.
+func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn) error {
+	keys, err := auth.ParseKeys(b.keys)
+	if err != nil {
+		return err
+	}
+	tokens := auth.NewTokens(keys, "rowhouse", "rowhouse-api")
+	made := map[ids.AccountID]string{}
+	for file, which := range map[string]string{
+		"thousand":     fmt.Sprintf("tenant < %d", b.tenants),
+		"giant":        fmt.Sprintf("tenant = %d", b.tenants),
+		"ten":          fmt.Sprintf("tenant > %d AND tenant <= %[1]d + 10", b.tenants),
+		"ten-thousand": "item_id IN (SELECT DISTINCT ON (tenant) item_id FROM bare.asked ORDER BY tenant, md5(item_id::text))",
+	} {
+		rows, err := conn.Query(ctx, `SELECT tenant_id, item_id, account_id, session_id, username FROM bare.asked WHERE `+which+` ORDER BY md5(item_id::text) LIMIT 20000`)
+		if err != nil {
+			return err
+		}
+		var text strings.Builder
+		var tenant ids.TenantID
+		var item ids.ItemID
+		var account ids.AccountID
+		var session ids.SessionID
+		var username string
+		_, err = pgx.ForEachRow(rows, []any{&tenant, &item, &account, &session, &username}, func() error {
+			if made[account] == "" {
+				token, err := tokens.Sign(auth.Claims{Account: account, Session: session, IssuedAt: time.Now(), Expires: time.Now().Add(auth.MaxTokenTime)})
+				if err != nil {
+					return err
+				}
+				made[account] = token
+			}
+			fmt.Fprintln(&text, tenant.UUID(), item.UUID(), made[account], username)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if text.Len() == 0 {
+			return fmt.Errorf("no rows of %s", which)
+		}
+		if err := os.WriteFile(b.path(file), []byte(text.String()), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

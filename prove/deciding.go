@@ -1,0 +1,93 @@
+package prove
+
+import (
+	"fmt"
+	"go/ast"
+	"maps"
+	"slices"
+)
+
+// decides are the files that say who may enter which tenant. What each of their declarations says was looked at, and is listed in deciding
+// with its hash.
+var decides = []string{"tenancy/door.go", "tenancy/transaction.go"}
+
+// checkDoors reports each declaration of these files that is not the one that was looked at, unless something else was said of it.
+func (p *program) checkDoors(said map[string]bool) {
+	met := map[string]bool{}
+	for _, file := range decides {
+		if p.syntax["tenancy"][file] == nil {
+			continue
+		}
+		for _, decl := range declarations(p.syntax["tenancy"][file]) {
+			name := "tenancy." + declared(decl)
+			if name == "tenancy." { // imports
+				continue
+			}
+			met[name] = true
+			var text ast.Node = decl
+			if group, ok := decl.(*ast.GenDecl); ok {
+				text = group.Specs[0]
+			}
+			listed := pardon{"it was read as one of what decides who may enter which tenant", deciding[name]}
+			if !p.ledger.covers("the door "+name, listed, p.source(text)) && !said[name] {
+				p.report(p.at(decl), name, fmt.Sprintf("by what stands here it is decided who may enter which tenant, and see its rows: look at what it checks, and what it binds%s", unlisted(listed, p.source(text))))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(deciding)) {
+		if !met[name] && !said[name] && p.syntax["tenancy"][decides[0]] != nil {
+			p.report(place{decides[0], 1}, name, "it is listed in prove as what decides who may enter which tenant, and is not there")
+		}
+	}
+}
+
+// deciding are the hashes of these declarations.
+var deciding = map[string]string{
+	"tenancy.andReachAll":       "28498ebf9a",
+	"tenancy.bindNobody":        "b733a03d76",
+	"tenancy.bindTenant":        "c664b66acb",
+	"tenancy.enterAccount":      "9ca4026873",
+	"tenancy.enterByKey":        "90948a9600",
+	"tenancy.enterTenant":       "77c14262bb",
+	"tenancy.noRoleAnd":         "373c12cdf7",
+	"tenancy.scope":             "d5d90505bd",
+	"tenancy.scope.binding":     "6730bb2ec6",
+	"tenancy.scope.rebinding":   "c9206a8463",
+	"tenancy.tenantScope":       "8df2c718d9",
+	"tenancy.accountScope":      "5129361973",
+	"tenancy.boundScope":        "2d549d887d",
+	"tenancy.assumedScope":      "3aa2f844f7",
+	"tenancy.unscoped":          "939c26920c",
+	"tenancy.Database.Enter":    "106d7e805f",
+	"tenancy.Database.Account":  "5f9747de88",
+	"tenancy.Database.Unscoped": "09341756bd",
+	"tenancy.Database.System":   "9afdc2dc93",
+	"tenancy.scope.verify":      "d6297cba63",
+	"tenancy.door":              "901f7b59ba",
+	"tenancy.door.open":         "22256f6a63",
+	"tenancy.dbtx":              "c5acb9a2be",
+	"tenancy.dbtx.Exec":         "c646cb5b9f",
+	"tenancy.dbtx.Query":        "14c130eafb",
+	"tenancy.dbtx.QueryRow":     "8b79d9ca4c",
+	"tenancy.statement":         "3557580edf",
+	"tenancy.trip":              "3167d0a9c2",
+	"tenancy.trip.send":         "359c9bc9ae",
+	"tenancy.trip.close":        "a4dce66bc3",
+	"tenancy.row":               "588b0ffc47",
+	"tenancy.row.Scan":          "4d1e2054e2",
+	"tenancy.rows":              "948636628b",
+	"tenancy.rows.Next":         "10138ef674",
+	"tenancy.rows.Close":        "bf746203f7",
+	"tenancy.rows.Err":          "06999fb5fa",
+	"tenancy.Tx":                "a6077e6186",
+	"tenancy.Database.Atomic":   "ae251f79f0",
+	"tenancy.Database.atomic":   "474e12fa9a",
+	"tenancy.Tx.Enter":          "b381f87c67",
+	"tenancy.Tx.Account":        "63c905f028",
+	"tenancy.Tx.Unscoped":       "e1896e687f",
+	"tenancy.Tx.Provision":      "fa399dde19",
+	"tenancy.Tx.Assume":         "5b4e8812d8",
+	"tenancy.Tx.end":            "b737461f5d",
+	"tenancy.txDoor":            "58676c6717",
+	"tenancy.txDoor.open":       "12d2664268",
+}

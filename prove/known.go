@@ -1,0 +1,455 @@
+package prove
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A kind of table decides which scopes may name it.
+type kind int
+
+const (
+	ofTenant  kind = iota // its rows belong to tenants, and row-level security holds them there
+	ofAccount             // its rows belong to accounts; rowhouse_app holds no privilege on it
+	reference             // migrations alone write it
+	internal              // reached only through functions
+)
+
+var kinds = [...]string{ofTenant: "tenant", ofAccount: "account", reference: "reference", internal: "internal"}
+
+// Tables without tenant_id, and why they need none.
+var untenanted = map[string]struct {
+	kind kind
+	why  string
+}{
+	"tenants":          {ofTenant, "it is the tenants: its id is what tenant_id is elsewhere"},
+	"accounts":         {ofAccount, "an account logs in before it has a tenant, and may be in many"},
+	"sessions":         {ofAccount, "a session belongs to an account"},
+	"passes":           {ofAccount, "a pass belongs to a session, and ends when the rows of a tenant or of an account change, whichever is bound then"},
+	"refresh_tokens":   {ofAccount, "a refresh token belongs to a session"},
+	"one_time_tokens":  {ofAccount, "a one-time token belongs to an account"},
+	"account_events":   {ofAccount, "it is about accounts, and only grows"},
+	"rate_limits":      {ofAccount, "it counts attempts before anyone is known"},
+	"permissions":      {reference, "the same for every tenant, and only a migration writes it"},
+	"idempotency_keys": {internal, "its scope_id is a tenant or an account; only the functions idempotency_… reach it"},
+}
+
+// Tenant tables whose changes leave no audit event. No query may update or delete their rows.
+var unaudited = map[string]string{
+	"audit_events": "it is the audit, and only grows",
+}
+
+// The policies that a table has beside or instead of `tenant_id = (SELECT current_tenant())`, to the letter.
+var (
+	tenantPolicy = map[string]string{
+		"tenants":          `id = (SELECT current_tenant())`,
+		"idempotency_keys": `scope_id = (SELECT coalesce(current_tenant(), my_account()))`,
+	}
+	accountPolicy = map[string]string{
+		"users":   `(SELECT current_tenant()) IS NULL AND account_id = (SELECT my_account())`,
+		"tenants": `(SELECT current_tenant()) IS NULL AND id IN (SELECT tenant_id FROM users WHERE account_id = (SELECT my_account()))`,
+	}
+)
+
+// A key is the column by which a scope holds the rows of a table, and what it must equal: a parameter, or a column of
+// another table that is itself held.
+type key struct{ column, equals string }
+
+var accountKeys = map[string]key{
+	"accounts":        {"id", "@account_id"},
+	"sessions":        {"account_id", "@account_id"},
+	"refresh_tokens":  {"session_id", "sessions.id"},
+	"one_time_tokens": {"account_id", "@account_id"},
+	"users":           {"account_id", "@account_id"},
+	"tenants":         {"id", "users.tenant_id"},
+}
+
+func set(words string) map[string]bool {
+	of := map[string]bool{}
+	for _, word := range strings.Fields(words) {
+		of[word] = true
+	}
+	return of
+}
+
+var (
+	// Built-in functions that read no table and change no setting.
+	pure = set(`array_agg avg bool_and bool_or btrim chr count date_trunc extract generate_series jsonb_agg
+		jsonb_build_object jsonb_object_agg jsonb_populate_record length lower max min now row_number string_agg sum
+		to_jsonb unnest upper`)
+
+	// The same, for the schema's own texts: what queries have no business with, or no need of.
+	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
+		hashtextextended int8send jsonb_each left normalize octet_length overlay pg_advisory_xact_lock
+		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right set_bit split_part
+		substring translate uuid_send`)
+
+	// What tells of the catalogue, for the functions that may read it.
+	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
+	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role")
+
+	// Functions that are asked of a row which a key has found: they keep no index from being used.
+	late = set(`own_fields() confirmed() hold_addresses() lacking() role_grants() user_grants()`)
+
+	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
+	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)
+	innerCasts = set(`regnamespace`)
+
+	// Under row-level security only leakproof comparisons use an index, and PostgreSQL has them for few types.
+	leakproof = set(`= <> < <= > >= ~<~ ~<=~ ~>~ ~>=~ BETWEEN`)
+	plain     = set(`bool bytea date int2 int4 int8 text timestamptz uuid`)
+)
+
+// What stands for the bound tenant in the schema's own texts, and for what a record of idempotency_keys belongs to.
+const (
+	boundTenant = "current_tenant()"
+	boundScope  = "coalesce(current_tenant(), my_account())"
+)
+
+var boundForms = map[string]string{
+	"current_tenant()":                         boundTenant,
+	"public.current_tenant()":                  boundTenant,
+	"(SELECT current_tenant())":                boundTenant,
+	"COALESCE(current_tenant(), my_account())": boundScope,
+}
+
+// The functions that everything else stands on, to the letter: what says who is bound must not be replaced by what says
+// something else.
+var pinnedFunctions = map[string]string{
+	"current_tenant": `nullif(current_setting('app.tenant_id', true), '')::uuid`,
+	"caller_field":   `nullif(split_part(current_setting('app.caller', true), ' ', place), '')`,
+	"me":             `caller_field(1)::uuid`,
+	"my_account":     `caller_field(2)::uuid`,
+}
+
+// pinnedPath is what the search_path of a function is pinned to: what nobody can put a table into comes first, and where
+// everybody can, last.
+const pinnedPath = "pg_catalog, public, pg_temp"
+
+// Settings that a function may make, each local to its transaction.
+var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'synchronous_commit'": true}
+
+// A power is what a function may do that no other may: `definer`, run as the owner; `settings`, make settings; `accounts`,
+// name tables of accounts; `catalogue`, read PostgreSQL's own. Each is used, and queries of the scope by alone may call it. It is given
+// for what the function says, without its comments, when it was looked at.
+type power struct{ may, by, why, hash string }
+
+var powers = map[string]power{
+	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
+	"make_pass":         {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
+	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "bcd825aae2"},
+	"refuse_users":      {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
+	"void_tickets":      {"definer accounts", "", "a trigger that ends what would let a user in again, in tables that the roles which shut users out may not see", "b6714f7ecd"},
+	"void_proofs":       {"accounts", "", "a trigger that ends the sessions and the mailed tokens of an account", "57fc7abbdd"},
+	"end_visits":        {"accounts", "", "a trigger that ends the visits of a session that was ended", "4463538c25"},
+	"refuse_closed":     {"definer accounts", "", "a trigger that looks whether a user's account was closed, for roles that may not see accounts", "b4d796156d"},
+	"enter_key":         {"definer settings accounts", "", "the same door, for an API key", "c845b12f05"},
+	"enter_account":     {"definer settings accounts", "", "the door of the account scope", "f6205edb25"},
+	"key_account":       {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again", "4c47a5265c"},
+	"rate_limit_take":   {"settings accounts", "unscoped", "it counts attempts before anyone is known, and waits for no disk", "b30510c4e6"},
+	"rate_limit_give":   {"settings accounts", "unscoped", "the same", "80fe1b370e"},
+	"account_event":     {"accounts", "", "a trigger that writes to account_events what becomes of an account", "98d9e716f1"},
+	"session_event":     {"accounts", "", "a trigger that writes a login to account_events", "5c9cb93135"},
+	"catalogue_faults":  {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row", "f498d2bf22"},
+	"login_faults":      {"catalogue", "unscoped", "it tells of roles", "d7ee2907b6"},
+	"migration_version": {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
+}
+
+// What a migration may say, with its Down, that no other may.
+var exempt = map[string]pardon{
+	"sql/migrations/00001_roles.sql": {"roles are made where they are missing, which takes a loop; its Down gives everybody what PostgreSQL gives them, when there is no function left", "1205cdaaf5 b7cd3eb4ad"},
+	"sql/migrations/00015_users.sql": {"users whose role is artist need the artists that they are from now on: written for all tenants at once, each within its own, while audit rests", "5e02491886 c0d7da69dc 1e910e0c76 4d46c65d3b"},
+}
+
+// What tells one of what another has, among all tenants and accounts, and why it may.
+var oracles = map[string]string{
+	"accounts_username_key": "one logs in by it, before there is a tenant; whoever registers is told as little as can be: by mail",
+	"accounts_email_key":    "the same",
+	"tenants_slug_key":      "it ends in random characters, so that making one never tells whether a name is taken",
+	"users_account_id_fkey": "by an id that nobody can guess, and that a handler takes from AccountByLogin or a session, never from a request",
+}
+
+// Privileges that no query needs, and why they are there: `role verb table` or `role execute function`.
+var spare = map[string]string{
+	"PUBLIC execute catalogue_faults":  "an operator asks it in psql",
+	"PUBLIC execute login_faults":      "an operator asks it in psql, and the server of a login that may lack every role",
+	"PUBLIC execute migration_version": "an operator asks it in psql",
+}
+
+// The nodes that a query may hold, with those of their fields that may be set. Any other is a finding: add it here only
+// together with what it means for the proof.
+var understood = map[string]map[string]bool{
+	"SelectStmt": set(`distinct_clause target_list from_clause where_clause group_clause having_clause window_clause
+		values_lists sort_clause limit_offset limit_count limit_option locking_clause with_clause op all larg rarg`),
+	"InsertStmt":       set("relation cols select_stmt on_conflict_clause returning_list with_clause override"),
+	"UpdateStmt":       set("relation target_list where_clause from_clause returning_list with_clause"),
+	"DeleteStmt":       set("relation using_clause where_clause returning_list with_clause"),
+	"WithClause":       set("ctes recursive"),
+	"CommonTableExpr":  set("ctename ctequery aliascolnames ctematerialized"),
+	"OnConflictClause": set("action infer target_list where_clause"),
+	"InferClause":      set("index_elems where_clause conname"),
+	"IndexElem":        set("name ordering nulls_ordering"),
+	"LockingClause":    set("locked_rels strength wait_policy"),
+
+	"RangeVar":       set("relname inh relpersistence alias"),
+	"RangeSubselect": set("lateral subquery alias"),
+	"RangeFunction":  set("lateral ordinality functions alias"),
+	"JoinExpr":       set("jointype larg rarg quals"),
+	"Alias":          set("aliasname colnames"),
+
+	"ResTarget":      set("name val"),
+	"ColumnRef":      set("fields"),
+	"A_Star":         nil,
+	"ParamRef":       set("number"),
+	"A_Const":        set("ival fval boolval sval isnull"),
+	"Integer":        set("ival"),
+	"Float":          set("fval"),
+	"Boolean":        set("boolval"),
+	"String":         set("sval"),
+	"List":           set("items"),
+	"A_Expr":         set("kind name lexpr rexpr"),
+	"A_ArrayExpr":    set("elements"),
+	"BoolExpr":       set("boolop args"),
+	"NullTest":       set("arg nulltesttype"),
+	"BooleanTest":    set("arg booltesttype"),
+	"CaseExpr":       set("arg args defresult"),
+	"CaseWhen":       set("expr result"),
+	"CoalesceExpr":   set("args"),
+	"MinMaxExpr":     set("op args"),
+	"RowExpr":        set("args row_format"),
+	"TypeCast":       set("arg type_name"),
+	"TypeName":       set("names typemod typmods array_bounds"),
+	"SubLink":        set("sub_link_type testexpr oper_name subselect"),
+	"FuncCall":       set("funcname args agg_order agg_filter over agg_star agg_distinct funcformat"),
+	"WindowDef":      set("name refname partition_clause order_clause frame_options start_offset end_offset"),
+	"SortBy":         set("node sortby_dir sortby_nulls"),
+	"MultiAssignRef": set("source colno ncolumns"),
+	"SetToDefault":   nil,
+}
+
+// What the schema's own texts may hold besides.
+var understoodInSchema = map[string]map[string]bool{
+	"RangeVar":         set("schemaname relname inh relpersistence alias"),
+	"A_Indirection":    set("arg indirection"),
+	"CollateClause":    set("arg collname"), // "C" alone
+	"A_Indices":        set("is_slice lidx uidx"),
+	"SQLValueFunction": set("op typmod"),
+}
+
+// What speaks to a database.
+var drivers = regexp.MustCompile(`^(database/sql|github\.com/jackc/.*|github\.com/lib/pq|github\.com/pressly/goose/.*|gorm\.io/.*|github\.com/(jmoiron/sqlx|uptrace/bun|go-pg/pg).*)$`)
+
+// Packages among them that hold types alone.
+var harmless = map[string]bool{"github.com/jackc/pgx/v5/pgtype": true}
+
+// Files that speak to the database past the doors, and by what.
+var reachesDatabase = map[string]struct{ uses, why string }{
+	"sql/schema.go": {"pgx.ParseConfig stdlib.OpenDB stdlib.OptionAfterConnect lock.NewPostgresSessionLocker sql.DB goose.Provider goose.NewProvider goose.DialectPostgres goose.WithSessionLocker goose.NumericComponent",
+		"it runs the migrations, as their owner"},
+	"sql/logins.go":           {"pgx.Conn pgx.Identifier", "it makes the database and the logins of a server of one's own, as a superuser"},
+	"sql/surroundings.go":     {"pgx.Conn pgx.ConnConfig pgx.ConnectConfig pgx.ParseConfig pgx.ForEachRow pgconn.ConnectError", "it sets sessions, and compares settings and the catalogue with what they must be; it reads no row"},
+	"cmd/rowhouse/migrate.go": {"pgx.Conn goose.Provider goose.MigrationResult goose.StateApplied goose.NumericComponent", "rowhouse migrate: it connects as the owner to say who may serve"},
+	"cmd/rowhouse/dev.go":     {"pgx.Connect", "rowhouse dev: it makes the demonstration's database on its own server"},
+	"cmd/rowhouse/config.go":  {"pgconn.ParseConfig", "it reads the form of the URLs of databases, and connects to none"},
+}
+
+// Methods that run SQL: where they are called, and where SQL is written or put together outside of sql/queries, the whole declaration is
+// looked at (places, SQL). In tenancy also where one of its own statements is made of what the compiler does not know.
+var (
+	runs      = set("Exec Query QueryRow SendBatch Queue Prepare CopyFrom ExecContext QueryContext QueryRowContext PrepareContext ExecParams ExecPrepared ExecBatch ExecStatement")
+	sqlFields = set("sql bind")
+)
+
+// The folders that are skipped with all below them, and why. Nothing that is proven may import what is in them.
+var unproven = map[string]string{
+	"bench":         "it serves nobody: it seeds a PostgreSQL of its own, and its floor is what there would be without doors",
+	"cmd/bench":     "its command",
+	"testdb":        "tests alone import it",
+	"mail/mailtest": "tests alone import it",
+}
+
+// Files beside Go that Go builds, and SQL that is neither a migration nor a query: what they are, to the letter.
+var unreadable = map[string]pardon{
+	"auth/argon2/compress_amd64.s": {"argon2 as the processor does it fastest; it knows blocks of numbers, and keeps none", "b22134a11c"},
+	"sql/catalogue.sql":            {"it tells of the catalogue what the migrations have left, and of no row", "bf9730dc44"},
+	"sql/logins.sql":               {"an operator makes the two logins with it", "5cdcf4523f"},
+}
+
+// What is embedded, by folder and pattern.
+var embedded = map[string]string{
+	"auth/common_passwords.txt": "words that no password may be",
+	"handlers/docs":             "the manual's page, the same for everybody",
+	"prove/*.md.tmpl":           "the reports",
+	"sql/catalogue.sql":         "see unreadable",
+	"sql/catalogue.txt":         "what catalogue.sql must answer, to be compared",
+	"sql/migrations/*.sql":      "the migrations, which prove reads",
+}
+
+// What the compiler is told in comments, by directive and file.
+var directives = map[string]string{
+	"//go:noescape auth/argon2/lane_amd64.go": "it says of the assembly that it keeps no pointer",
+}
+
+// Methods that nothing outside of tenancy calls, and why.
+var never = map[string]string{
+	"WithTx":        "binds queries to what came through no door",
+	"MethodByName":  "calls what nobody sees named",
+	"NewAt":         "reaches what a package does not export",
+	"UnsafeAddr":    "reaches what a package does not export",
+	"UnsafePointer": "reaches what a package does not export",
+}
+
+// Methods that put something else into an identifier.
+var mutators = set("Parse UnmarshalText UnmarshalJSON ScanUUID Scan")
+
+// What may come of what stands in places.
+var consequence = map[string]string{
+	"Provision": ", so that a caller could see and change the rows of any",
+	"Assume":    ", so that a caller could be anybody",
+	"System":    ", so that a request could see and change the rows of any",
+	"Unscoped":  ", so that a caller could be told of anybody's account",
+	"TenantID":  ": a request could name a tenant of which its caller is no user",
+	"[16]byte":  ": a request could name a tenant of which its caller is no user",
+}
+
+// The doors that check less than Enter and Account do.
+var doors = map[string]string{
+	"Provision": "it binds a tenant, whoever asks",
+	"Assume":    "it binds an account without a session of it",
+	"System":    "it binds a tenant, and nobody asks",
+	"Unscoped":  "nothing holds its queries",
+}
+
+// Where, and why, Go does what would be a leak elsewhere: uses one of these doors, makes a tenant, or says whose tenant it is; each
+// statement that does so, by its hash. What it calls with the queries that a loose door has handed it is looked at in the same way.
+var places = map[string]map[string]pardon{
+	"Provision": {
+		"handlers.Found":            {"it makes the tenant, so nobody is a user of it yet", "85f75ea30f"},
+		"handlers.accountClose":     {"an account leaves all its tenants, also those that it may not enter now; AccountUserTenants named them", "bfd1f26fe8"},
+		"handlers.invitationAccept": {"the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone", "c35ae4a855"},
+		"handlers.Server.prove":     {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "48667b34ba"},
+		"handlers.Server.visit":     {"SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log", "d217f733e0"},
+		"cmd/rowhouse.seed":         {"it makes the demonstration's tenants", "65d02af084"},
+	},
+	"Assume": {
+		"handlers.Server.prove": {"who came with the token has read the account's mail", "48667b34ba"},
+	},
+	"System": {},
+	"Unscoped": {
+		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
+		"handlers.NewToken":                 {"the same", "70fa9e7931"},
+		"cmd/rowhouse.activeAccount":        {"the same", "494b17d794"},
+		"handlers.accountRegister":          {"nobody has an account yet", "325d31216c"},
+		"handlers.accountGet":               {"an API key has no session; key_account compares its hash", "d3cc1ef86b"},
+		"handlers.Server.acceptAnew":        {"the invitation's e-mail says which account it is, or that there is none yet", "7649948078 29625d3493"},
+		"handlers.Server.take":              {"attempts are counted before anyone is known", "7a32a5a9a2"},
+		"handlers.Server.give":              {"the same", "972456d419"},
+		"handlers.Server.writeToken":        {"who asks for a token by mail is not known before the mail is read", "40d0f9dfa9"},
+		"handlers.passwordForgot":           {"the same", "6569264001"},
+		"handlers.Server.bearer":            {"the token is all the proof that there is", "1558c8c4bf"},
+		"handlers.Server.check":             {"readiness is asked by nobody", "117cef107b a9a6980e5c 77014aab67 0fbf766c51"},
+		"handlers.Server.refuse":            {"who was refused is nobody that the database knows", "104b40cf57"},
+		"handlers.sessionLogin":             {"nobody is known before the password is", "60c67f0910 786ef839ce 4343ede8ed"},
+		"handlers.sessionRefresh":           {"the refresh token is all the proof that there is", "09533f01fb 97ecaa6b4e e04c691766 fdd831e13e"},
+		"handlers.userCreate":               {"the account of a new user is made; the user itself goes through Enter", "86ac53ae4f"},
+		"cmd/rowhouse.seed":                 {"it makes the demonstration's accounts", "e7ec032b2f b5e43bf189"},
+		"cmd/rowhouse.accountCommand":       {"the operator makes an account", "5880b428ed"},
+		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e fe7582e3ec cd93074c59"},
+		"cmd/rowhouse.tenantCommand":        {"the operator names the account that a new tenant's admin is", "2546ec66e1"},
+		"cmd/rowhouse.operate":              {"it compares the version of the migrations", "5ea759d346"},
+	},
+	"TenantID": {
+		"auth.NewTenantSecret":              {"it writes the tenant into a secret", "2040d7ddc4"},
+		"auth.tenantOf":                     {"it reads it back; what is looked for in that tenant is the hash of the secret", "3ecb6cd5ee"},
+		"handlers.Found":                    {"a new tenant", "d130306c3f"},
+		"handlers.exchange.chooseTenant":    {"the one place where a request says its tenant; Enter asks the database whether the caller may", "397ab23203 a8ae74685a"},
+		"handlers.refusals":                 {"a request that is put together to see what refuses it, and served by nobody", "b889100983"},
+		"handlers.sessionLogin":             {"the tenant to bind the new session to; SessionBind looks whether the account is a user of it", "7041a1a214"},
+		"handlers.sessionSwitchTenant":      {"the same, of a session that lives", "48d0cfae7a"},
+		"handlers.sessionSwitchTenantInput": {"the same", "02c3df338e"},
+		"handlers.tenantDelete":             {"its answer", "f14135dc87 42bf8c6a23"},
+		"cmd/rowhouse.seed":                 {"the demonstration's tenants, whose identifiers the manual shows", "c2f169200a"},
+	},
+	"SQL": {
+		"sql.CreateDatabase":           {"a database and its two logins, as a superuser", "56d49bdc13"},
+		"sql.Grant":                    {"who may serve", "091c7992c9"},
+		"sql.GrantServer":              {"the same, and for how long", "ab11e8f64d"},
+		"sql.Missing":                  {"it reads the version of the migrations", "88261f12e1"},
+		"sql.Settle":                   {"the settings of a session, none of which binds it", "95f09d630f"},
+		"sql.Unfit":                    {"it reads settings", "517ee8bf82"},
+		"sql.describeCatalogue":        {"it reads the catalogue", "648c078a3c"},
+		"sql.needs":                    {"what an operator is told to say", "58d20bd187"},
+		"sql.settle":                   {"see sql.Settle", "cef9fe450b"},
+		"tenancy.Database.LoginFaults": {"it reads roles", "96e400d613"},
+		"tenancy.Database.Recall":      {"idempotency_recall reads the bound scope, and Enter's or Account's binding goes before it", "bb53436073"},
+		"tenancy.Database.asList":      {"an accessor's statement, as shapes.of has it", "9834a4c9a3"},
+		"tenancy.Database.inquire":     {"whether PostgreSQL is at work for a connection, and no word of what for", "16de7c9095"},
+		"tenancy.Database.prepare":     {"what has been run before, and is not run by it", "f95af9cc01"},
+		"tenancy.Tx.end":               {"commit or rollback, after the claim's own statements", "b737461f5d"},
+		"tenancy.door.open":            {"an accessor's statement behind its scope's binding", "ffc7689561"},
+		"tenancy.scope.binding":        {"one of the bindings of tenantScope, accountScope, boundScope, assumedScope and unscoped", "6730bb2ec6"},
+		"tenancy.scope.rebinding":      {"the same, from no role", "76e78b0007"},
+		"tenancy.shapes.make":          {"an accessor's statement with NULL, true, false and words of letters in the place of parameters that are these", "5ed26eba28"},
+		"tenancy.shapes.of":            {"the same, made before", "19991d8768"},
+		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "359c9bc9ae"},
+		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "12d2664268"},
+	},
+	"exec": {
+		"prove.page.run":          {"go test, on the machine of whoever proves", "842e0871db"},
+		"localpg.account.command": {"PostgreSQL's own programs, for a server of one's own", "671d75f878"},
+		"localpg.serves":          {"ps, for the same", "912fa64382"},
+	},
+	"[16]byte": {
+		"handlers.position": {"the row after which a page begins, of whatever kind; queries compare it within the tenant", "8a5fd93901"},
+	},
+}
+
+// generatedBase is the hash of what sqlc writes into db/db.go.
+const generatedBase = "4c1bf8429f"
+
+// doorway is what tenancy exports: all that the rest of the program can do with the database. Of what hands out queries, Enter asks the
+// database for session or key, account, user and permission, Account for session and account, and the others stand in doors.
+const doorway = `
+Caller.AccountID ids.AccountID
+Caller.Address string
+Caller.Key auth.APIKey
+Caller.Operation string
+Caller.RequestID string
+Caller.SessionID ids.SessionID
+Caller.TenantID ids.TenantID
+Claim.Fingerprint []byte
+Claim.Key string
+Claim.Permission auth.Permission
+Database.AcquireTimeout time.Duration
+Database.QueueTimeout time.Duration
+func (c *Caller) ByKey() bool
+func (c *Caller) Credential() ids.AccountID
+func (d *Database) Account(who Caller) *db.Queries
+func (d *Database) Atomic(ctx context.Context, fn func(tx *Tx) error) error
+func (d *Database) Close()
+func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries
+func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn func(tx *Tx) (answer []byte, err error)) error
+func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
+func (d *Database) Reach(ctx context.Context) error
+func (d *Database) Recall(ctx context.Context, who Caller, permission auth.Permission, key string) (fingerprint, answer []byte, err error)
+func (d *Database) SchemaFaults(ctx context.Context) (faults []string, err error)
+func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries
+func (d *Database) Unscoped(who Caller) *db.Queries
+func (d *Database) Warm(ctx context.Context)
+func (tx *Tx) Account(who Caller) *db.Queries
+func (tx *Tx) Assume(account ids.AccountID, who Caller) *db.Queries
+func (tx *Tx) Enter(who Caller, permission auth.Permission) *db.Queries
+func (tx *Tx) Provision(tenant ids.TenantID, who Caller) *db.Queries
+func (tx *Tx) Unscoped(who Caller) *db.Queries
+func Again(err error) error
+func Open(ctx context.Context, url string) (*Database, error)
+func Retry(ctx context.Context, reads bool, work func() error) error
+type Caller struct
+type Claim struct
+type Database struct
+type Tx struct
+var ErrLost
+var ErrSecondCall
+var ErrUnavailable
+var ErrUnbound
+`

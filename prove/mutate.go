@@ -1,0 +1,662 @@
+package prove
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
+)
+
+// A Mutant is a function of the schema with one thing of it changed. Without a change it is the function itself, each statement written
+// anew: whatever tells it from what the migrations made would be told of every mutant.
+type Mutant struct {
+	Function string `json:"function"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Change   string `json:"change"`
+	SQL      string `json:"sql"` // makes it
+}
+
+// Functions of which there are no mutants, and why. Those that are pinned to the letter have none either.
+var unmutated = map[string]string{
+	"catalogue_faults": "it tells of the catalogue, of no row; TestCatalogueFaults breaks the catalogue in each way that it looks for",
+	"login_faults":     "it tells of roles, of no row; the same",
+	"uuid_v7":          "it computes what is new",
+	"fold":             "it computes, and reads nothing but its argument",
+	"fold_unicode":     "the same",
+	"touch":            "it counts versions, in a row that the statement changes anyway",
+}
+
+// Mutants are those of every function that the migrations leave, in the order of the functions' names: of what runs as its owner, what is
+// called by it, and what is called by the database or for the permission of a caller.
+func Mutants(project fs.FS) (all []Mutant, err error) {
+	s := newSchema(func(at place, subject, fault string) { err = fmt.Errorf("%v", finding{at, subject, fault}) }, func(_, why string) bool { return why != "" })
+	files, failed := fs.Glob(project, "sql/migrations/*.sql")
+	if failed != nil {
+		return nil, failed
+	}
+	for _, file := range files {
+		text, failed := fs.ReadFile(project, file)
+		if failed != nil {
+			return nil, failed
+		}
+		s.migrate(file, string(text))
+	}
+	s.readFunctions()
+	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
+		if pinnedFunctions[name] != "" || unmutated[name] != "" {
+			continue
+		}
+		of, failed := s.functions[name].mutants()
+		if failed != nil {
+			return nil, fmt.Errorf("%s: %w", name, failed)
+		}
+		all = append(all, of...)
+	}
+	return all, err
+}
+
+// A fragment is a piece of a function's text that is SQL: a statement, or an expression as the only thing that a SELECT selects.
+type fragment struct {
+	from, to  int // in the text
+	node      *pg.Node
+	condition bool   // of an IF
+	dropped   string // what stands before the text in what was parsed
+	into      string // what has been cut out of it
+	yields    bool   // what it selects is assigned, or is the result
+	what      string // for an expression, what it is for
+}
+
+// A surgeon takes a function apart.
+type surgeon struct {
+	*function
+	base      int // where the body begins in the function's text
+	fragments []fragment
+	removable []fragment // whole statements
+	err       error
+}
+
+// mutants are the function's, the unchanged one first.
+func (f *function) mutants() (all []Mutant, err error) {
+	s := &surgeon{function: f}
+	s.takeApart()
+	if s.err != nil {
+		return nil, s.err
+	}
+	seen := map[string]int{}
+	add := func(at int, change, text string) {
+		if seen[change]++; seen[change] > 1 && change != "" {
+			change += fmt.Sprintf(" (%d)", seen[change])
+		}
+		begin := strings.Index(f.source, f.text)
+		all = append(all, Mutant{f.name, f.file, 1 + strings.Count(f.source[:begin+at], "\n"), change, orReplace(text)})
+	}
+	anew := f.text
+	for _, part := range slices.Backward(s.fragments) {
+		text, err := part.text(part.node)
+		if err != nil {
+			return nil, err
+		}
+		anew = anew[:part.from] + text + anew[part.to:]
+	}
+	add(strings.Index(f.text, f.body), "", anew)
+	for _, part := range s.fragments {
+		for n := 0; ; n++ {
+			e := &editor{left: n}
+			tree := proto.Clone(part.node).(*pg.Node)
+			e.fragment(part, tree)
+			if e.change == "" {
+				break
+			}
+			text, err := part.text(tree)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", e.change, err)
+			}
+			add(part.lineOf(f.text, e.at), e.change, f.text[:part.from]+text+f.text[part.to:])
+		}
+	}
+	for _, part := range s.removable {
+		was := strings.Join(strings.Fields(f.text[part.from:part.to]), " ")
+		add(part.from, "without "+short(was), f.text[:part.from]+"NULL"+f.text[part.to:])
+	}
+	return all, nil
+}
+
+// orReplace makes what creates a function replace it.
+func orReplace(text string) string {
+	_, text, _ = strings.Cut(text, "FUNCTION")
+	return "CREATE OR REPLACE FUNCTION" + text
+}
+
+// short is a text as far as a list shows it.
+func short(text string) string {
+	if len(text) > 110 {
+		return text[:107] + "…"
+	}
+	return text
+}
+
+// text is what stands in the function for a tree.
+func (f fragment) text(node *pg.Node) (string, error) {
+	tree, err := pg.Parse("SELECT 1") // which knows its version
+	if err != nil {
+		return "", err
+	}
+	tree.Stmts[0].Stmt = node
+	text, err := pg.Deparse(tree)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimPrefix(text, f.dropped) + f.into, nil
+}
+
+// lineOf is where in a function's text a part of the fragment stands, about: what was cut out may have had a line of its own.
+func (f fragment) lineOf(text string, at int) int {
+	return min(f.from+max(0, at-len(f.dropped)), f.to, len(text))
+}
+
+// takeApart finds the fragments of the function.
+func (s *surgeon) takeApart() {
+	f := s.function
+	if value := f.SqlBody.GetReturnStmt(); value != nil {
+		from := strings.LastIndex(f.text, "RETURN ") + len("RETURN ")
+		s.expression(from, f.text[from:], "RETURN", false)
+		return
+	}
+	s.base = strings.Index(f.text, f.body)
+	if f.language == "sql" {
+		tree, err := pg.Parse(f.body)
+		if err != nil {
+			s.err = err
+			return
+		}
+		for i, raw := range tree.Stmts {
+			from := int(raw.StmtLocation)
+			to := from + int(raw.StmtLen)
+			from += len(f.body[from:to]) - len(strings.TrimLeft(f.body[from:to], " \n"))
+			node, err := pg.Parse(f.body[from:to])
+			if err != nil {
+				s.err = err
+				return
+			}
+			s.fragments = append(s.fragments, fragment{from: s.base + from, to: s.base + to, node: node.Stmts[0].Stmt, yields: i == len(tree.Stmts)-1})
+		}
+		return
+	}
+	tree, err := f.plpgsqlTree()
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.walk(tree, 1)
+	slices.SortStableFunc(s.fragments, func(a, b fragment) int { return a.from - b.from })
+	s.fragments = slices.CompactFunc(s.fragments, func(a, b fragment) bool { return a.from == b.from })
+}
+
+// walk goes through what PL/pgSQL made of a body. What it does not know readFunctions has reported.
+func (s *surgeon) walk(tree any, line int) {
+	eachNode(tree, line, func(kind string, fields map[string]any, line int) {
+		query := func(field string) string { return queryOf(fields, field) }
+		switch kind {
+		case "PLpgSQL_var":
+			if value := query("default_val"); value != "" {
+				s.find(line, value, "DECLARE", false)
+			}
+		case "PLpgSQL_stmt_if", "PLpgSQL_if_elsif":
+			s.find(line, query("cond"), "IF", true)
+		case "PLpgSQL_stmt_assign":
+			from := s.find(line, query("expr"), "", false)
+			s.removable = append(s.removable, fragment{from: from, to: s.end(from)})
+		case "PLpgSQL_stmt_return":
+			if value := query("expr"); value != "" && expression(value).GetColumnRef() == nil && expression(value).GetAConst() == nil {
+				s.find(line, value, "RETURN", false)
+			} else if value == "" && fields["lineno"] != nil { // or it is the one that no function says at its end
+				from := s.keyword(line, "return")
+				s.removable = append(s.removable, fragment{from: from, to: s.end(from)})
+			}
+		case "PLpgSQL_stmt_raise":
+			from := s.keyword(line, "raise")
+			s.removable = append(s.removable, fragment{from: from, to: s.end(from)})
+		case "PLpgSQL_stmt_perform":
+			from := s.keyword(line, "perform")
+			s.removable = append(s.removable, fragment{from: from, to: s.end(from)})
+			from += len("PERFORM")
+			s.statement(from, s.end(from), query("expr"), fragment{dropped: "SELECT"})
+		case "PLpgSQL_stmt_execsql":
+			text := query("sqlstmt")
+			from := s.keyword(line, strings.ToLower(strings.Fields(text)[0]))
+			into := into(fields)
+			s.removable = append(s.removable, fragment{from: from, to: s.end(from)})
+			s.statement(from, s.end(from), text, fragment{into: into, yields: into != ""})
+		case "PLpgSQL_stmt_fors":
+			text := query("query")
+			from := s.offset(line) + strings.Index(s.text[s.offset(line):], text)
+			s.statement(from, from+len(text), text, fragment{})
+		}
+		for _, field := range []string{"datums", "action", "body", "then_body", "elsif_list", "stmts", "else_body"} {
+			s.walk(fields[field], line)
+		}
+	})
+}
+
+// offset is where a line of the body begins in the function's text.
+func (s *surgeon) offset(line int) int {
+	at := s.base
+	for range line - 1 {
+		at += strings.IndexByte(s.text[at:], '\n') + 1
+	}
+	return at
+}
+
+// within is where the first token of the body stands, behind a byte of the text, that is the one; depth counts parentheses.
+func (s *surgeon) within(from int, is func(text string, depth int) bool) (at int) {
+	scan, err := pg.Scan(s.text[from : s.base+len(s.body)])
+	if err != nil {
+		s.err = err
+		return from
+	}
+	depth := 0
+	for _, token := range scan.Tokens {
+		switch text := s.text[from+int(token.Start) : from+int(token.End)]; {
+		case isComment(token):
+		case is(strings.ToLower(text), depth):
+			return from + int(token.Start)
+		case text == "(":
+			depth++
+		case text == ")":
+			depth--
+		}
+	}
+	s.err = fmt.Errorf("a statement in %q%s", short(s.text[from:]), notUnderstood)
+	return from
+}
+
+// keyword is where a statement begins that PL/pgSQL says to stand in a line of the body.
+func (s *surgeon) keyword(line int, word string) int {
+	return s.within(s.offset(line), func(text string, _ int) bool { return text == word })
+}
+
+// end is where the statement ends that begins at a byte.
+func (s *surgeon) end(from int) int {
+	return s.within(from, func(text string, depth int) bool { return text == ";" && depth == 0 })
+}
+
+// find adds an expression that stands in the body as it was read, in a line or behind it; of an assignment, what is assigned.
+func (s *surgeon) find(line int, text, what string, condition bool) (from int) {
+	from = s.offset(line)
+	at := strings.Index(s.text[from:], text)
+	if at < 0 {
+		s.err = fmt.Errorf("%q is not in the text of %s", text, s.name)
+		return from
+	}
+	from += at
+	target, value, assigned := strings.Cut(text, ":=")
+	if what != "" || !assigned {
+		s.expression(from, text, what, condition)
+		return from
+	}
+	blank := len(value) - len(strings.TrimLeft(value, " \n"))
+	s.expression(from+len(target)+len(":=")+blank, value[blank:], strings.TrimSpace(target)+" :=", false)
+	return from
+}
+
+func (s *surgeon) expression(from int, text, what string, condition bool) {
+	tree, err := pg.Parse("SELECT " + text)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.fragments = append(s.fragments, fragment{from: from, to: from + len(text), node: tree.Stmts[0].Stmt, condition: condition, dropped: "SELECT ", what: what})
+}
+
+func (s *surgeon) statement(from, to int, text string, as fragment) {
+	tree, err := pg.Parse(text)
+	if err != nil {
+		s.err = err
+		return
+	}
+	as.from, as.to, as.node = from, to, tree.Stmts[0].Stmt
+	s.fragments = append(s.fragments, as)
+}
+
+// into says where a statement puts what it yields.
+func into(fields map[string]any) string {
+	names := targets(fields["target"])
+	if names == nil {
+		return ""
+	}
+	return " INTO " + strings.Join(names, ", ")
+}
+
+// An editor makes one change of those that a tree can have: as many others pass by first as are left.
+type editor struct {
+	left   int
+	change string
+	at     int // in what was parsed
+}
+
+func (e *editor) edit(of *pg.Node, change string, do func()) {
+	if e.left == 0 {
+		e.change, e.at = short(change), where(of.ProtoReflect())
+		do()
+	}
+	e.left--
+}
+
+func truth() *pg.Node { return expression("true") }
+
+func (e *editor) fragment(of fragment, tree *pg.Node) {
+	if of.dropped != "SELECT " {
+		e.statement(tree, of.yields, "")
+		return
+	}
+	value := &tree.GetSelectStmt().TargetList[0].GetResTarget().Val
+	switch {
+	case of.condition:
+		e.condition(value, "IF")
+	default:
+		if of.what == "RETURN" {
+			e.null(value, "RETURN")
+		}
+		e.value(value)
+	}
+}
+
+// condition changes what decides.
+func (e *editor) condition(slot **pg.Node, clause string) {
+	if *slot == nil {
+		return
+	}
+	if clause != "" {
+		e.edit(*slot, clause+" true instead of "+deparse(*slot), func() { *slot = truth() })
+	}
+	e.logic(slot)
+}
+
+// logic takes conditions out of one, and turns them round.
+func (e *editor) logic(slot **pg.Node) {
+	node := *slot
+	b := node.GetBoolExpr()
+	switch {
+	case b == nil:
+		e.edit(node, "NOT "+deparse(node), func() {
+			*slot = &pg.Node{Node: &pg.Node_BoolExpr{BoolExpr: &pg.BoolExpr{Boolop: pg.BoolExprType_NOT_EXPR, Args: []*pg.Node{node}}}}
+		})
+		e.parts(slot)
+	case b.Boolop == pg.BoolExprType_NOT_EXPR:
+		e.edit(node, "not "+deparse(node), func() { *slot = b.Args[0] })
+		if inner := b.Args[0]; inner.GetBoolExpr() != nil {
+			e.logic(&b.Args[0])
+		} else {
+			e.parts(&b.Args[0])
+		}
+	default:
+		for i, arg := range slices.Clone(b.Args) {
+			word := "AND "
+			if b.Boolop == pg.BoolExprType_OR_EXPR {
+				word = "OR "
+			}
+			e.edit(arg, "without "+word+deparse(arg), func() {
+				if b.Args = slices.Delete(slices.Clone(b.Args), i, i+1); len(b.Args) == 1 {
+					*slot = b.Args[0]
+				}
+			})
+		}
+		for i := range b.Args {
+			e.logic(&b.Args[i])
+		}
+	}
+}
+
+// null puts a value in a value's place that is of its type.
+func (e *editor) null(slot **pg.Node, what string) {
+	node := *slot
+	if node.GetAConst() != nil || node.GetSetToDefault() != nil {
+		return
+	}
+	e.edit(node, strings.TrimSpace(what+" NULL instead of "+deparse(node)), func() {
+		*slot = &pg.Node{Node: &pg.Node_AExpr{AExpr: &pg.A_Expr{
+			Kind: pg.A_Expr_Kind_AEXPR_NULLIF, Name: []*pg.Node{pg.MakeStrNode("=")}, Lexpr: node, Rexpr: proto.Clone(node).(*pg.Node),
+		}}}
+	})
+}
+
+// less takes each of several out of a list.
+func (e *editor) less(list *[]*pg.Node, what string) {
+	if len(*list) < 2 {
+		return
+	}
+	for i, one := range slices.Clone(*list) {
+		if !slices.ContainsFunc(*list, func(other *pg.Node) bool { return other != one && other.GetAConst() == nil }) && one.GetAConst() == nil {
+			continue // constants alone have another type
+		}
+		e.edit(one, "without "+deparse(one)+what, func() { *list = slices.Delete(slices.Clone(*list), i, i+1) })
+	}
+}
+
+// value changes what computes.
+func (e *editor) value(slot **pg.Node) {
+	node := *slot
+	switch n := node.GetNode().(type) {
+	case *pg.Node_BoolExpr, *pg.Node_NullTest:
+		e.logic(slot)
+		return
+	case *pg.Node_AExpr:
+		switch op := builtin(n.AExpr.Name); {
+		case n.AExpr.Kind == pg.A_Expr_Kind_AEXPR_OP && op == "||":
+			for _, side := range []struct{ out, stays *pg.Node }{{n.AExpr.Lexpr, n.AExpr.Rexpr}, {n.AExpr.Rexpr, n.AExpr.Lexpr}} {
+				if side.out.GetAConst() == nil && side.out.GetAExpr() == nil {
+					e.edit(side.out, "without || "+deparse(side.out), func() { *slot = side.stays })
+				}
+			}
+		case n.AExpr.Kind != pg.A_Expr_Kind_AEXPR_OP, strings.Contains("= <> < > <= >=", op):
+			e.logic(slot)
+			return
+		}
+	}
+	e.parts(slot)
+}
+
+// parts changes what something is made of.
+func (e *editor) parts(slot **pg.Node) {
+	switch n := (*slot).GetNode().(type) {
+	case *pg.Node_BoolExpr:
+		e.logic(slot)
+	case *pg.Node_AExpr:
+		if list := n.AExpr.Rexpr.GetList(); n.AExpr.Kind == pg.A_Expr_Kind_AEXPR_IN && list != nil {
+			e.less(&list.Items, " in the list")
+		}
+		for _, side := range []**pg.Node{&n.AExpr.Lexpr, &n.AExpr.Rexpr} {
+			if *side != nil {
+				e.value(side)
+			}
+		}
+	case *pg.Node_List:
+		for i := range n.List.Items {
+			e.value(&n.List.Items[i])
+		}
+	case *pg.Node_CaseExpr:
+		e.choice(n.CaseExpr)
+	case *pg.Node_CoalesceExpr:
+		e.less(&n.CoalesceExpr.Args, " in coalesce")
+		for i := range n.CoalesceExpr.Args {
+			e.value(&n.CoalesceExpr.Args[i])
+		}
+	case *pg.Node_MinMaxExpr:
+		e.less(&n.MinMaxExpr.Args, " in "+short(deparse(*slot)))
+		for i := range n.MinMaxExpr.Args {
+			e.value(&n.MinMaxExpr.Args[i])
+		}
+	case *pg.Node_AArrayExpr:
+		e.less(&n.AArrayExpr.Elements, " in the array")
+		for i := range n.AArrayExpr.Elements {
+			e.value(&n.AArrayExpr.Elements[i])
+		}
+	case *pg.Node_FuncCall:
+		e.call(n.FuncCall)
+	case *pg.Node_TypeCast:
+		e.parts(&n.TypeCast.Arg)
+	case *pg.Node_AIndirection:
+		e.parts(&n.AIndirection.Arg)
+	case *pg.Node_NullTest:
+		e.parts(&n.NullTest.Arg)
+	case *pg.Node_SubLink:
+		if n.SubLink.Testexpr != nil {
+			e.parts(&n.SubLink.Testexpr)
+		}
+		e.statement(n.SubLink.Subselect, false, "")
+	}
+}
+
+// choice changes a CASE.
+func (e *editor) choice(c *pg.CaseExpr) {
+	for i, arm := range slices.Clone(c.Args) {
+		if when := arm.GetCaseWhen(); len(c.Args) > 1 {
+			e.edit(when.Expr, "CASE without WHEN "+deparse(when.Expr)+" THEN "+deparse(when.Result), func() { c.Args = slices.Delete(slices.Clone(c.Args), i, i+1) })
+		}
+	}
+	for _, arm := range c.Args {
+		when := arm.GetCaseWhen()
+		if c.Arg == nil {
+			e.condition(&when.Expr, "WHEN")
+		}
+		e.value(&when.Result)
+	}
+	if c.Defresult != nil {
+		if c.Defresult.GetAConst() == nil {
+			e.edit(c.Defresult, "CASE without ELSE "+deparse(c.Defresult), func() { c.Defresult = nil })
+		}
+		e.value(&c.Defresult)
+	}
+}
+
+// call changes what a function is called with.
+func (e *editor) call(c *pg.FuncCall) {
+	switch name := builtin(c.Funcname); name {
+	case "concat", "concat_ws":
+		for i, arg := range c.Args {
+			if arg.GetAConst() == nil {
+				e.edit(arg, "'' instead of "+deparse(arg)+" in "+name, func() { c.Args[i] = expression("''") })
+			}
+		}
+	}
+	for i := range c.Args {
+		e.value(&c.Args[i])
+	}
+	e.condition(&c.AggFilter, "FILTER")
+}
+
+// statement changes one. Yields: what it selects, or returns, goes somewhere, and so each column of it can be left out; otherwise into
+// says the columns that it fills.
+func (e *editor) statement(node *pg.Node, yields bool, fills string) {
+	names := strings.Fields(fills)
+	targets := func(list []*pg.Node) {
+		for i, target := range list {
+			value := &target.GetResTarget().Val
+			if what := ""; yields || len(names) > 0 {
+				if i < len(names) {
+					what = names[i] + ":"
+				}
+				e.null(value, what)
+			}
+			e.value(value)
+		}
+	}
+	ctes := func(with *pg.WithClause) {
+		for _, cte := range with.GetCtes() {
+			e.statement(cte.GetCommonTableExpr().Ctequery, false, "")
+		}
+	}
+	switch n := node.GetNode().(type) {
+	case *pg.Node_SelectStmt:
+		s := n.SelectStmt
+		ctes(s.WithClause)
+		targets(s.TargetList)
+		for _, row := range s.ValuesLists {
+			for i := range row.GetList().GetItems() {
+				value := &row.GetList().Items[i]
+				if i < len(names) {
+					e.null(value, names[i]+":")
+				}
+				e.value(value)
+			}
+		}
+		e.from(s.FromClause)
+		e.condition(&s.WhereClause, "WHERE")
+		e.condition(&s.HavingClause, "HAVING")
+		e.locks(node, s)
+	case *pg.Node_InsertStmt:
+		i := n.InsertStmt
+		ctes(i.WithClause)
+		var columns []string
+		for _, column := range i.Cols {
+			columns = append(columns, column.GetResTarget().Name)
+		}
+		e.statement(i.SelectStmt, false, strings.Join(columns, " "))
+		if c := i.OnConflictClause; c != nil {
+			e.sets(&c.TargetList, i.Relation)
+			e.condition(&c.WhereClause, "WHERE")
+		}
+		targets(i.ReturningList)
+	case *pg.Node_UpdateStmt:
+		u := n.UpdateStmt
+		ctes(u.WithClause)
+		e.sets(&u.TargetList, u.Relation)
+		e.from(u.FromClause)
+		e.condition(&u.WhereClause, "WHERE")
+		targets(u.ReturningList)
+	case *pg.Node_DeleteStmt:
+		ctes(n.DeleteStmt.WithClause)
+		e.from(n.DeleteStmt.UsingClause)
+		e.condition(&n.DeleteStmt.WhereClause, "WHERE")
+		targets(n.DeleteStmt.ReturningList)
+	}
+}
+
+// sets changes what an UPDATE sets: to NULL, or not at all.
+func (e *editor) sets(list *[]*pg.Node, of *pg.RangeVar) {
+	alias := of.Relname
+	if of.Alias != nil {
+		alias = of.Alias.Aliasname
+	}
+	for _, node := range *list {
+		target := node.GetResTarget()
+		e.edit(target.Val, "SET "+target.Name+" as it was, instead of "+deparse(target.Val), func() { target.Val = expression(alias + "." + target.Name) })
+		e.null(&target.Val, "SET "+target.Name)
+		e.value(&target.Val)
+	}
+}
+
+// from changes what joins.
+func (e *editor) from(list []*pg.Node) {
+	for _, node := range list {
+		switch n := node.GetNode().(type) {
+		case *pg.Node_JoinExpr:
+			e.from([]*pg.Node{n.JoinExpr.Larg, n.JoinExpr.Rarg})
+			e.condition(&n.JoinExpr.Quals, "ON")
+		case *pg.Node_RangeSubselect:
+			e.statement(n.RangeSubselect.Subquery, false, "")
+		}
+	}
+}
+
+var strengths = map[pg.LockClauseStrength]string{
+	pg.LockClauseStrength_LCS_FORUPDATE: "FOR UPDATE", pg.LockClauseStrength_LCS_FORNOKEYUPDATE: "FOR NO KEY UPDATE",
+	pg.LockClauseStrength_LCS_FORSHARE: "FOR SHARE", pg.LockClauseStrength_LCS_FORKEYSHARE: "FOR KEY SHARE",
+}
+
+// locks changes what waits for whom.
+func (e *editor) locks(node *pg.Node, s *pg.SelectStmt) {
+	for _, lock := range s.LockingClause {
+		l := lock.GetLockingClause()
+		name := strengths[l.Strength]
+		e.edit(node, "without "+name, func() { s.LockingClause = nil })
+		if l.WaitPolicy != pg.LockWaitPolicy_LockWaitBlock {
+			e.edit(node, name+" that waits", func() { l.WaitPolicy = pg.LockWaitPolicy_LockWaitBlock })
+		}
+	}
+}
