@@ -1,5 +1,5 @@
-// Package bench measures rowhouse against a floor of bare gin and pgx, and against pgbench, in turns and in one run on one PostgreSQL
-// of its own. It needs Linux, wrk and pgbench.
+// Package bench measures rowhouse against a baseline of bare gin and pgx, the program floor, and against pgbench, in turns and in one run
+// on one PostgreSQL of its own. It needs Linux, wrk and pgbench.
 package bench
 
 import (

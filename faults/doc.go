@@ -1,6 +1,6 @@
-// Package faults breaks things under the built program and counts what its clients lose: it kills the server and the database,
-// cuts the wire between them at each message, fills the disk, takes the processor away, and restarts and migrates under load. It holds tests alone, under the
-// build tag faults:
+// Package faults injects faults into the built program and its surroundings, and counts what its clients lose: it kills the server and
+// the database, cuts the connection between them at each message, fills the disk, takes the processor away, and restarts and migrates
+// under load. It holds tests alone, under the build tag faults:
 //
 //	go test -tags faults -count=1 ./faults                            # a sample, about a minute
 //	go test -tags faults -count=1 -timeout 60m -v ./faults -whole     # the whole counts

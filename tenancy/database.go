@@ -1,9 +1,9 @@
-// Package tenancy holds the doors: the only ways from a caller to a *db.Queries, each bound to one scope. It is the only
-// package that holds the connection pool.
+// Package tenancy is the only way to the database, and the only package that holds the connection pool. Its doors are the methods that
+// turn a caller into a *db.Queries bound to one scope: to a tenant, to an account, or to nothing.
 //
-// Every accessor call behind a door is one transaction in one round trip: a pipelined batch of a statement that binds the
-// transaction (and, for callers, checks session, user and permission in the database) and the accessor's own statement. A
-// refusal raises, and the server skips the rest of the pipeline. The bindings are local to the transaction.
+// An accessor is a method of *db.Queries, generated from one query. Every call of one is one transaction in one round trip: a pipelined
+// batch of a statement that binds the transaction (and, for callers, checks session, user and permission in the database) and the
+// accessor's own statement. A refusal raises, and the server skips the rest of the pipeline. The bindings are local to the transaction.
 //
 // An accessor that returned nil is committed: the batch was closed, and closing it is what reports the commit.
 package tenancy

@@ -1,5 +1,5 @@
-// Command floor is what rowhouse is measured against: the least that gin and pgx make of the table of items. It knows no
-// caller, no wall, no audit and no limits. Never serve with it.
+// Command floor is the baseline that rowhouse is measured against: the least that gin and pgx make of the table of items. It knows no
+// caller, no row-level security, no audit and no limits. Never serve with it.
 package main
 
 import (
