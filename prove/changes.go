@@ -192,7 +192,7 @@ func (s *states) function(of types.Type) bool {
 // foreign notes a use of another package by which something is left behind.
 func (s *states) foreign(n *ast.SelectorExpr, add func(string)) {
 	from := s.outside(n)
-	folder, name, _ := cutLast(from)
+	folder, name := cutLast(from)
 	switch {
 	case from == "":
 	case folder == "os" && !harmlessOS[name]:
@@ -208,7 +208,7 @@ func (s *states) foreign(n *ast.SelectorExpr, add func(string)) {
 
 var sets = regexp.MustCompile(`^(Set|Unset|Register|Default|Handle|Publish)([A-Z]|$)`)
 
-// text_ notes a header by which somebody keeps an answer.
+// said notes a header by which somebody keeps an answer.
 func (s *states) said(e ast.Expr, stack []ast.Node, add func(string)) {
 	value := s.info.Types[e].Value
 	if literal, ok := e.(*ast.BasicLit); ok && value == nil && literal.Kind == token.STRING {

@@ -18,24 +18,6 @@ import (
 func Read(project fs.FS) (findings []string, counts Counts) {
 	var found []finding
 	report := func(at place, subject, fault string) { found = append(found, finding{at, subject, fault}) }
-	each := func(pattern string, take func(file, text string)) {
-		files, err := fs.Glob(project, pattern)
-		if err == nil && len(files) == 0 {
-			err = errors.New("there are no such files here, so nothing is proven; run prove from the root of the repository")
-		}
-		if err != nil {
-			report(place{pattern, 0}, "files", err.Error())
-		}
-		for _, file := range files {
-			text, err := fs.ReadFile(project, file)
-			if err != nil {
-				report(place{file, 0}, "file", err.Error())
-				continue
-			}
-			take(file, string(text))
-		}
-	}
-
 	exceptions := map[string]string{}
 	excuse := func(what, why string) bool {
 		if why != "" {
@@ -44,16 +26,14 @@ func Read(project fs.FS) (findings []string, counts Counts) {
 		return why != ""
 	}
 
-	s := newSchema(report, excuse)
-	each("sql/migrations/*.sql", s.migrate)
-	s.readFunctions()
+	s := readSchema(project, report, excuse)
 	s.check()
 
 	counts = s.counts()
 	counts.Queries, counts.Reasons, counts.Exceptions = map[string]int{}, map[string]string{}, exceptions
 	used := usage{}
-	each("sql/queries/*.sql", func(file, text string) { proveQueries(s, file, text, used, &counts) })
-	each("sqlc.yaml", func(file, text string) { proveGeneration(report, file, text) })
+	each(project, report, "sql/queries/*.sql", func(file, text string) { proveQueries(s, file, text, used, &counts) })
+	each(project, report, "sqlc.yaml", func(file, text string) { proveGeneration(report, file, text) })
 	counts.GoFiles = proveGo(project, report, used, excuse)
 	if !slices.ContainsFunc(found, func(f finding) bool { return path.Dir(f.file) == "sql/queries" }) {
 		s.checkGrants(used) // else nobody knows all that is used
@@ -66,6 +46,25 @@ func Read(project fs.FS) (findings []string, counts Counts) {
 		findings = append(findings, f.String())
 	}
 	return findings, counts
+}
+
+// each takes the text of every file of a pattern.
+func each(project fs.FS, report reporter, pattern string, take func(file, text string)) {
+	files, err := fs.Glob(project, pattern)
+	if err == nil && len(files) == 0 {
+		err = errors.New("there are no such files here, so nothing is proven; run prove from the root of the repository")
+	}
+	if err != nil {
+		report(place{pattern, 0}, "files", err.Error())
+	}
+	for _, file := range files {
+		text, err := fs.ReadFile(project, file)
+		if err != nil {
+			report(place{file, 0}, "file", err.Error())
+			continue
+		}
+		take(file, string(text))
+	}
 }
 
 // A place is a line of a file, counted from 1.
@@ -89,6 +88,9 @@ type reporter func(at place, subject, fault string)
 
 // An excuse takes an exception that was made, and reports whether there is a reason for it.
 type excuse func(what, why string) bool
+
+// anyReason excuses what has a reason, and keeps no list of it.
+func anyReason(_, why string) bool { return why != "" }
 
 // Counts is what has been read.
 type Counts struct {

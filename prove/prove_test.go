@@ -152,16 +152,7 @@ func TestMutants(t *testing.T) {
 
 // migrated reads the migrations of a project.
 func migrated(t *testing.T, project fs.FS) *schema {
-	s := newSchema(func(at place, subject, fault string) { t.Errorf("%s:%d: %s: %s", at.file, at.line, subject, fault) }, func(_, why string) bool { return why != "" })
-	for _, file := range glob(t, project, "sql/migrations/*.sql") {
-		text, err := fs.ReadFile(project, file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.migrate(file, string(text))
-	}
-	s.readFunctions()
-	return s
+	return readSchema(project, func(at place, subject, fault string) { t.Errorf("%s:%d: %s: %s", at.file, at.line, subject, fault) }, anyReason)
 }
 
 func glob(t *testing.T, project fs.FS, pattern string) []string {

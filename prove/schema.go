@@ -3,6 +3,7 @@ package prove
 import (
 	"cmp"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -29,12 +30,15 @@ type schema struct {
 	statement  string
 }
 
-func newSchema(report reporter, excuse excuse) *schema {
+// readSchema reads the migrations of a project, and the functions that they leave.
+func readSchema(project fs.FS, report reporter, excuse excuse) *schema {
 	s := &schema{tables: map[string]*table{}, functions: map[string]*function{}, grants: map[grant]place{}, excuse: excuse, ledger: newLedger(excuse), said: map[string]bool{}}
 	s.report = func(at place, subject, fault string) {
 		s.said[subject] = true
 		report(at, subject, fault)
 	}
+	each(project, report, "sql/migrations/*.sql", s.migrate)
+	s.readFunctions()
 	return s
 }
 

@@ -171,11 +171,10 @@ func (s *states) variable(folder string, tok token.Token, n *ast.ValueSpec) {
 	}
 }
 
-func (s *states) hold(object types.Object, name string, node ast.Node, plain bool) *held {
+func (s *states) hold(object types.Object, name string, node ast.Node, plain bool) {
 	if s.decls[object] == nil {
 		s.decls[object] = &held{name: name, node: node, text: s.print(node), plain: plain}
 	}
-	return s.decls[object]
 }
 
 // The objects of a field of a struct: one for each name, or, of an embedded one, that of its type's name.
@@ -408,7 +407,7 @@ func (s *states) enter(object types.Object) {
 func (s *states) names(tree ast.Node, packages ...string) (found bool) {
 	ast.Inspect(tree, func(node ast.Node) bool {
 		if n, ok := node.(*ast.SelectorExpr); ok {
-			from, _, _ := cutLast(s.outside(n))
+			from, _ := cutLast(s.outside(n))
 			found = found || slices.Contains(packages, from)
 		}
 		return true
@@ -416,12 +415,10 @@ func (s *states) names(tree ast.Node, packages ...string) (found bool) {
 	return found
 }
 
-func cutLast(text string) (before, after string, ok bool) {
-	at := strings.LastIndexByte(text, '.')
-	if at < 0 {
-		return "", text, false
-	}
-	return text[:at], text[at+1:], true
+// cutLast cuts a name off what stands before its last dot.
+func cutLast(text string) (before, name string) {
+	at := max(0, strings.LastIndexByte(text, '.'))
+	return text[:at], strings.TrimPrefix(text[at:], ".")
 }
 
 // outside is the path and name of what comes from a package that is not of this project, as in net/http.DefaultClient; "" for the rest.
@@ -675,7 +672,7 @@ func (s *states) judge() {
 			continue
 		}
 		if spec, ok := d.node.(*ast.ValueSpec); ok {
-			folder, _, _ := cutLast(d.name)
+			folder, _ := cutLast(d.name)
 			if of, ok := spec.Type.(*ast.Ident); ok && s.found[folder+"."+of.Name] {
 				continue // its type is a finding
 			}
