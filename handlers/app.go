@@ -53,7 +53,7 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 
 // API is all that the application serves. Its descriptions can be read of it as it is; to serve it New is needed.
 func API() *rest.API {
-	return &rest.API{Routes: routes, Rules: rules, About: about, Tags: tagged, FieldCodes: fieldCodesOfOurs, Summaries: summaries}
+	return &rest.API{Routes: routes, Rules: rules, About: about, Tags: tagged, FieldCodes: fieldCodes, Summaries: summaries}
 }
 
 // What the rules in the database raise.
@@ -134,8 +134,8 @@ var summaries = map[string]string{
 	"userRoleUnassign":      "Take a role from a user",
 }
 
-// fieldCodesOfOurs are what handlers and rules find wrong with a field, beside what the contract does.
-var fieldCodesOfOurs = []string{
+// fieldCodes are what handlers and rules find wrong with a field, beside what the contract does.
+var fieldCodes = []string{
 	"common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held",
 	"required_with_role", "unwanted",
 }

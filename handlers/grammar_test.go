@@ -575,7 +575,7 @@ func (g *grammar) headers(p *phrase) {
 	odd := func() string {
 		return one(g, []string{"*", "W/" + tag, "", "x", `"`, `"1"`, `"1.x"`, `"+1.x"`, `"01.x"`, `""`, `"999999999999999999999.x"`, tag + ", " + tag, tag + " " + tag, `"é.x"`, ","})
 	}
-	if _, conditional := reflect.Zero(p.route.Input).Interface().(interface{ versions() rest.Versions }); conditional && g.chance(25) || g.odd && g.chance(2) {
+	if p.route.Conditional() && g.chance(25) || g.odd && g.chance(2) {
 		add("If-Match", map[bool]string{true: odd(), false: tag}[g.odd])
 	}
 	if p.method == http.MethodGet && g.chance(15) {

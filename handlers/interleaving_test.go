@@ -142,7 +142,7 @@ func panicHaving(ctx context.Context, q *db.Queries, who rest.Caller, in itemGet
 }
 
 // panicAmid panics when it has made a row, in the middle of its transaction.
-func panicAmid(ctx context.Context, _ *rest.Server, tx *tenancy.Tx, who rest.Caller, in itemCreateInput) (Item, error) {
+func panicAmid(ctx context.Context, _ *App, tx *tenancy.Tx, who rest.Caller, in itemCreateInput) (Item, error) {
 	if _, err := itemCreate(ctx, tx.Enter(who, itemsWrite), who, in); err != nil {
 		return Item{}, err
 	}

@@ -206,7 +206,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 		method, path, _ := strings.Cut(r.Pattern, " ")
 		reads, tenant := method == http.MethodGet, r.Scope == rest.TenantScope
 		isResource := reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) && r.Produces == nil
-		_, conditional := reflect.Zero(r.Input).Interface().(interface{ versions() rest.Versions })
+		conditional := r.Conditional()
 		var own []int
 		for _, err := range r.Refuses {
 			own = append(own, err.Status)

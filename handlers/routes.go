@@ -28,10 +28,10 @@ var routes = table([]row{
 
 	{"GET /me", 200, "Account retrieved", rest.Whoever(accountGet).Refusing(rest.ErrTenant)},
 	{"PATCH /me", 200, "Account updated", rest.AccountChange(accountUpdate, accountRead)},
-	{"DELETE /me", 200, "Account closed", rest.Provision(accountClose).Refusing(errLastAdmin)},
+	{"DELETE /me", 200, "Account closed", rest.AccountAtomic(accountClose).Refusing(errLastAdmin)},
 	{"GET /me/tenants", 200, "Tenants retrieved", rest.Account(accountTenantList)},
 	{"GET /tenants", 200, "Tenants retrieved", rest.Account(tenantList)},
-	{"POST /tenants", 201, "Tenant created", rest.Provision(tenantCreate).Refusing(rest.Broken("tenants_slug_key"), errAccountClosed)},
+	{"POST /tenants", 201, "Tenant created", rest.AccountAtomic(tenantCreate).Refusing(rest.Broken("tenants_slug_key"), errAccountClosed)},
 
 	{"GET /tenant", 200, "Tenant retrieved", rest.Need(tenantRead, tenantGet)},
 	{"PATCH /tenant", 200, "Tenant updated", rest.Change(tenantWrite, tenantUpdate, tenantGet)},

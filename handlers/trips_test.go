@@ -15,7 +15,6 @@ import (
 	"rowhouse/ids"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
-	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
 
@@ -128,13 +127,9 @@ func TestPoolExhausted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	read := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
-	doors, err := tenancy.Open(context.Background(), w.db.Server()+"&pool_max_conns=4")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(doors.Close)
+	w.server, w.URL = w.serve(w.db.Server()+"&pool_max_conns=4", worldConfig(nil))
+	doors := w.server.doors
 	doors.AcquireTimeout, doors.QueueTimeout = 250*time.Millisecond, 250*time.Millisecond
-	w.server.doors = doors
 	doors.Warm(context.Background()) // which on a busy machine takes its time
 	lock := w.db.Connect(w.db.Superuser())
 	ctx := context.Background()

@@ -14,10 +14,10 @@ var servesNobody = map[string]string{
 }
 
 // The types that everything else of a server hangs on.
-var long = set("handlers.Server tenancy.Database auth.Tokens auth.Passwords mail.Outbox")
+var long = set("rest.Server tenancy.Database auth.Tokens auth.Passwords mail.Outbox")
 
 // What belongs to one request, or to one transaction of it: whatever takes it is called anew for each.
-var perRequest = set(`handlers.exchange handlers.answer handlers.field handlers.grammar tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope`)
+var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope`)
 
 // The same, of other packages.
 var requests = set("net/http.Request net/http.ResponseWriter github.com/gin-gonic/gin.Context")
@@ -29,7 +29,7 @@ var unchanging = set("errors.New regexp.MustCompile")
 var values = set("time.Time time.Duration net/netip.Addr net/netip.Prefix")
 
 // Types of which whoever needs a value makes one; none may be kept behind a pointer.
-var passing = set(`handlers.List handlers.Page handlers.document handlers.Date ids.ID tenancy.rows tenancy.dbtx db.Queries auth.accessClaims`)
+var passing = set(`rest.List rest.Page rest.document rest.Date ids.ID tenancy.rows tenancy.dbtx db.Queries auth.accessClaims`)
 
 // Packages of which every function only reads what it is given.
 var onlyReads = set("strings strconv errors unicode path cmp")
@@ -58,7 +58,7 @@ var settled = set("log/slog.Handler net/http.Handler net/http.HandlerFunc")
 var keeping = set("cache-control expires pragma vary etag last-modified age surrogate-control x-accel-expires edge-control x-litespeed-cache-control cloudflare-cdn-cache-control cdn-cache-control set-cookie surrogate-key clear-site-data")
 
 // What every function may use that outlives a request: it is changed by those alone that are listed below.
-var open = set(`handlers.Server.log mail.Outbox.log handlers.Server.config handlers.Server.doors handlers.endpoint.input`)
+var open = set(`handlers.App.config rest.Server.log mail.Outbox.log rest.Server.config rest.Server.doors rest.Endpoint.Input`)
 
 // What outlives a request, each with the hash of its text, by why no other tenant ever sees anything of it. A hash that is no longer right
 // says that somebody has to look again.
@@ -85,31 +85,32 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		auth.Tokens.JWKS 305d1429  auth.Tokens.Secrets e83e21f1`},
 	{"buffers that were written to a client: render writes from their first byte and keeps the length, so that what is " +
 		"behind it is never seen, and written gives them back when the answer is out", `
-		handlers.bodies 22410590  handlers.exchange.render abcb6733  handlers.exchange.written 61cfce9c`},
+		rest.bodies 22410590  rest.exchange.render abcb6733  rest.exchange.written 61cfce9c`},
 	{"how the JSON of a type is written, by Go type; it holds functions, and no value of any row", `
-		handlers.appendJSON d35cc200  handlers.encodeStruct 1dadb97d  handlers.encoders 7433a8da`},
+		rest.AppendJSON d9ae5ba7  rest.encodeStruct 1dadb97d  rest.encoders 7433a8da`},
 	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which " +
 		"is a hash of this answer's own content", `
-		handlers.answer.write 48409f5a  handlers.exchange.appendBody cb6802f5`},
+		rest.answer.write 48409f5a  rest.exchange.appendBody b9daf47c`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
-		handlers.Server.handle f5ebed68`},
+		rest.Server.handle 5be9fe6d`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
-		handlers.Server.cors fe8e2daf  handlers.Server.strangers 2321803a`},
+		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
-		handlers.download 8885b226  handlers.newSpool e45cec96  handlers.upload 5d8c57e7`},
+		rest.Download 2409dd3c  rest.newSpool e45cec96  rest.Upload 2418f2fc`},
 	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
-		handlers.csvWriter 284adf5b  handlers.ndjsonWriter 0195f4ca`},
+		rest.csvWriter 284adf5b  rest.ndjsonWriter c70826a4`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
 		"which are each one person's; it holds a number", `
-		handlers.limiter.allow 63cf5687  handlers.limiter.macs b429d49e  handlers.limiter.requests 0713a9e6  handlers.limiter.seen d2f427fa
-		handlers.Server.keys 1d15c481`},
+		rest.limiter.allow 63cf5687  rest.limiter.macs b429d49e  rest.limiter.requests 0713a9e6  rest.limiter.seen d2f427fa
+		rest.Server.keys e32074ac`},
 	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
 		"writes a line about him alone", `
-		handlers.Server.refusals 945827fa  handlers.Server.refuse 44540d50  handlers.newRefusalLog 0ffe9623
-		handlers.refusalLog.pending 32eba395`},
+		rest.Server.refusals 945827fa  rest.Server.Note cc5b7eb0  rest.newRefusalLog 0ffe9623
+		rest.Server.Noted 88abedc9
+		rest.refusalLog.pending 32eba395`},
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
-		handlers.Server.Drain ebdd765c  handlers.Server.draining 912dddf1  handlers.Server.readiness f39642ef
-		handlers.Server.readyz b197bffd  handlers.readiness.Mutex efea4f72`},
+		rest.Server.Drain ebdd765c  rest.Server.draining 29311e42  rest.Server.readiness f39642ef
+		rest.Server.readyz efb55d41  rest.readiness.Mutex efea4f72`},
 	{"letters that wait to be sent, each a function with its own recipient; a worker takes one, runs it once, and keeps nothing of it", `
 		mail.NewOutbox 2f59a909  mail.Outbox.Close 2585569c  mail.Outbox.Reserve 4f552989  mail.Outbox.cancel a3ff171a
 		mail.Outbox.ctx 0a227b22  mail.Outbox.deliver 45b01dc6  mail.Outbox.idle 1794c6ce  mail.Outbox.left ff93bc3d
@@ -141,51 +142,57 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"a command that makes the demonstration, for nobody", `
 		cmd/rowhouse.seed 65d02af0`},
 	{"the configuration, read at start and changed by no request", `
-		handlers.Server.config 671ea2d6`},
+		handlers.App.config 671ea2d6
+		rest.Server.config 671ea2d6`},
 }), listing(true, loosely))
 
 // What outlives a request and is changed by none: the hash is of the ways in which it does, so that a row more of the route table, or a
 // field more of the configuration, is nothing to look at.
 var loosely = []struct{ why, entries string }{
 	{"the fields of an input struct, by Go type; it holds tags, and no value of any request", `
-		handlers.fieldsOf 14a69744  handlers.inputs 27054357`},
+		rest.FieldsOf 14a69744  rest.inputs 0e4111c7`},
 	{"files of the program for the documentation page, the same for everybody", `
-		handlers.asset d9d1dc3d  handlers.assetAnswer 0e72e8b0  handlers.docs 5a8b16a6  handlers.docsFiles 8e161016
-		handlers.docsPages b5bfe6c6
-		handlers.forms.of 1afd3231`},
+		rest.asset d9d1dc3d  rest.assetAnswer 0e72e8b0  rest.docs 5a8b16a6  rest.docsFiles 4a94d1c5
+		rest.docsPages 92e0b4b4
+		rest.forms.of 1afd3231`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		handlers.Server.roots 627d9b99  handlers.publicScope 0aec47fb`},
+		handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged e4b9dbd5  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5
+		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442
+		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		handlers.OpenAPI db35a425  handlers.answerHeaders 34514865  handlers.changing 8be103f7  handlers.document.operation ca4a76b2
-		handlers.document.requestContent 90c93e05  handlers.document.rootOperations 49ac1599
-		handlers.document.success a806925e  handlers.noSecurity f9c305fa  handlers.parameters a4eac5ae  handlers.particular 231a355c
-		handlers.refusals 54dab59a  handlers.security dcf4594a  handlers.securityByKey eabb82fe  handlers.securitySchemes a4eac5ae
-		handlers.wrongValues 06ff7652
-		handlers.document.refusal d32aae7f  handlers.otherwise 27eaaa36`},
+		rest.API.OpenAPI db35a425  rest.answerHeaders d554ca69  rest.changing 8be103f7  rest.document.operation 7fe5daff
+		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
+		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
+		rest.API.refusals 99aa16f8  rest.security 39adf0e7  rest.securityByKey fbd57f41  rest.securitySchemes ade3be93
+		rest.API.wrongValues 7087c85d
+		rest.document.refusal d32aae7f  rest.otherwise 2e370b6b`},
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
-		handlers.Error.Fields 46dfb5d8  handlers.Error.header 59e5e927  handlers.Error.with 7dbf5f8f  handlers.broken e29ec463
-		handlers.checkContentType bd256479  handlers.decode bd256479  handlers.errReference 4daf8590  handlers.reference 83e0c77f
-		handlers.refusal 6f93bab8  handlers.refusedBy b8c31c33`},
+		rest.Rule.of b8c31c33  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
+		rest.Error.Fields 630c4916  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken e29ec463
+		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference e13ce564  rest.reference 83e0c77f
+		rest.refusal 6f93bab8`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
-		handlers.Server.write 0db791d0  handlers.field.checkValue a64d39c3  handlers.lenient 96741e4b  handlers.longer ea643857
-		handlers.overEscaped e1845bf5  handlers.readObject ea643857  handlers.richPolicy f3000412  handlers.sanitize 4d9031e1
-		handlers.validate 806c8237`},
+		handlers.App.write 0db791d0  rest.Field.checkValue a64d39c3  rest.lenient abdb04f6  rest.longer ea643857
+		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
+		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		handlers.List.open c3f827f6  handlers.New a31553b7  handlers.Page[T].page 2a54ebdd  handlers.Server.ServeHTTP f0d05caa
-		handlers.Server.cursors 26068c21  handlers.Server.document e3b0c442  handlers.Server.doors e3b0c442
-		handlers.Server.engine eb8c8817  handlers.Server.fingerprints e22493df  handlers.Server.limiter e3b0c442
-		handlers.Server.mail e3b0c442  handlers.Server.passwords e3b0c442  handlers.Server.proxies 7aa8a1b8  handlers.Server.serve db7e2000
-		handlers.Server.tokens e3b0c442  handlers.Server.words 9663a3be  handlers.exchange.once f52aebec`},
+		handlers.App.Server 7453b2cf  handlers.App.doors e3b0c442  handlers.App.tokens e3b0c442  handlers.App.log e3b0c442  rest.Server.api e3b0c442  rest.API.App 7352a176  rest.New 9a43c1e2  rest.exchange.committed 0176d164
+		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
+		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
+		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442
+		handlers.App.mail e3b0c442  handlers.App.passwords e3b0c442  rest.Server.proxies 120ab528  rest.Server.serve db7e2000
+		rest.Server.tokens e3b0c442  rest.Server.words 47e80bf5  rest.exchange.once f52aebec`},
 	{"lines go to the operator, and are read by no request", `
-		handlers.Server.log 722dc07c  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
+		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		handlers.Route.endpoint e3b0c442  handlers.account acd54805  handlers.accountChange 57281e33  handlers.accountEntry 7746b82d
-		handlers.atomic bd256479  handlers.change bd256479  handlers.distinct 66b298e5  handlers.endpoint.accepts 0f5a5c44
-		handlers.endpoint.input e66e5c2c  handlers.endpoint.line 365cd2b0  handlers.endpoint.output f7e04866
-		handlers.endpoint.produces 70bcec65  handlers.endpoint.run 7384c35e  handlers.need bd256479  handlers.open bd256479
-		handlers.provision bd256479  handlers.routes 86d9b51a  handlers.session bd256479  handlers.single ae00cc85
-		handlers.welcoming bd256479  handlers.whoever bd256479`},
+		rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
+		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
+		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
+		rest.Endpoint.Input 18007487  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12
+		rest.Endpoint.Produces f5634672  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
+		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
+		rest.Welcoming 1535f354  rest.Whoever bd256479`},
 	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
 		mail.SMTP bd256479  mail.smtpSender.Send dcfc4df4  mail.smtpSender.compose 65adfa9d  mail.smtpSender.dial e3b0c442
 		mail.smtpSender.from f0f9f8b8  mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c`},

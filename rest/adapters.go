@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -68,8 +69,8 @@ func AccountChange[In, Out, ReadIn, Row any](write work[In, Out], read work[Read
 	return e
 }
 
-// Provision is an account route that makes or leaves tenants, and so goes through several doors in one transaction.
-func Provision[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
+// AccountAtomic is an account route that makes or leaves tenants, and so goes through several doors in one transaction.
+func AccountAtomic[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](AccountScope, h)
 	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
 		return h(ctx, tx, x.who, in)
@@ -81,6 +82,7 @@ func Provision[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Ou
 func Atomic[App, In, Out any](p auth.Permission, h func(context.Context, App, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](TenantScope, h)
 	e.Permission = p
+	e.app = reflect.TypeFor[App]()
 	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
 		return h(ctx, x.server.api.App.(App), tx, x.who, in)
 	})
@@ -90,6 +92,7 @@ func Atomic[App, In, Out any](p auth.Permission, h func(context.Context, App, *t
 // Open is a public route: login and what else must run before anyone is known.
 func Open[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](PublicScope, h)
+	e.app = reflect.TypeFor[App]()
 	e.run = served(func(x *exchange, in In) (Out, error) { return h(x.ctx, x.server.api.App.(App), x.who, in) })
 	return e
 }
@@ -98,6 +101,7 @@ func Open[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error
 // account's door.
 func Welcoming[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](PublicScope, h)
+	e.app = reflect.TypeFor[App]()
 	e.Welcomes = true
 	e.run = served(func(x *exchange, in In) (out Out, err error) {
 		if !x.who.AccountID.IsZero() {

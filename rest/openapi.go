@@ -424,7 +424,7 @@ func (a *API) refusals(r *Route) []*Error {
 	reads := method == http.MethodGet
 	known, tenant := r.Scope != PublicScope, r.Scope == TenantScope
 	isList := reflect.PointerTo(r.Input).Implements(reflect.TypeFor[interface{ list() *List }]())
-	conditional := r.Input.Implements(reflect.TypeFor[interface{ versions() Versions }]())
+	conditional := r.Conditional()
 	asked := func(header http.Header) *exchange {
 		return &exchange{server: &Server{api: a}, route: r, param: wrongParam, request: &http.Request{Method: http.MethodGet, URL: &url.URL{}, Header: header}}
 	}

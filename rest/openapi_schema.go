@@ -38,7 +38,7 @@ func (d *document) words(name, text string, some []string) map[string]any {
 
 // refusalSchema describes what refusal writes.
 func (d *document) refusalSchema(codes []string) map[string]any {
-	d.words("FieldCode", "What is wrong with a value, for programs.", slices.Sorted(slices.Values(append(d.api.FieldCodes, fieldCodes...))))
+	d.words("FieldCode", "What is wrong with a value, for programs.", slices.Sorted(slices.Values(slices.Concat(d.api.FieldCodes, fieldCodes))))
 	problem := object(map[string]any{
 		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
 		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"rowhouse/auth"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -39,13 +40,19 @@ type Endpoint struct {
 	ByKey      bool         // an account route that an API key may use too
 	Welcomes   bool         // a public route that heeds an access token, if there is one
 	Refuses    []*Error     // see Refusing
+	app        reflect.Type // what of the API's App the handler is given; nil: nothing
 	run        func(*exchange) (answer, error)
 }
 
 // Refusing adds, for the description of the API, refusals that neither the input nor the table shows.
 func (e Endpoint) Refusing(refusals ...*Error) Endpoint {
-	e.Refuses = append(e.Refuses, refusals...)
+	e.Refuses = slices.Concat(e.Refuses, refusals)
 	return e
+}
+
+// Conditional says that the operation heeds If-Match.
+func (e *Endpoint) Conditional() bool {
+	return e.Input.Implements(reflect.TypeFor[interface{ versions() Versions }]())
 }
 
 // Row is what the list of the operation is of; nil when it lists nothing.

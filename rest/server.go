@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -104,8 +105,11 @@ func New(config Config, api *API, doors *tenancy.Database, tokens *auth.Tokens, 
 	return s, nil
 }
 
-// Serve adds an operation to those of the API, before the first request.
+// Serve adds an operation to those of the API, before the first request. It panics when its handler is for another application.
 func (s *Server) Serve(route *Route) {
+	if app := reflect.TypeOf(s.api.App); route.app != nil && (app == nil || !app.AssignableTo(route.app)) {
+		panic(fmt.Sprintf("%s: its handler is for a %v, and this application is a %v", route.Pattern, route.app, app))
+	}
 	method, path, _ := strings.Cut(route.Pattern, " ")
 	s.serve(method, Base+path, s.handle(route, func(x *exchange) (answer, error) {
 		if err := x.identify(); err != nil {

@@ -24,7 +24,9 @@ type note struct {
 	Name string     `json:"name"`
 }
 
-func (n *note) Resource() (name, path string, version int64) { return "note", "/notes/" + n.ID.String(), 0 }
+func (n *note) Resource() (name, path string, version int64) {
+	return "note", "/notes/" + n.ID.String(), 0
+}
 
 type noteCreateInput struct {
 	Name string `json:"name" validate:"min=1,max=100"`
