@@ -6,27 +6,27 @@ import "testing"
 func TestPlantedLeaving(t *testing.T) {
 	t.Parallel()
 	const (
-		passes  = "sql/migrations/00024_passes.sql"
-		closed  = "sql/migrations/00025_closed_accounts.sql"
-		tickets = "sql/migrations/00026_tickets.sql"
-		fold    = "sql/migrations/00028_fold.sql"
+		accounts = "sql/migrations/00004_accounts.sql"
+		users    = "sql/migrations/00012_users.sql"
+		tickets  = "sql/migrations/00017_tickets.sql"
+		doors    = "sql/migrations/00019_doors.sql"
 
 		already = "RAISE EXCEPTION 'a user of this tenant already' USING ERRCODE = 'RHINV';"
 		held    = "    PERFORM hold_addresses(ARRAY[login, OLD.email, NEW.email]);\n"
 		found   = "    IF FOUND THEN\n        PERFORM set_config('app.caller',"
 	)
 	check(t, "leaving_faults", ground(), []planting{
-		{"an e-mail in the setting that says who asks", passes, "' ', artist, '  ', visitor)", "' ', artist, '  ', visitor, /*!*/ (SELECT x.email FROM accounts x WHERE x.id = account))",
+		{"an e-mail in the setting that says who asks", doors, "' ', artist, '  ', visitor)", "' ', artist, '  ', visitor, /*!*/ (SELECT x.email FROM accounts x WHERE x.id = account))",
 			"enter: accounts.email goes to the setting app.caller, which the queries of a tenant read"},
-		{"a setting that a condition makes", passes, "AND permission = ANY (p.permissions)", "AND permission = ANY (p.permissions)\n       AND set_config('app.caller', p.permissions::text, true) <> '' /*!*/",
+		{"a setting that a condition makes", doors, "AND permission = ANY (p.permissions)", "AND permission = ANY (p.permissions)\n       AND set_config('app.caller', p.permissions::text, true) <> '' /*!*/",
 			"enter: passes.permissions goes to the setting app.caller"},
 		{"an e-mail in the details of a refusal", tickets, already, "RAISE EXCEPTION 'a user of this tenant already' USING ERRCODE = 'RHINV', DETAIL = (SELECT a.email FROM accounts a /*!*/ LIMIT 1);",
 			"refuse_users: accounts.email goes to a refusal, whose message and details the caller's error carries"},
 		{"what a variable in quotes was given", tickets, held, held + "    \"login\" := OLD.email; RAISE EXCEPTION '%', \"login\"; /*!*/\n", "void_tickets: accounts.email goes to a refusal"},
 		{"an account's name in a refusal's message", tickets, already, "RAISE EXCEPTION '% is one', (SELECT a.username FROM accounts a /*!*/ LIMIT 1) USING ERRCODE = 'RHINV';", "refuse_users: accounts.username goes to a refusal"},
 		{"a whole account in a refusal", tickets, already, "RAISE EXCEPTION 'x' USING ERRCODE = 'RHINV', DETAIL = (SELECT to_jsonb(a)::text FROM accounts a /*!*/ LIMIT 1);", "refuse_users: accounts.* goes to a refusal"},
-		{"a login name in a user", closed, "    RETURN NEW;", "    NEW.name := (SELECT a.username FROM accounts a WHERE a.id = NEW.account_id); /*!*/\n    RETURN NEW;", "refuse_closed: accounts.username goes to users.name, which the tenant reads"},
-		{"a session as the result of a definer", closed, "    RETURN account;", "    RETURN (SELECT s.id FROM sessions s WHERE s.account_id = account LIMIT 1); /*!*/",
+		{"a login name in a user", users, "    RETURN NEW;", "    NEW.name := (SELECT a.username FROM accounts a WHERE a.id = NEW.account_id); /*!*/\n    RETURN NEW;", "refuse_closed: accounts.username goes to users.name, which the tenant reads"},
+		{"a session as the result of a definer", doors, "    RETURN account;", "    RETURN (SELECT s.id FROM sessions s WHERE s.account_id = account LIMIT 1); /*!*/",
 			"key_account: sessions.id goes to its result, which whoever calls it is given"},
 		{"what a variable was given before", tickets, held, held + "    UPDATE users u SET phone = login WHERE u.tenant_id = current_tenant() AND u.id = OLD.id; /*!*/\n", "void_tickets: accounts.email goes to users.phone"},
 		{"what a variable was given by another", tickets, held, held + "    login := login || 'x';\n    INSERT INTO artists (tenant_id, id, name) VALUES (current_tenant(), OLD.id, login); /*!*/\n", "void_tickets: accounts.email goes to artists.name"},
@@ -34,8 +34,8 @@ func TestPlantedLeaving(t *testing.T) {
 			"void_tickets: accounts.name goes to users.phone"},
 		{"what a CTE returns", tickets, "         WHERE s.account_id = voided.id;\n    END IF;", "         WHERE s.account_id = voided.id;\n        WITH seen AS (SELECT a.password_hash FROM accounts a)\n" +
 			"        UPDATE users u SET phone = seen.password_hash FROM seen WHERE u.tenant_id = current_tenant(); /*!*/\n    END IF;", "void_tickets: accounts.password_hash goes to users.phone"},
-		{"what another function is given", passes, found, "    IF FOUND THEN\n        PERFORM lacking(p.permissions, '{}') FROM passes p; /*!*/\n        PERFORM set_config('app.caller',",
+		{"what another function is given", doors, found, "    IF FOUND THEN\n        PERFORM lacking(p.permissions, '{}') FROM passes p; /*!*/\n        PERFORM set_config('app.caller',",
 			"enter: passes.permissions goes to the function lacking(), which may do anything with it"},
-		{"the account that fired a trigger", fold, "    IF became IS NOT NULL THEN", "    RAISE EXCEPTION '%', NEW.email; /*!*/\n    IF became IS NOT NULL THEN", "account_event: accounts.email goes to a refusal"},
+		{"the account that fired a trigger", accounts, "    IF became IS NOT NULL THEN", "    RAISE EXCEPTION '%', NEW.email; /*!*/\n    IF became IS NOT NULL THEN", "account_event: accounts.email goes to a refusal"},
 	})
 }

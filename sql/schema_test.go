@@ -97,7 +97,7 @@ func atOnce(n int, do func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// Down undoes all of what up did, one migration at a time, and up then does it again. A column that had to be made anew stands last, which
+// Down undoes all of what up did, one migration at a time, and up then does it again. A column that has to be made anew stands last, which
 // nothing depends on.
 func TestDownUndoesUp(t *testing.T) {
 	t.Parallel()
@@ -150,6 +150,28 @@ func TestDescribeSeesEachMigration(t *testing.T) {
 			t.Errorf("%s changes nothing that describe knows of", done.Source.Path)
 		}
 		before = after
+	}
+}
+
+// Each function is taken from everybody by name. The default that does it too does not reach every node of a database that is spread over
+// several.
+func TestFunctionsRevoked(t *testing.T) {
+	t.Parallel()
+	url := emptyDatabase(t, shared, "functions_revoked")
+	conn, m := settled(t, url), migrator(t, url)
+	if _, err := m.UpTo(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, conn, `ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC`)
+	if _, err := m.Up(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	faults, err := Missing(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, fault := range faults {
+		t.Error(fault)
 	}
 }
 

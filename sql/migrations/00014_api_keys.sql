@@ -32,6 +32,15 @@ COMMENT ON COLUMN api_keys.last_used_at IS 'Exact to a minute.';
 CREATE INDEX api_keys_created_at_idx ON api_keys (tenant_id, created_at, id);
 CREATE INDEX api_keys_user_id_idx    ON api_keys (tenant_id, user_id, created_at, id);
 
+ALTER TABLE api_keys ALTER COLUMN tenant_id SET (n_distinct = 100);
+
+ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
+ALTER TABLE api_keys FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON api_keys
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO rowhouse_app;
+
 CREATE TRIGGER touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION touch('last_used_at');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_keys REFERENCING NEW TABLE AS new_rows
@@ -40,13 +49,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON api_keys REFERENCING OLD TABLE AS ol
     FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
 CREATE TRIGGER audit_delete AFTER DELETE ON api_keys REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
-
-ALTER TABLE api_keys ENABLE ROW LEVEL SECURITY;
-ALTER TABLE api_keys FORCE  ROW LEVEL SECURITY;
-CREATE POLICY tenant_only ON api_keys
-    USING      (tenant_id = (SELECT current_tenant()))
-    WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO rowhouse_app;
 
 INSERT INTO permissions (name, ownable, admin, assistant, artist, member, staff)
 VALUES ('keys:read',       true,  'own', 'own', 'own', 'own', 'any'),

@@ -13,7 +13,7 @@ CREATE TABLE idempotency_keys (
 );
 COMMENT ON COLUMN idempotency_keys.scope_id    IS 'A tenant, or the account of an operation that has no tenant.';
 COMMENT ON COLUMN idempotency_keys.credential  IS 'The account or API key that asked.';
-COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of path, query and body: the same key with another request is a mistake.';
+COMMENT ON COLUMN idempotency_keys.fingerprint IS 'Keyed hash of path, query and body, in which a password may stand: the same key with another request is a mistake.';
 COMMENT ON COLUMN idempotency_keys.answer      IS 'Status, headers and body, as the server encodes them; never a secret.';
 
 CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
@@ -23,6 +23,7 @@ ALTER TABLE idempotency_keys FORCE  ROW LEVEL SECURITY;
 CREATE POLICY bound_only ON idempotency_keys
     USING      (scope_id = (SELECT coalesce(current_tenant(), my_account())))
     WITH CHECK (scope_id = (SELECT coalesce(current_tenant(), my_account())));
+GRANT SELECT, INSERT, UPDATE ON idempotency_keys TO rowhouse_app, rowhouse_login;
 
 -- +goose StatementBegin
 CREATE FUNCTION idempotency_claim(credential uuid, operation text, key text) RETURNS void
@@ -45,7 +46,9 @@ BEGIN
     END IF;
 END
 $$;
+-- +goose StatementEnd
 
+-- +goose StatementBegin
 CREATE FUNCTION idempotency_store(credential uuid, operation text, key text, fingerprint bytea, answer bytea) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, public, pg_temp AS $$
     INSERT INTO idempotency_keys (scope_id, credential, operation, key, fingerprint, answer)
@@ -55,7 +58,9 @@ LANGUAGE sql SET search_path = pg_catalog, public, pg_temp AS $$
            fingerprint = excluded.fingerprint,
            answer      = excluded.answer;
 $$;
+-- +goose StatementEnd
 
+-- +goose StatementBegin
 CREATE FUNCTION idempotency_recall(credential uuid, operation text, key text, OUT fingerprint bytea, OUT answer bytea)
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT k.fingerprint, k.answer
@@ -67,7 +72,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
 $$;
 -- +goose StatementEnd
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO rowhouse_app, rowhouse_login;
+REVOKE EXECUTE ON FUNCTION idempotency_claim(uuid, text, text),
+                           idempotency_store(uuid, text, text, bytea, bytea),
+                           idempotency_recall(uuid, text, text)
+  FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION idempotency_claim(uuid, text, text),
                           idempotency_store(uuid, text, text, bytea, bytea),
                           idempotency_recall(uuid, text, text)

@@ -1,17 +1,9 @@
 -- +goose Up
--- The doors again: custom roles, API keys, visits of superusers and staff, and accounts whose e-mail nobody has proven.
+-- The checks at the doors. They read accounts and sessions for a role that may not, so they are SECURITY DEFINER with a pinned search_path; on
+-- a refusal they raise, and the pipeline that they stand at the head of goes no further.
 
 -- +goose StatementBegin
-CREATE FUNCTION custom_reach(somebody uuid, permission text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-    SELECT min(g.reach) -- any sorts before own
-      FROM granted(custom_grants(somebody)) g
-      JOIN permissions p ON p.name = g.name
-     WHERE g.name = permission
-       AND (g.reach = 'any' OR p.ownable);
-$$;
-
-CREATE OR REPLACE FUNCTION enter(
+CREATE FUNCTION enter(
     tenant     uuid,
     account    uuid,
     session    uuid,
@@ -24,7 +16,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp 
 -- Binds this transaction to a tenant and to the user whom the account is there, if the session and the account live, the
 -- tenant is active, the user is active in it and its roles hold the permission; or to a visitor, if the session is a visit to
 -- this tenant. RHSES, RHTEN, RHEML (nobody has proven the account's e-mail, and it was not made for this tenant), RHPER:
--- refused.
+-- refused. A pass says all of that at once; a read by one whose primary role suffices leaves one for the requests that follow.
 DECLARE
     user_id  uuid;
     artist   uuid;
@@ -35,6 +27,19 @@ DECLARE
     login_at timestamptz; -- to be noted; NULL: it has been
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true);
+    SELECT p.user_id,
+           p.artist_id
+      INTO user_id, artist
+      FROM passes p
+     WHERE p.session_id = session
+       AND p.active_tenant_id = tenant
+       AND p.account_id = account
+       AND p.expires_at > now()
+       AND permission = ANY (p.permissions);
+    IF FOUND THEN
+        PERFORM set_config('app.caller', concat(user_id, ' ', account, ' any ', address, ' ', operation, ' ', request, ' ', artist, '  '), true);
+        RETURN;
+    END IF;
     SELECT u.id,
            u.artist_id,
            CASE WHEN u.id IS NOT NULL OR s.visit_reason IS NULL OR s.active_tenant_id IS DISTINCT FROM t.id THEN NULL
@@ -83,10 +88,16 @@ BEGIN
                AND u.id = (SELECT l.id FROM users l WHERE l.tenant_id = tenant AND l.id = user_id FOR NO KEY UPDATE SKIP LOCKED);
         END IF;
     END IF;
+    IF visitor IS NULL AND permission LIKE '%:read' AND NOT current_setting('transaction_read_only')::boolean THEN
+        PERFORM make_pass(session);
+    END IF;
     PERFORM set_config('app.caller', concat(user_id, ' ', account, ' ', reach, ' ', address, ' ', operation, ' ', request, ' ', artist, '  ', visitor), true);
 END
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION enter(uuid, uuid, uuid, text, text, text, text) IS 'The door of the tenant scope.';
 
+-- +goose StatementBegin
 CREATE FUNCTION enter_key(
     tenant     uuid,
     prefix     text,
@@ -160,20 +171,62 @@ BEGIN
     PERFORM set_config('app.caller', concat(user_id, ' ', account, ' ', greatest(reach, scope), ' ', address, ' ', operation, ' ', request, ' ', artist, ' ', key_id), true);
 END
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION enter_key(uuid, text, bytea, text, text, text, text) IS 'The door of the tenant scope for an API key.';
 
+-- +goose StatementBegin
+CREATE FUNCTION enter_account(
+    account   uuid,
+    session   uuid,
+    address   text,
+    operation text,
+    request   text
+) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+-- Binds this transaction to an account, and to no tenant, if the session and the account live. RHSES: refused. RHVIS: the session is a
+-- visit, which may log out and do nothing else with the account. The caller then takes the role rowhouse_login, which a SECURITY DEFINER
+-- function may not do.
+DECLARE
+    visits boolean;
+BEGIN
+    SELECT s.visit_reason IS NOT NULL
+      INTO visits
+      FROM sessions s
+      JOIN accounts a ON a.id = s.account_id
+     WHERE s.id = session
+       AND s.account_id = account
+       AND s.revoked_at IS NULL
+       AND s.expires_at > now()
+       AND a.is_active;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the session is over' USING ERRCODE = 'RHSES';
+    ELSIF visits AND operation <> 'session.logout' THEN
+        RAISE EXCEPTION 'a visit stays in its tenant' USING ERRCODE = 'RHVIS';
+    END IF;
+    PERFORM set_config('app.tenant_id', '', true);
+    PERFORM set_config('app.caller', ' ' || account || '  ' || address || ' ' || operation || ' ' || request, true);
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION enter_account(uuid, uuid, text, text, text) IS 'The door of the account scope.';
+
+-- +goose StatementBegin
 CREATE FUNCTION key_account(tenant uuid, prefix text, key_hash bytea) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
--- The account of a live API key of an active user; RHSES when there is none. The key is all the proof that there is.
+-- The account of a live API key. RHSES: there is no such key. RHTEN: its user or its tenant is not active.
 DECLARE
-    account uuid;
+    account  uuid;
+    admitted boolean;
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true);
-    SELECT u.account_id
-      INTO account
+    SELECT u.account_id,
+           u.is_active AND t.status = 'active'
+      INTO account,
+           admitted
       FROM api_keys k
-      JOIN users u    ON u.tenant_id = k.tenant_id AND u.id = k.user_id AND u.is_active
+      JOIN users u    ON u.tenant_id = k.tenant_id AND u.id = k.user_id
       JOIN accounts a ON a.id = u.account_id AND a.is_active
-      JOIN tenants t  ON t.id = k.tenant_id AND t.status = 'active'
+      JOIN tenants t  ON t.id = k.tenant_id
      WHERE k.tenant_id = tenant
        AND k.key_prefix = prefix
        AND k.hash = key_hash
@@ -183,64 +236,25 @@ BEGIN
     IF account IS NULL THEN
         RAISE EXCEPTION 'no such key' USING ERRCODE = 'RHSES';
     END IF;
+    IF NOT admitted THEN
+        RAISE EXCEPTION 'not an active user of an active tenant' USING ERRCODE = 'RHTEN';
+    END IF;
     RETURN account;
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION custom_reach(uuid, text) IS 'The widest reach with which a user''s custom roles hold a permission; NULL: not at all.';
-COMMENT ON FUNCTION enter_key(uuid, text, bytea, text, text, text, text) IS 'The door of the tenant scope for an API key.';
 COMMENT ON FUNCTION key_account(uuid, text, bytea) IS 'The account of an API key.';
 
-GRANT EXECUTE ON FUNCTION enter_key(uuid, text, bytea, text, text, text, text) TO rowhouse_app, rowhouse_login;
+REVOKE EXECUTE ON FUNCTION enter(uuid, uuid, uuid, text, text, text, text), enter_key(uuid, text, bytea, text, text, text, text),
+                           enter_account(uuid, uuid, text, text, text), key_account(uuid, text, bytea)
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION enter(uuid, uuid, uuid, text, text, text, text), enter_key(uuid, text, bytea, text, text, text, text),
+                          enter_account(uuid, uuid, text, text, text)
+   TO rowhouse_app, rowhouse_login;
 GRANT EXECUTE ON FUNCTION key_account(uuid, text, bytea) TO rowhouse_login;
 
 -- +goose Down
 DROP FUNCTION key_account(uuid, text, bytea);
+DROP FUNCTION enter_account(uuid, uuid, text, text, text);
 DROP FUNCTION enter_key(uuid, text, bytea, text, text, text, text);
--- +goose StatementBegin
-CREATE OR REPLACE FUNCTION enter(
-    tenant     uuid,
-    account    uuid,
-    session    uuid,
-    permission text,
-    address    text,
-    operation  text,
-    request    text
-) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
--- Binds this transaction to a tenant and to the user whom the account is there, if the session and the account live, the
--- tenant is active, the user is active in it and its role holds the permission. RHSES, RHTEN, RHPER: refused.
-DECLARE
-    user_id uuid;
-    reach   text;
-BEGIN
-    PERFORM set_config('app.tenant_id', tenant::text, true);
-    SELECT u.id,
-           CASE u.role WHEN 'admin'     THEN p.admin
-                       WHEN 'assistant' THEN p.assistant
-                       WHEN 'artist'    THEN p.artist
-                       WHEN 'member'    THEN p.member
-           END
-      INTO user_id, reach
-      FROM sessions s
-      JOIN accounts a         ON a.id = s.account_id
-      LEFT JOIN tenants t     ON t.id = tenant AND t.status = 'active'
-      LEFT JOIN users u       ON u.tenant_id = t.id AND u.account_id = a.id AND u.is_active
-      LEFT JOIN permissions p ON p.name = permission
-     WHERE s.id = session
-       AND s.account_id = account
-       AND s.revoked_at IS NULL
-       AND s.expires_at > now()
-       AND a.is_active;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'the session is over' USING ERRCODE = 'RHSES';
-    ELSIF user_id IS NULL THEN
-        RAISE EXCEPTION 'not a user of this tenant' USING ERRCODE = 'RHTEN';
-    ELSIF reach IS NULL THEN
-        RAISE EXCEPTION 'lacks %', permission USING ERRCODE = 'RHPER';
-    END IF;
-    PERFORM set_config('app.caller', user_id || ' ' || account || ' ' || reach || ' ' || address || ' ' || operation || ' ' || request, true);
-END
-$$;
--- +goose StatementEnd
-DROP FUNCTION custom_reach(uuid, text);
+DROP FUNCTION enter(uuid, uuid, uuid, text, text, text, text);

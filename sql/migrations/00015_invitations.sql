@@ -19,7 +19,7 @@ CREATE TABLE invitations (
     CONSTRAINT invitations_artist_id_fkey  FOREIGN KEY (tenant_id, artist_id) REFERENCES artists (tenant_id, id),
     CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (tenant_id, invited_by) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
     CONSTRAINT invitations_token_hash_key  UNIQUE (tenant_id, token_hash),
-    CONSTRAINT invitations_email_check     CHECK (email = lower(email) AND length(email) BETWEEN 3 AND 254),
+    CONSTRAINT invitations_email_check     CHECK (email = lower(email COLLATE "C") AND length(email) BETWEEN 3 AND 254),
     CONSTRAINT invitations_role_check      CHECK (role IN ('admin', 'assistant', 'artist', 'member')),
     CONSTRAINT invitations_artist_check    CHECK ((role = 'artist') = (artist_id IS NOT NULL))
 );
@@ -28,9 +28,19 @@ COMMENT ON COLUMN invitations.invited_by IS 'The user who gives the role, and mu
 COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token that was mailed.';
 
 CREATE INDEX invitations_created_at_idx ON invitations (tenant_id, created_at, id);
+CREATE INDEX invitations_email_idx      ON invitations (tenant_id, email);
 CREATE INDEX invitations_team_id_idx    ON invitations (tenant_id, team_id);
 CREATE INDEX invitations_artist_id_idx  ON invitations (tenant_id, artist_id);
 CREATE INDEX invitations_invited_by_idx ON invitations (tenant_id, invited_by);
+
+ALTER TABLE invitations ALTER COLUMN tenant_id SET (n_distinct = 100);
+
+ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
+ALTER TABLE invitations FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON invitations
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, DELETE ON invitations TO rowhouse_app;
 
 CREATE TRIGGER touch BEFORE UPDATE ON invitations FOR EACH ROW EXECUTE FUNCTION touch();
 
@@ -40,13 +50,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON invitations REFERENCING OLD TABLE AS
     FOR EACH STATEMENT EXECUTE FUNCTION audit('invite', 'token_hash');
 CREATE TRIGGER audit_delete AFTER DELETE ON invitations REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit('invite', 'token_hash');
-
-ALTER TABLE invitations ENABLE ROW LEVEL SECURITY;
-ALTER TABLE invitations FORCE  ROW LEVEL SECURITY;
-CREATE POLICY tenant_only ON invitations
-    USING      (tenant_id = (SELECT current_tenant()))
-    WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, DELETE ON invitations TO rowhouse_app;
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('invitations:read',  'any', NULL, NULL, NULL, 'any'),

@@ -13,6 +13,15 @@ CREATE TABLE artists (
     CONSTRAINT artists_name_check     CHECK (length(name) BETWEEN 1 AND 120)
 );
 
+ALTER TABLE artists ALTER COLUMN tenant_id SET (n_distinct = 100);
+
+ALTER TABLE artists ENABLE ROW LEVEL SECURITY;
+ALTER TABLE artists FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON artists
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT ON artists TO rowhouse_app;
+
 CREATE TRIGGER touch BEFORE UPDATE ON artists FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER audit_insert AFTER INSERT ON artists REFERENCING NEW TABLE AS new_rows
@@ -21,13 +30,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON artists REFERENCING OLD TABLE AS old
     FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
 CREATE TRIGGER audit_delete AFTER DELETE ON artists REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
-
-ALTER TABLE artists ENABLE ROW LEVEL SECURITY;
-ALTER TABLE artists FORCE  ROW LEVEL SECURITY;
-CREATE POLICY tenant_only ON artists
-    USING      (tenant_id = (SELECT current_tenant()))
-    WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON artists TO rowhouse_app;
 
 -- +goose Down
 DROP TABLE artists;

@@ -1,5 +1,6 @@
 -- +goose Up
--- Roles belong to the cluster, not to this database: made where they are missing, never dropped.
+-- Roles belong to the cluster, not to this database: made where they are missing, never dropped. None holds a privilege that no query needs;
+-- what a resource needs, its own migration grants.
 -- +goose StatementBegin
 DO $$
 DECLARE
@@ -28,7 +29,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Nothing is executable by everybody: each function is granted by name.
+-- Nothing is executable by everybody: each function is granted by name. It is taken from everybody by name as well, since a default does not
+-- reach the other nodes of a database that is spread over several.
 ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
 
 GRANT USAGE ON SCHEMA public TO rowhouse_app, rowhouse_login;

@@ -1,83 +1,5 @@
 -- +goose Up
--- What a caller holds, and that nobody gives what he does not hold. app.caller has three more fields:
--- `user account reach address operation request artist key visit`.
-
--- +goose StatementBegin
-CREATE FUNCTION my_artist() RETURNS uuid
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN caller_field(7)::uuid;
--- +goose StatementEnd
-COMMENT ON FUNCTION my_artist() IS 'The artist whom the user who is asking is; NULL when none.';
-
--- +goose StatementBegin
-CREATE FUNCTION my_key() RETURNS uuid
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN caller_field(8)::uuid;
--- +goose StatementEnd
-COMMENT ON FUNCTION my_key() IS 'The API key that is asking; NULL when it is a session, or nobody.';
-
--- +goose StatementBegin
-CREATE FUNCTION visit() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN caller_field(9);
--- +goose StatementEnd
-COMMENT ON FUNCTION visit() IS 'superuser or staff: who is asking is no user of this tenant, but visits it; otherwise NULL.';
-
--- +goose StatementBegin
-CREATE FUNCTION my_user() RETURNS uuid
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF me() IS NULL THEN
-        RAISE EXCEPTION 'nobody here' USING ERRCODE = 'RHUSR';
-    END IF;
-    RETURN me();
-END
-$$;
--- +goose StatementEnd
-COMMENT ON FUNCTION my_user() IS 'me(), for what only a user of the tenant can do. RHUSR: there is none.';
-
--- +goose StatementBegin
-CREATE FUNCTION reach_all() RETURNS void
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    IF NOT reaches_all() THEN
-        RAISE EXCEPTION 'reaches own rows alone' USING ERRCODE = 'RHPER';
-    END IF;
-END
-$$;
--- +goose StatementEnd
-COMMENT ON FUNCTION reach_all() IS 'Behind enter, for an operation that one''s own rows do not suffice for. RHPER: refused.';
-
--- +goose StatementBegin
-CREATE FUNCTION own_fields(row_id uuid, fields text[]) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-    IF cardinality(fields) > 0 AND row_id = me() THEN
-        IF 'role' = ANY (fields)
-           AND EXISTS     (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id  = row_id AND role = 'admin')
-           AND NOT EXISTS (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id <> row_id AND role = 'admin' AND is_active) THEN
-            RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM'; -- what would be refused in any case
-        END IF;
-        RAISE EXCEPTION 'not one''s own to change' USING ERRCODE = 'RHOWN', DETAIL = array_to_string(fields, ', ');
-    END IF;
-    RETURN true;
-END
-$$;
--- +goose StatementEnd
-COMMENT ON FUNCTION own_fields(uuid, text[]) IS 'True, of a row and those of the given fields that nobody changes of himself. RHOWN: the row is the caller; the fields are in DETAIL.';
-
--- +goose StatementBegin
-CREATE FUNCTION confirmed(name text, given text) RETURNS boolean
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
-BEGIN
-    IF given IS DISTINCT FROM name THEN
-        RAISE EXCEPTION 'not the name' USING ERRCODE = 'RHCNF';
-    END IF;
-    RETURN true;
-END
-$$;
--- +goose StatementEnd
-COMMENT ON FUNCTION confirmed(text, text) IS 'True, of a row''s name and that which was given to confirm its removal. RHCNF: they differ.';
+-- What a caller holds, and that nobody gives what he does not hold.
 
 -- +goose StatementBegin
 CREATE FUNCTION granted(permissions text[]) RETURNS TABLE (name text, reach text)
@@ -86,7 +8,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
            CASE WHEN right(entry, 4) = ':own' THEN 'own'           ELSE 'any' END
       FROM unnest(permissions) AS entry;
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION granted(text[]) IS 'The entries of a list of permissions: x is reach any, x:own is reach own.';
 
+-- +goose StatementBegin
 CREATE FUNCTION role_grants(role text) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce(array_agg(p.name || CASE held.reach WHEN 'own' THEN ':own' ELSE '' END), '{}')
@@ -100,7 +25,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
            ) AS held (reach)
      WHERE held.reach IS NOT NULL;
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION role_grants(text) IS 'What a primary role holds, as such a list.';
 
+-- +goose StatementBegin
 CREATE FUNCTION custom_grants(somebody uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce(array_agg(permission), '{}')
@@ -110,7 +38,22 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
      WHERE ur.tenant_id = current_tenant()
        AND ur.user_id = somebody;
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION custom_grants(uuid) IS 'What a user of the bound tenant holds by custom roles, as such a list.';
 
+-- +goose StatementBegin
+CREATE FUNCTION custom_reach(somebody uuid, permission text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+    SELECT min(g.reach) -- any sorts before own
+      FROM granted(custom_grants(somebody)) g
+      JOIN permissions p ON p.name = g.name
+     WHERE g.name = permission
+       AND (g.reach = 'any' OR p.ownable);
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION custom_reach(uuid, text) IS 'The widest reach with which a user''s custom roles hold a permission; NULL: not at all.';
+
+-- +goose StatementBegin
 CREATE FUNCTION user_grants(somebody uuid) RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT role_grants(u.role) || custom_grants(u.id)
@@ -119,14 +62,20 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
        AND u.id = somebody
        AND u.is_active;
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION user_grants(uuid) IS 'What an active user of the bound tenant holds; NULL for anybody else.';
 
+-- +goose StatementBegin
 CREATE FUNCTION lacking(wanted text[], held text[]) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT coalesce(array_agg(DISTINCT w.name || CASE w.reach WHEN 'own' THEN ':own' ELSE '' END), '{}')
       FROM granted(wanted) w
      WHERE NOT EXISTS (SELECT 1 FROM granted(held) h WHERE h.name = w.name AND (h.reach = 'any' OR h.reach = w.reach));
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION lacking(text[], text[]) IS 'What of the wanted list the held list does not cover.';
 
+-- +goose StatementBegin
 CREATE FUNCTION my_grants() RETURNS text[]
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT CASE
@@ -142,12 +91,18 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
            ELSE (SELECT array_agg(p.name) FROM permissions p WHERE visit() IS DISTINCT FROM 'staff' OR p.staff = 'any')
            END;
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION my_grants() IS 'What the caller holds: a user, an API key within its scopes, a visitor, or system work, which holds all.';
 
+-- +goose StatementBegin
 CREATE FUNCTION holds(permission text) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     SELECT permission = ANY (my_grants());
 $$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION holds(text) IS 'Whether the caller holds a permission with reach any, beside that of the operation itself.';
 
+-- +goose StatementBegin
 CREATE FUNCTION confer() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- Before a row that gives somebody permissions: whoever asks holds each of them. System work, which nobody asked for, holds
@@ -182,13 +137,12 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-COMMENT ON FUNCTION granted(text[])         IS 'The entries of a list of permissions: x is reach any, x:own is reach own.';
-COMMENT ON FUNCTION role_grants(text)       IS 'What a primary role holds, as such a list.';
-COMMENT ON FUNCTION custom_grants(uuid)     IS 'What a user of the bound tenant holds by custom roles, as such a list.';
-COMMENT ON FUNCTION user_grants(uuid)       IS 'What an active user of the bound tenant holds; NULL for anybody else.';
-COMMENT ON FUNCTION lacking(text[], text[]) IS 'What of the wanted list the held list does not cover.';
-COMMENT ON FUNCTION my_grants()             IS 'What the caller holds: a user, an API key within its scopes, a visitor, or system work, which holds all.';
-COMMENT ON FUNCTION holds(text)             IS 'Whether the caller holds a permission with reach any, beside that of the operation itself.';
+
+REVOKE EXECUTE ON FUNCTION granted(text[]), role_grants(text), custom_grants(uuid), custom_reach(uuid, text), user_grants(uuid),
+                           lacking(text[], text[]), my_grants(), holds(text), confer()
+  FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION granted(text[]), role_grants(text), custom_grants(uuid), user_grants(uuid), lacking(text[], text[]), my_grants(), holds(text)
+   TO rowhouse_app;
 
 CREATE TRIGGER confer_insert BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION confer();
 CREATE TRIGGER confer_update BEFORE UPDATE ON users FOR EACH ROW
@@ -199,11 +153,6 @@ CREATE TRIGGER confer_update BEFORE UPDATE ON roles FOR EACH ROW
     WHEN (NEW.permissions <> OLD.permissions) EXECUTE FUNCTION confer();
 CREATE TRIGGER confer_insert BEFORE INSERT ON invitations FOR EACH ROW EXECUTE FUNCTION confer();
 CREATE TRIGGER confer_insert BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION confer();
-
-GRANT EXECUTE ON FUNCTION my_artist(), my_key(), visit(), my_user(), reach_all(), own_fields(uuid, text[]), confirmed(text, text), granted(text[]),
-                          role_grants(text), custom_grants(uuid), user_grants(uuid), lacking(text[], text[]), my_grants(), holds(text)
-   TO rowhouse_app;
-GRANT EXECUTE ON FUNCTION reach_all() TO rowhouse_login; -- whose role a transaction may still have when it comes to enter
 
 -- +goose Down
 DROP TRIGGER confer_insert ON api_keys;
@@ -218,13 +167,7 @@ DROP FUNCTION holds(text);
 DROP FUNCTION my_grants();
 DROP FUNCTION lacking(text[], text[]);
 DROP FUNCTION user_grants(uuid);
+DROP FUNCTION custom_reach(uuid, text);
 DROP FUNCTION custom_grants(uuid);
 DROP FUNCTION role_grants(text);
 DROP FUNCTION granted(text[]);
-DROP FUNCTION confirmed(text, text);
-DROP FUNCTION own_fields(uuid, text[]);
-DROP FUNCTION reach_all();
-DROP FUNCTION my_user();
-DROP FUNCTION visit();
-DROP FUNCTION my_key();
-DROP FUNCTION my_artist();

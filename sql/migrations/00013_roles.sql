@@ -4,24 +4,33 @@ CREATE TABLE roles (
     tenant_id   uuid        NOT NULL,
     id          uuid        NOT NULL DEFAULT uuid_v7(),
     name        text        NOT NULL,
-    name_key    text        NOT NULL COLLATE "C" GENERATED ALWAYS AS (lower(name)) STORED,
     description text,
     permissions text[]      NOT NULL,
     version     bigint      NOT NULL DEFAULT 1,
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
+    name_key    text        NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(name)) STORED,
     CONSTRAINT roles_pkey              PRIMARY KEY (tenant_id, id),
     CONSTRAINT roles_tenant_id_fkey    FOREIGN KEY (tenant_id) REFERENCES tenants (id),
     CONSTRAINT roles_name_key          UNIQUE (tenant_id, name_key),
     CONSTRAINT roles_name_check        CHECK (length(name) BETWEEN 1 AND 100),
-    CONSTRAINT roles_primary_check     CHECK (lower(name) NOT IN ('admin', 'assistant', 'artist', 'member')),
+    CONSTRAINT roles_primary_check     CHECK (fold(name) NOT IN ('admin', 'assistant', 'artist', 'member')),
     CONSTRAINT roles_description_check CHECK (length(description) <= 500),
     CONSTRAINT roles_permissions_check CHECK (cardinality(permissions) <= 100)
 );
-COMMENT ON COLUMN roles.name_key    IS 'The name as it is compared, sorted and searched by.';
 COMMENT ON COLUMN roles.permissions IS 'Names of the table permissions: alone with reach any, followed by :own with reach own.';
+COMMENT ON COLUMN roles.name_key    IS 'The name as it is compared, sorted and searched by.';
 
 CREATE INDEX roles_created_at_idx ON roles (tenant_id, created_at, id);
+
+ALTER TABLE roles ALTER COLUMN tenant_id SET (n_distinct = 100);
+
+ALTER TABLE roles ENABLE ROW LEVEL SECURITY;
+ALTER TABLE roles FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON roles
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON roles TO rowhouse_app;
 
 CREATE TRIGGER touch BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION touch('name_key');
 
@@ -31,13 +40,6 @@ CREATE TRIGGER audit_update AFTER UPDATE ON roles REFERENCING OLD TABLE AS old_r
     FOR EACH STATEMENT EXECUTE FUNCTION audit('role', 'name_key');
 CREATE TRIGGER audit_delete AFTER DELETE ON roles REFERENCING OLD TABLE AS old_rows
     FOR EACH STATEMENT EXECUTE FUNCTION audit('role', 'name_key');
-
-ALTER TABLE roles ENABLE ROW LEVEL SECURITY;
-ALTER TABLE roles FORCE  ROW LEVEL SECURITY;
-CREATE POLICY tenant_only ON roles
-    USING      (tenant_id = (SELECT current_tenant()))
-    WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON roles TO rowhouse_app;
 
 CREATE TABLE user_roles (
     tenant_id  uuid        NOT NULL,
@@ -52,14 +54,9 @@ CREATE TABLE user_roles (
 );
 COMMENT ON COLUMN user_roles.id IS 'What its audit events are about: the user.';
 
-CREATE INDEX user_roles_role_id_idx ON user_roles (tenant_id, role_id);
+CREATE INDEX user_roles_role_id_idx ON user_roles (tenant_id, role_id, user_id);
 
-CREATE TRIGGER audit_insert AFTER INSERT ON user_roles REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
-CREATE TRIGGER audit_update AFTER UPDATE ON user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
-CREATE TRIGGER audit_delete AFTER DELETE ON user_roles REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+ALTER TABLE user_roles ALTER COLUMN tenant_id SET (n_distinct = 100);
 
 ALTER TABLE user_roles ENABLE ROW LEVEL SECURITY;
 ALTER TABLE user_roles FORCE  ROW LEVEL SECURITY;
@@ -67,6 +64,13 @@ CREATE POLICY tenant_only ON user_roles
     USING      (tenant_id = (SELECT current_tenant()))
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, DELETE ON user_roles TO rowhouse_app;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON user_roles REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+CREATE TRIGGER audit_update AFTER UPDATE ON user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+CREATE TRIGGER audit_delete AFTER DELETE ON user_roles REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('roles:read',  'any', 'any', 'any', 'any', 'any'),

@@ -1,0 +1,181 @@
+-- +goose Up
+-- An account in a tenant.
+CREATE TABLE users (
+    tenant_id         uuid        NOT NULL,
+    id                uuid        NOT NULL DEFAULT uuid_v7(),
+    account_id        uuid        NOT NULL,
+    username          text        NOT NULL COLLATE "C",
+    email             text,
+    name              text,
+    role              text        NOT NULL DEFAULT 'member',
+    is_active         boolean     NOT NULL DEFAULT true,
+    version           bigint      NOT NULL DEFAULT 1,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    updated_at        timestamptz NOT NULL DEFAULT now(),
+    team_id           uuid,
+    artist_id         uuid,
+    first_name        text,
+    last_name         text,
+    birthdate         date,
+    phone             text,
+    instagram         text,
+    bio               text,
+    search_visibility text        NOT NULL DEFAULT 'public',
+    email_privacy     text        NOT NULL DEFAULT 'private',
+    public_profile    boolean     NOT NULL DEFAULT true,
+    last_login        timestamptz,
+    name_key          text        NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(coalesce(name, username))) STORED,
+    CONSTRAINT users_pkey                    PRIMARY KEY (tenant_id, id),
+    CONSTRAINT users_tenant_id_fkey          FOREIGN KEY (tenant_id) REFERENCES tenants (id),
+    CONSTRAINT users_account_id_fkey         FOREIGN KEY (account_id) REFERENCES accounts (id),
+    CONSTRAINT users_account_id_key          UNIQUE (tenant_id, account_id),
+    CONSTRAINT users_email_key               UNIQUE (tenant_id, email),
+    CONSTRAINT users_team_id_fkey            FOREIGN KEY (tenant_id, team_id) REFERENCES teams (tenant_id, id),
+    CONSTRAINT users_artist_id_fkey          FOREIGN KEY (tenant_id, artist_id) REFERENCES artists (tenant_id, id),
+    CONSTRAINT users_artist_id_key           UNIQUE (tenant_id, artist_id),
+    CONSTRAINT users_role_check              CHECK (role IN ('admin', 'assistant', 'artist', 'member')),
+    CONSTRAINT users_artist_check            CHECK ((role = 'artist') = (artist_id IS NOT NULL)),
+    CONSTRAINT users_email_check             CHECK (email = lower(email COLLATE "C") AND length(email) BETWEEN 3 AND 254),
+    CONSTRAINT users_name_check              CHECK (length(name) BETWEEN 1 AND 120),
+    CONSTRAINT users_first_name_check        CHECK (length(first_name) <= 150),
+    CONSTRAINT users_last_name_check         CHECK (length(last_name) <= 150),
+    CONSTRAINT users_phone_check             CHECK (length(phone) <= 32),
+    CONSTRAINT users_instagram_check         CHECK (length(instagram) <= 64 AND instagram NOT LIKE '@%'),
+    CONSTRAINT users_bio_check               CHECK (length(bio) <= 10000),
+    CONSTRAINT users_search_visibility_check CHECK (search_visibility IN ('public', 'private')),
+    CONSTRAINT users_email_privacy_check     CHECK (email_privacy IN ('public', 'private', 'never'))
+);
+COMMENT ON COLUMN users.username          IS 'The account''s username, copied when the user is made; read-only.';
+COMMENT ON COLUMN users.email             IS 'The contact e-mail in this tenant, in its canonical form; it logs nobody in.';
+COMMENT ON COLUMN users.role              IS 'The primary role: a column of the table permissions.';
+COMMENT ON COLUMN users.artist_id         IS 'Which artist the user is: set exactly when the role is artist.';
+COMMENT ON COLUMN users.instagram         IS 'Without its @.';
+COMMENT ON COLUMN users.bio               IS 'HTML, sanitised when it was written.';
+COMMENT ON COLUMN users.search_visibility IS 'private: found by nobody in the directory.';
+COMMENT ON COLUMN users.email_privacy     IS 'Who sees the contact e-mail: everybody, users of the tenant (private), or the user and admins alone (never).';
+COMMENT ON COLUMN users.last_login        IS 'When the newest login began with which the user entered this tenant.';
+COMMENT ON COLUMN users.name_key          IS 'The name, or without one the username, as it is sorted and searched by.';
+
+CREATE INDEX users_created_at_idx ON users (tenant_id, created_at, id);
+CREATE INDEX users_name_key_idx   ON users (tenant_id, name_key, id);
+CREATE INDEX users_username_idx   ON users (tenant_id, username, id);
+CREATE INDEX users_team_id_idx    ON users (tenant_id, team_id, created_at, id);
+CREATE INDEX users_role_idx       ON users (tenant_id, role, created_at, id);
+-- Here and elsewhere: where two columns together name a row, each index that begins with one of them goes on with the other: the planner, for
+-- which both indexes are as good, takes either.
+CREATE INDEX users_account_id_idx ON users (account_id, tenant_id);
+
+ALTER TABLE users ALTER COLUMN tenant_id SET (n_distinct = 100);
+
+ALTER TABLE users ENABLE ROW LEVEL SECURITY;
+ALTER TABLE users FORCE  ROW LEVEL SECURITY;
+CREATE POLICY tenant_only ON users
+    USING      (tenant_id = (SELECT current_tenant()))
+    WITH CHECK (tenant_id = (SELECT current_tenant()));
+GRANT SELECT, INSERT, UPDATE, DELETE ON users TO rowhouse_app;
+GRANT SELECT ON users TO rowhouse_login;
+
+-- An account sees where it belongs, and that alone, while no tenant is bound.
+CREATE POLICY account_own ON users FOR SELECT TO rowhouse_login
+    USING ((SELECT current_tenant()) IS NULL AND account_id = (SELECT my_account()));
+CREATE POLICY account_own ON tenants FOR SELECT TO rowhouse_login
+    USING ((SELECT current_tenant()) IS NULL AND id IN (SELECT tenant_id FROM users WHERE account_id = (SELECT my_account())));
+
+CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch('name_key', 'last_login');
+
+CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+
+-- +goose StatementBegin
+CREATE FUNCTION keep_an_admin() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- The last active admin of a tenant stays. Locking the tenant first makes the look that follows see what a rival has
+-- committed; no single statement can do this, its snapshot being older than its lock. NO KEY: inserts elsewhere that
+-- refer to the tenant do not wait. A tenant that was given up keeps nobody.
+DECLARE
+    state text;
+BEGIN
+    SELECT status INTO state FROM tenants WHERE id = OLD.tenant_id FOR NO KEY UPDATE;
+    IF state = 'deleting' THEN
+        RETURN coalesce(NEW, OLD);
+    END IF;
+    PERFORM 1 FROM users
+      WHERE tenant_id = OLD.tenant_id
+        AND id <> OLD.id
+        AND role = 'admin'
+        AND is_active;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM';
+    END IF;
+    RETURN coalesce(NEW, OLD);
+END
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION refuse_closed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+-- A user whose account was closed is nobody: let in it could be the last admin of a tenant that nobody can then enter. Whoever closes the
+-- account at the same time is waited for, or waits.
+DECLARE
+    active boolean;
+BEGIN
+    SELECT is_active INTO active FROM accounts WHERE id = NEW.account_id FOR SHARE;
+    IF NOT active THEN
+        RAISE EXCEPTION 'the account was closed' USING ERRCODE = 'RHCLO';
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION refuse_closed() IS 'Keeps the users of closed accounts inactive.';
+
+-- +goose StatementBegin
+CREATE FUNCTION own_fields(row_id uuid, fields text[]) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    IF cardinality(fields) > 0 AND row_id = me() THEN
+        IF 'role' = ANY (fields)
+           AND EXISTS     (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id  = row_id AND role = 'admin')
+           AND NOT EXISTS (SELECT 1 FROM users WHERE tenant_id = current_tenant() AND id <> row_id AND role = 'admin' AND is_active) THEN
+            RAISE EXCEPTION 'the last admin of a tenant stays' USING ERRCODE = 'RHADM'; -- what would be refused in any case
+        END IF;
+        RAISE EXCEPTION 'not one''s own to change' USING ERRCODE = 'RHOWN', DETAIL = array_to_string(fields, ', ');
+    END IF;
+    RETURN true;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION own_fields(uuid, text[]) IS 'True, of a row and those of the given fields that nobody changes of himself. RHOWN: the row is the caller; the fields are in DETAIL.';
+
+REVOKE EXECUTE ON FUNCTION keep_an_admin(), refuse_closed(), own_fields(uuid, text[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION own_fields(uuid, text[]) TO rowhouse_app;
+
+CREATE TRIGGER keep_an_admin_update BEFORE UPDATE ON users FOR EACH ROW
+    WHEN (OLD.role = 'admin' AND OLD.is_active AND NOT (NEW.role = 'admin' AND NEW.is_active))
+    EXECUTE FUNCTION keep_an_admin();
+CREATE TRIGGER keep_an_admin_delete BEFORE DELETE ON users FOR EACH ROW
+    WHEN (OLD.role = 'admin' AND OLD.is_active)
+    EXECUTE FUNCTION keep_an_admin();
+CREATE TRIGGER refuse_closed_insert BEFORE INSERT ON users FOR EACH ROW
+    WHEN (NEW.is_active)
+    EXECUTE FUNCTION refuse_closed();
+CREATE TRIGGER refuse_closed_update BEFORE UPDATE OF is_active ON users FOR EACH ROW
+    WHEN (NEW.is_active AND NOT OLD.is_active)
+    EXECUTE FUNCTION refuse_closed();
+
+INSERT INTO permissions (name, ownable, admin, assistant, artist, member, staff)
+VALUES ('users:read',  true, 'any', 'any', 'any', 'own', 'any'),
+       ('users:write', true, 'any', 'own', 'own', 'own', NULL);
+
+-- +goose Down
+DELETE FROM permissions WHERE name IN ('users:read', 'users:write');
+DROP POLICY account_own ON tenants; -- it reads users
+DROP TABLE users;
+DROP FUNCTION own_fields(uuid, text[]);
+DROP FUNCTION refuse_closed();
+DROP FUNCTION keep_an_admin();
