@@ -66,6 +66,11 @@ SELECT format('constraint %s on %s', o.conname, t.relname),
   JOIN pg_constraint o ON o.conrelid = t.oid
  WHERE o.contype NOT IN ('n', 't') -- NOT NULL is the column's, and named since 18; a constraint trigger is a trigger
  UNION ALL
+SELECT format('meaning of %s on %s', o.conname, t.relname), obj_description(o.oid, 'pg_constraint')
+  FROM tables t
+  JOIN pg_constraint o ON o.conrelid = t.oid
+ WHERE obj_description(o.oid, 'pg_constraint') IS NOT NULL
+ UNION ALL
 SELECT format('index %s on %s', c.relname, t.relname), pg_get_indexdef(c.oid, 0, true)
   FROM tables t
   JOIN pg_index i ON i.indrelid = t.oid AND i.indisvalid AND i.indisready AND i.indislive

@@ -76,6 +76,7 @@ func TestMissing(t *testing.T) {
 		{`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'items_created_at_idx'::regclass`, "index items_created_at_idx on items is missing"},
 		{`ALTER TABLE roles DROP CONSTRAINT roles_name_key`, "constraint roles_name_key on roles is missing|index roles_name_key on roles is missing"},
 		{`ALTER TABLE items DROP CONSTRAINT items_price_cents_check`, "constraint items_price_cents_check on items is missing"},
+		{`COMMENT ON CONSTRAINT items_name_check ON items IS 'Any.'`, "meaning of items_name_check on items is not as the migrations left it: Any., and it must be 1 to 100 characters."},
 		{`ALTER TABLE users DROP CONSTRAINT users_team_id_fkey`, "constraint users_team_id_fkey on users is missing"},
 		{`ALTER TABLE users DISABLE TRIGGER ALL`, "constraint users_team_id_fkey on users is disabled"},
 		{`ALTER TABLE items DISABLE TRIGGER audit_update`, "trigger audit_update on items is disabled"},

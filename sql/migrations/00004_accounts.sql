@@ -29,6 +29,11 @@ COMMENT ON COLUMN accounts.password_hash     IS 'argon2id in PHC form, parameter
 COMMENT ON COLUMN accounts.email_verified_at IS 'When its owner proved the login e-mail; NULL: an unproven account.';
 COMMENT ON COLUMN accounts.made_in           IS 'The tenant whose user it was made to be; NULL: its owner, or the operator, made it. No reference: the tenant may be erased.';
 COMMENT ON COLUMN accounts.proofs            IS 'How often everything that proves its owner was voided: sessions and mailed tokens. What was begun under a smaller count is refused.';
+COMMENT ON CONSTRAINT accounts_username_key   ON accounts IS 'username_taken: This username is taken; choose another.';
+COMMENT ON CONSTRAINT accounts_email_key      ON accounts IS 'account_exists: There is an account with this e-mail. Log in, or invite it to the tenant: POST /api/v1/invitations.';
+COMMENT ON CONSTRAINT accounts_username_check ON accounts IS '3 to 64 of a–z, 0–9, dot, underscore and hyphen.';
+COMMENT ON CONSTRAINT accounts_email_check    ON accounts IS 'email format: An e-mail address of up to 254 characters.';
+COMMENT ON CONSTRAINT accounts_name_check     ON accounts IS '1 to 120 characters.';
 
 GRANT SELECT, INSERT, UPDATE ON accounts TO rowhouse_login;
 

@@ -25,6 +25,9 @@ COMMENT ON COLUMN sessions.expires_at       IS 'Moves on with each refresh.';
 COMMENT ON COLUMN sessions.visit_reason     IS 'Why a superuser or staff entered the active tenant without being its user; NULL: an ordinary session.';
 COMMENT ON COLUMN sessions.proofs           IS 'That of the account when the session began, or when it was kept while all others ended.';
 COMMENT ON COLUMN sessions.begun_from       IS 'The session that a visit was begun from, and ends with; NULL: an ordinary session.';
+COMMENT ON CONSTRAINT sessions_begun_from_fkey  ON sessions IS 'reference_not_found: A row that this one refers to does not exist.';
+COMMENT ON CONSTRAINT sessions_user_agent_check ON sessions IS 'User-Agent max_length: At most 200 characters.';
+COMMENT ON CONSTRAINT sessions_visit_check      ON sessions IS 'reason length: 1 to 500 characters.';
 
 CREATE INDEX sessions_account_id_idx       ON sessions (account_id, created_at, id);
 CREATE INDEX sessions_begun_from_idx       ON sessions (begun_from);
@@ -44,6 +47,8 @@ CREATE TABLE refresh_tokens (
 );
 COMMENT ON COLUMN refresh_tokens.hash      IS 'SHA-256 of the token, which is 256 random bits.';
 COMMENT ON COLUMN refresh_tokens.successor IS 'The token that replaced this one, sealed under a key that only the holder of this one can derive.';
+COMMENT ON CONSTRAINT refresh_tokens_session_id_fkey ON refresh_tokens IS 'reference_not_found: A row that this one refers to does not exist.';
+COMMENT ON CONSTRAINT refresh_tokens_used_check      ON refresh_tokens IS 'internal: A token that was used has a successor.';
 
 CREATE INDEX refresh_tokens_session_id_idx ON refresh_tokens (session_id);
 
@@ -64,6 +69,7 @@ COMMENT ON TABLE  one_time_tokens         IS 'What was mailed to prove a mailbox
 COMMENT ON COLUMN one_time_tokens.hash    IS 'SHA-256 of the token, which is 256 random bits.';
 COMMENT ON COLUMN one_time_tokens.purpose IS 'password: sets a new one. email: confirms an address, which becomes the account''s if it is another.';
 COMMENT ON COLUMN one_time_tokens.email   IS 'Where it was sent, and so what it proves.';
+COMMENT ON CONSTRAINT one_time_tokens_purpose_check ON one_time_tokens IS 'internal: One of password, email.';
 
 CREATE INDEX one_time_tokens_account_id_idx ON one_time_tokens (account_id, purpose);
 

@@ -22,6 +22,10 @@ COMMENT ON COLUMN tenants.status     IS 'Only an active tenant can be entered.';
 COMMENT ON COLUMN tenants.tenant_id  IS 'The id again, under the name that it has everywhere else.';
 COMMENT ON COLUMN tenants.created_by IS 'The account that made it; NULL: the operator. No reference: an account may be closed.';
 COMMENT ON COLUMN tenants.name_key   IS 'The name as it is sorted by.';
+COMMENT ON CONSTRAINT tenants_slug_key     ON tenants IS 'conflict: The slug that was drawn is taken; send the request again.';
+COMMENT ON CONSTRAINT tenants_name_check   ON tenants IS '1 to 100 characters.';
+COMMENT ON CONSTRAINT tenants_slug_check   ON tenants IS 'slug format: a–z, 0–9 and single hyphens, up to 63 characters.';
+COMMENT ON CONSTRAINT tenants_status_check ON tenants IS 'One of active, suspended, deleting.';
 
 ALTER TABLE tenants ENABLE ROW LEVEL SECURITY;
 ALTER TABLE tenants FORCE  ROW LEVEL SECURITY;

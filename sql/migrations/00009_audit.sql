@@ -23,6 +23,7 @@ COMMENT ON COLUMN audit_events.action        IS 'The operation of the route, suc
 COMMENT ON COLUMN audit_events.row_count     IS 'Rows changed; over 100 by one statement stand in one event, without entity, before and after.';
 COMMENT ON COLUMN audit_events.before        IS 'The changed fields as they were; NULL for a row that is new.';
 COMMENT ON COLUMN audit_events.after         IS 'The changed fields as they became; NULL for a row that is gone.';
+COMMENT ON CONSTRAINT audit_events_many_check ON audit_events IS 'internal: An event of many rows tells of none.';
 
 -- Here and elsewhere: a filter that names one thing stands before the order of its list, so that a page of what it finds is read as it is shown.
 CREATE INDEX audit_events_created_at_idx    ON audit_events (tenant_id, created_at, id);

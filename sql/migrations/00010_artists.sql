@@ -12,6 +12,7 @@ CREATE TABLE artists (
     CONSTRAINT artists_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id),
     CONSTRAINT artists_name_check     CHECK (length(name) BETWEEN 1 AND 120)
 );
+COMMENT ON CONSTRAINT artists_name_check ON artists IS '1 to 120 characters.';
 
 ALTER TABLE artists ALTER COLUMN tenant_id SET (n_distinct = 100);
 

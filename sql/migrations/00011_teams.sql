@@ -14,6 +14,8 @@ CREATE TABLE teams (
     CONSTRAINT teams_description_check CHECK (length(description) <= 500)
 );
 COMMENT ON COLUMN teams.name_key IS 'The name as it is sorted and searched by.';
+COMMENT ON CONSTRAINT teams_name_check        ON teams IS '1 to 100 characters.';
+COMMENT ON CONSTRAINT teams_description_check ON teams IS 'At most 500 characters.';
 
 CREATE INDEX teams_created_at_idx ON teams (tenant_id, created_at, id);
 CREATE INDEX teams_name_key_idx   ON teams (tenant_id, name_key, id);

@@ -55,6 +55,22 @@ COMMENT ON COLUMN users.search_visibility IS 'private: found by nobody in the di
 COMMENT ON COLUMN users.email_privacy     IS 'Who sees the contact e-mail: everybody, users of the tenant (private), or the user and admins alone (never).';
 COMMENT ON COLUMN users.last_login        IS 'When the newest login began with which the user entered this tenant.';
 COMMENT ON COLUMN users.name_key          IS 'The name, or without one the username, as it is sorted and searched by.';
+COMMENT ON CONSTRAINT users_account_id_key          ON users IS 'This account is a user of this tenant already.';
+COMMENT ON CONSTRAINT users_email_key               ON users IS 'email_taken: Another user of this tenant has this e-mail.';
+COMMENT ON CONSTRAINT users_team_id_fkey            ON users IS 'There is no such row that you can see.';
+COMMENT ON CONSTRAINT users_artist_id_fkey          ON users IS 'There is no such row that you can see.';
+COMMENT ON CONSTRAINT users_artist_id_key           ON users IS 'artist_taken: Another user of this tenant is this artist.';
+COMMENT ON CONSTRAINT users_role_check              ON users IS 'One of admin, assistant, artist, member.';
+COMMENT ON CONSTRAINT users_artist_check            ON users IS 'artist_id required_with_role: Given exactly when the role is artist.';
+COMMENT ON CONSTRAINT users_email_check             ON users IS 'email format: An e-mail address of up to 254 characters.';
+COMMENT ON CONSTRAINT users_name_check              ON users IS '1 to 120 characters.';
+COMMENT ON CONSTRAINT users_first_name_check        ON users IS 'At most 150 characters.';
+COMMENT ON CONSTRAINT users_last_name_check         ON users IS 'At most 150 characters.';
+COMMENT ON CONSTRAINT users_phone_check             ON users IS 'At most 32 characters.';
+COMMENT ON CONSTRAINT users_instagram_check         ON users IS 'instagram max_length: At most 64 characters, without the @.';
+COMMENT ON CONSTRAINT users_bio_check               ON users IS 'At most 10000 characters.';
+COMMENT ON CONSTRAINT users_search_visibility_check ON users IS 'One of public, private.';
+COMMENT ON CONSTRAINT users_email_privacy_check     ON users IS 'One of public, private, never.';
 
 CREATE INDEX users_created_at_idx ON users (tenant_id, created_at, id);
 CREATE INDEX users_name_key_idx   ON users (tenant_id, name_key, id);

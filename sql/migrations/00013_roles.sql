@@ -20,6 +20,11 @@ CREATE TABLE roles (
 );
 COMMENT ON COLUMN roles.permissions IS 'Names of the table permissions: alone with reach any, followed by :own with reach own.';
 COMMENT ON COLUMN roles.name_key    IS 'The name as it is compared, sorted and searched by.';
+COMMENT ON CONSTRAINT roles_name_key          ON roles IS 'There is a role of this name.';
+COMMENT ON CONSTRAINT roles_name_check        ON roles IS '1 to 100 characters.';
+COMMENT ON CONSTRAINT roles_primary_check     ON roles IS 'already_exists: admin, assistant, artist and member are the roles that every tenant has.';
+COMMENT ON CONSTRAINT roles_description_check ON roles IS 'At most 500 characters.';
+COMMENT ON CONSTRAINT roles_permissions_check ON roles IS 'At most 100 permissions.';
 
 CREATE INDEX roles_created_at_idx ON roles (tenant_id, created_at, id);
 
@@ -53,6 +58,8 @@ CREATE TABLE user_roles (
     CONSTRAINT user_roles_role_id_fkey   FOREIGN KEY (tenant_id, role_id) REFERENCES roles (tenant_id, id)
 );
 COMMENT ON COLUMN user_roles.id IS 'What its audit events are about: the user.';
+COMMENT ON CONSTRAINT user_roles_user_id_fkey ON user_roles IS 'not_found: There is no such row that you can see.';
+COMMENT ON CONSTRAINT user_roles_role_id_fkey ON user_roles IS 'There is no such row that you can see.';
 
 CREATE INDEX user_roles_role_id_idx ON user_roles (tenant_id, role_id, user_id);
 

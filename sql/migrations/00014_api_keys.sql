@@ -28,6 +28,13 @@ COMMENT ON COLUMN api_keys.key_prefix   IS 'The beginning of the key: how it is 
 COMMENT ON COLUMN api_keys.hash         IS 'SHA-256 of the whole key, which is shown once and never stored.';
 COMMENT ON COLUMN api_keys.scopes       IS 'Permissions as in roles.permissions, of which the key has those that its owner holds; NULL: all of the owner''s.';
 COMMENT ON COLUMN api_keys.last_used_at IS 'Exact to a minute.';
+COMMENT ON CONSTRAINT api_keys_user_id_fkey      ON api_keys IS 'reference_not_found: A row that this one refers to does not exist.';
+COMMENT ON CONSTRAINT api_keys_key_prefix_key    ON api_keys IS 'conflict: The key that was drawn is taken; send the request again.';
+COMMENT ON CONSTRAINT api_keys_key_prefix_check  ON api_keys IS 'internal: rh_ and nine letters or digits.';
+COMMENT ON CONSTRAINT api_keys_hash_check        ON api_keys IS 'internal: 32 bytes.';
+COMMENT ON CONSTRAINT api_keys_name_check        ON api_keys IS '1 to 100 characters.';
+COMMENT ON CONSTRAINT api_keys_description_check ON api_keys IS 'At most 500 characters.';
+COMMENT ON CONSTRAINT api_keys_scopes_check      ON api_keys IS 'At most 100 permissions.';
 
 CREATE INDEX api_keys_created_at_idx ON api_keys (tenant_id, created_at, id);
 CREATE INDEX api_keys_user_id_idx    ON api_keys (tenant_id, user_id, created_at, id);

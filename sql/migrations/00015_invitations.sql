@@ -26,6 +26,13 @@ CREATE TABLE invitations (
 COMMENT ON COLUMN invitations.email      IS 'Whom it was sent to, in canonical form: only an account with this login e-mail can accept it.';
 COMMENT ON COLUMN invitations.invited_by IS 'The user who gives the role, and must still be able to when it is accepted.';
 COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token that was mailed.';
+COMMENT ON CONSTRAINT invitations_team_id_fkey    ON invitations IS 'There is no such row that you can see.';
+COMMENT ON CONSTRAINT invitations_artist_id_fkey  ON invitations IS 'There is no such row that you can see.';
+COMMENT ON CONSTRAINT invitations_invited_by_fkey ON invitations IS 'reference_not_found: A row that this one refers to does not exist.';
+COMMENT ON CONSTRAINT invitations_token_hash_key  ON invitations IS 'conflict: The token that was drawn is taken; send the request again.';
+COMMENT ON CONSTRAINT invitations_email_check     ON invitations IS 'email format: An e-mail address of up to 254 characters.';
+COMMENT ON CONSTRAINT invitations_role_check      ON invitations IS 'One of admin, assistant, artist, member.';
+COMMENT ON CONSTRAINT invitations_artist_check    ON invitations IS 'artist_id required_with_role: Given exactly when the role is artist.';
 
 CREATE INDEX invitations_created_at_idx ON invitations (tenant_id, created_at, id);
 CREATE INDEX invitations_email_idx      ON invitations (tenant_id, email);

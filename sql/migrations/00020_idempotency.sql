@@ -15,6 +15,7 @@ COMMENT ON COLUMN idempotency_keys.scope_id    IS 'A tenant, or the account of a
 COMMENT ON COLUMN idempotency_keys.credential  IS 'The account or API key that asked.';
 COMMENT ON COLUMN idempotency_keys.fingerprint IS 'Keyed hash of path, query and body, in which a password may stand: the same key with another request is a mistake.';
 COMMENT ON COLUMN idempotency_keys.answer      IS 'Status, headers and body, as the server encodes them; never a secret.';
+COMMENT ON CONSTRAINT idempotency_keys_key_check ON idempotency_keys IS 'invalid_idempotency_key: Idempotency-Key is 1 to 255 printable ASCII characters.';
 
 CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
 

@@ -17,6 +17,9 @@ CREATE TABLE items (
 );
 COMMENT ON COLUMN items.price_cents IS 'Cents of the tenant''s currency.';
 COMMENT ON COLUMN items.name_key    IS 'The name as it is sorted and searched by.';
+COMMENT ON CONSTRAINT items_name_check        ON items IS '1 to 100 characters.';
+COMMENT ON CONSTRAINT items_description_check ON items IS 'At most 500 characters.';
+COMMENT ON CONSTRAINT items_price_cents_check ON items IS 'From 1 to 10000000.';
 
 CREATE INDEX items_created_at_idx  ON items (tenant_id, created_at, id);
 CREATE INDEX items_name_key_idx    ON items (tenant_id, name_key, id);
