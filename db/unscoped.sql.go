@@ -220,39 +220,6 @@ func (q *Queries) MigrationVersion(ctx context.Context) (int64, error) {
 	return migration_version, err
 }
 
-const permissionList = `-- name: PermissionList :many
-SELECT name,
-       ownable
-  FROM permissions
- ORDER BY name
-`
-
-type PermissionListRow struct {
-	Name    string
-	Ownable bool
-}
-
-// PermissionList names every permission of the table, and whether its rows have owners, to compare them with the program's at start.
-func (q *Queries) PermissionList(ctx context.Context) ([]PermissionListRow, error) {
-	rows, err := q.db.Query(ctx, permissionList)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []PermissionListRow
-	for rows.Next() {
-		var i PermissionListRow
-		if err := rows.Scan(&i.Name, &i.Ownable); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const rateLimitGive = `-- name: RateLimitGive :exec
 SELECT rate_limit_give($1::bytea[])
 `

@@ -136,6 +136,5 @@ var summaries = map[string]string{
 
 // fieldCodes are what handlers and rules find wrong with a field, beside what the contract does.
 var fieldCodes = []string{
-	"common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held",
-	"required_with_role", "unwanted",
+	"common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held", "unwanted",
 }

@@ -13,20 +13,22 @@ import (
 	"rowhouse/auth"
 	"rowhouse/ids"
 	"rowhouse/rest"
+	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
 
 // entries are permissions as a role or a key lists them: all but one, with no more reach than :own where own is given.
 func entries(without auth.Permission, own bool) string {
 	var list []string
-	for _, p := range auth.Permissions {
-		if p == without {
+	for _, p := range tenancy.Permissions() {
+		name := p.Name
+		if name == string(without) {
 			continue
 		}
-		if own && p.Ownable() {
-			p += ":own"
+		if own && p.Ownable {
+			name += ":own"
 		}
-		list = append(list, strconv.Quote(string(p)))
+		list = append(list, strconv.Quote(name))
 	}
 	return "[" + strings.Join(list, ",") + "]"
 }
@@ -169,9 +171,9 @@ func TestPermissionAlone(t *testing.T) {
 	w.db.Exec(`UPDATE roles SET permissions = '{}' WHERE tenant_id = $1`, w.A.id)
 	w.db.Exec(`UPDATE permissions SET member = 'any'`)
 	keys := map[string]string{}
-	for _, p := range auth.Permissions {
-		keys[string(p)] = w.key(w.A, self, `,"scopes":`+entries(p, false)).Key
-		w.want(byKey(keys[string(p)], call("GET", "/me")), 200)
+	for _, p := range tenancy.Permissions() {
+		keys[p.Name] = w.key(w.A, self, `,"scopes":`+entries(auth.Permission(p.Name), false)).Key
+		w.want(byKey(keys[p.Name], call("GET", "/me")), 200)
 	}
 	before := snapshot(w, w.A)
 	for route, sample := range tenantRoutes(t, w.A) {

@@ -17,7 +17,6 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/jackc/pgx/v5"
 
-	"rowhouse/auth"
 	"rowhouse/ids"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
@@ -176,18 +175,33 @@ func TestPermissionGridGolden(t *testing.T) {
 	golden(t, "permissions.txt", strings.ReplaceAll(grid.String(), " \n", "\n"))
 }
 
+// Each permission that the migrations make is one that a route or a function of the database asks for.
+func TestPermissionsAreAsked(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	for _, permission := range tenancy.Permissions() {
+		asked := slices.ContainsFunc(routes, func(r rest.Route) bool {
+			name, _ := r.Permission.Split()
+			return name == permission.Name
+		})
+		if !asked && testdb.Value[int](d, `SELECT count(*) FROM pg_proc WHERE strpos(prosrc,  || $1 || ) > 0`, permission.Name) == 0 {
+			t.Errorf("nothing asks for %s", permission.Name)
+		}
+	}
+}
+
 // The grid in docs/roles.md is the table permissions.
 func TestRolesPageGolden(t *testing.T) {
 	t.Parallel()
 	d := testdb.New(t)
 	var grid strings.Builder
 	grid.WriteString("| | admin | assistant | artist | member | staff |\n|---|---|---|---|---|---|\n")
-	for _, name := range auth.Permissions {
+	for _, permission := range tenancy.Permissions() {
 		grid.WriteString(testdb.Value[string](d, `
 			SELECT concat('| `+"`' || name || '`"+` | ', coalesce(admin, '–'), ' | ', coalesce(assistant, '–'), ' | ', coalesce(artist, '–'), ' | ',
 			              coalesce(member, '–'), ' | ', coalesce(staff, '–'), ' |', chr(10))
 			  FROM permissions
-			 WHERE name = $1`, string(name)))
+			 WHERE name = $1`, permission.Name))
 	}
 	const path, begin, end = "../docs/roles.md", "## The grid\n\n", "\nStaff are "
 	page, err := os.ReadFile(path)
@@ -440,33 +454,6 @@ func TestShapes(t *testing.T) {
 		if routes[i].Name == "" || strings.Contains(routes[i].Name, "func") {
 			t.Errorf("%s: its handler has no name", routes[i].Pattern)
 		}
-	}
-}
-
-// Every constraint of the database that a request can break has its words.
-func TestConstraintCatalogue(t *testing.T) {
-	t.Parallel()
-	db := testdb.New(t)
-	names := testdb.Value[[]string](db, `
-		SELECT array_agg(conname::text ORDER BY conname)
-		  FROM pg_constraint
-		 WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'u', 'x')`)
-	// These only a mistake of ours can break: errInternal is the right answer.
-	internal := []string{"audit_events_many_check", "refresh_tokens_used_check", "one_time_tokens_purpose_check", "permissions_staff_check", "permissions_ownable_check",
-		"api_keys_key_prefix_check", "api_keys_hash_check",
-		"permissions_admin_check", "permissions_assistant_check", "permissions_artist_check", "permissions_member_check"}
-	known := map[string]bool{}
-	for _, name := range internal {
-		known[name] = true
-	}
-	for _, name := range names {
-		if !known[name] && rest.Broken(name) == nil {
-			t.Errorf("the constraint %s has no entry in broken: say in handlers/errors.go what it means to a client", name)
-		}
-		delete(known, name)
-	}
-	for name := range known {
-		t.Errorf("the database has no constraint %s", name)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"rowhouse/rest"
+	"rowhouse/tenancy"
 	"slices"
 	"strconv"
 	"strings"
@@ -326,9 +327,13 @@ func TestFieldCodes(t *testing.T) {
 			}
 		}
 	}
+	given := map[string]bool{}
+	for _, c := range tenancy.Constraints() {
+		given[c.Code] = true
+	}
 	for _, listed := range description(t).at("components", "schemas", "FieldCode", "enum").list() {
 		name := listed.value.(string)
-		if strings.Count(code.String(), strconv.Quote(name)) < 2 {
+		if !given[name] && strings.Count(code.String(), strconv.Quote(name)) < 2 {
 			t.Errorf("nothing gives %s", name)
 		}
 	}

@@ -53,10 +53,10 @@ func distinct(entries []string) []string {
 // choose from is said once.
 func unknownPermissions(field string, entries []string) (wrong []rest.FieldError) {
 	for i, entry := range entries {
-		if auth.Grantable(entry) {
+		if slices.Contains(rest.Grantable, entry) {
 			continue
 		}
-		detail := "One of: " + strings.Join(auth.Entries(), ", ") + "."
+		detail := "One of: " + strings.Join(rest.Grantable, ", ") + "."
 		if wrong != nil {
 			detail = "Not one of these either."
 		}

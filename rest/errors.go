@@ -35,7 +35,7 @@ type FieldError struct {
 
 // fieldCodes are those of FieldError that this package gives.
 var fieldCodes = []string{
-	"control_character", "encoding", "format", "header", "invalid", "length", "malformed_csv", "malformed_json", "max", "max_items",
+	"control_character", "encoding", "format", "header", "invalid", "malformed_csv", "malformed_json", "max", "max_items",
 	"max_length", "min", "min_length", "not_null", "one_of", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
 }
 
@@ -109,80 +109,6 @@ var (
 	errLostOutcome   = Unavailable("outcome_unknown", "The connection to the database broke; whether the change was made is unknown. Look, or send it again with an Idempotency-Key.")
 	errKeyReused     = Invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
 )
-
-// broken says what a violated constraint means to the client. A constraint that is missing here is found by a test.
-var broken = map[string]*Error{
-	"accounts_username_key":      Conflict("username_taken", "This username is taken; choose another."),
-	"accounts_email_key":         Conflict("account_exists", "There is an account with this e-mail. Log in, or invite it to the tenant: POST /api/v1/invitations."),
-	"tenants_slug_key":           Conflict("conflict", "The slug that was drawn is taken; send the request again."),
-	"users_email_key":            Conflict("email_taken", "Another user of this tenant has this e-mail."),
-	"users_artist_id_key":        Conflict("artist_taken", "Another user of this tenant is this artist."),
-	"roles_name_key":             Conflict("already_exists", "There is a role of this name."),
-	"roles_primary_check":        Conflict("already_exists", "admin, assistant, artist and member are the roles that every tenant has."),
-	"api_keys_key_prefix_key":    Conflict("conflict", "The key that was drawn is taken; send the request again."),
-	"invitations_token_hash_key": Conflict("conflict", "The token that was drawn is taken; send the request again."),
-	"users_account_id_key":       Conflict("already_exists", "This account is a user of this tenant already."),
-
-	"accounts_username_check":       Invalid(FieldError{"username", "format", "3 to 64 of a–z, 0–9, dot, underscore and hyphen."}),
-	"accounts_email_check":          Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
-	"accounts_name_check":           Invalid(FieldError{"name", "length", "1 to 120 characters."}),
-	"sessions_user_agent_check":     Invalid(FieldError{"User-Agent", "max_length", "At most 200 characters."}),
-	"tenants_name_check":            Invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"tenants_slug_check":            Invalid(FieldError{"slug", "format", "a–z, 0–9 and single hyphens, up to 63 characters."}),
-	"tenants_status_check":          Invalid(FieldError{"status", "one_of", "One of active, suspended, deleting."}),
-	"users_email_check":             Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
-	"users_artist_check":            Invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
-	"users_first_name_check":        Invalid(FieldError{"first_name", "max_length", "At most 150 characters."}),
-	"users_last_name_check":         Invalid(FieldError{"last_name", "max_length", "At most 150 characters."}),
-	"users_phone_check":             Invalid(FieldError{"phone", "max_length", "At most 32 characters."}),
-	"users_instagram_check":         Invalid(FieldError{"instagram", "max_length", "At most 64 characters, without the @."}),
-	"users_bio_check":               Invalid(FieldError{"bio", "max_length", "At most 10000 characters."}),
-	"users_search_visibility_check": Invalid(FieldError{"search_visibility", "one_of", "One of public, private."}),
-	"users_email_privacy_check":     Invalid(FieldError{"email_privacy", "one_of", "One of public, private, never."}),
-	"artists_name_check":            Invalid(FieldError{"name", "length", "1 to 120 characters."}),
-	"teams_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"teams_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
-	"roles_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"roles_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
-	"roles_permissions_check":       Invalid(FieldError{"permissions", "max_items", "At most 100 permissions."}),
-	"api_keys_name_check":           Invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"api_keys_description_check":    Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
-	"api_keys_scopes_check":         Invalid(FieldError{"scopes", "max_items", "At most 100 permissions."}),
-	"invitations_email_check":       Invalid(FieldError{"email", "format", "An e-mail address of up to 254 characters."}),
-	"invitations_role_check":        Invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
-	"invitations_artist_check":      Invalid(FieldError{"artist_id", "required_with_role", "Given exactly when the role is artist."}),
-	"sessions_visit_check":          Invalid(FieldError{"reason", "length", "1 to 500 characters."}),
-	"users_name_check":              Invalid(FieldError{"name", "length", "1 to 120 characters."}),
-	"users_role_check":              Invalid(FieldError{"role", "one_of", "One of admin, assistant, artist, member."}),
-	"items_name_check":              Invalid(FieldError{"name", "length", "1 to 100 characters."}),
-	"items_description_check":       Invalid(FieldError{"description", "max_length", "At most 500 characters."}),
-	"items_price_cents_check":       Invalid(FieldError{"price_cents", "range", "From 1 to 10000000."}),
-	"idempotency_keys_key_check":    badRequest("invalid_idempotency_key", "Idempotency-Key is 1 to 255 printable ASCII characters."),
-}
-
-// referring says which field of a request a broken foreign key comes from; "path" is the address.
-var referring = map[string]string{
-	"users_team_id_fkey":         "team_id",
-	"users_artist_id_fkey":       "artist_id",
-	"invitations_team_id_fkey":   "team_id",
-	"invitations_artist_id_fkey": "artist_id",
-	"user_roles_role_id_fkey":    "role_id",
-	"user_roles_user_id_fkey":    "path",
-}
-
-// reference is the refusal of a broken foreign key.
-func reference(constraint string) *Error {
-	switch field := referring[constraint]; field {
-	case "":
-		return ErrReference
-	case "path":
-		return errNotFound
-	default:
-		e := *ErrReference
-		e.Fields = []FieldError{{field, "reference_not_found", "There is no such row that you can see."}}
-		return &e
-	}
-}
 
 // refused are the private codes that the doors raise.
 var refused = map[string]*Error{
@@ -267,20 +193,16 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 		return tooMany(most, seconds)
 	}
 	switch {
-	case code == "23505", code == "23514":
-		if known, ok := broken[said.ConstraintName]; ok {
-			return known
-		}
-		if code == "23505" {
-			return Conflict("already_exists", "Another row has this value already.")
-		}
+	case deletes && (code == "23503" || code == "23001"):
+		return errInUse
+	case broken[said.ConstraintName] != nil && strings.HasPrefix(code, "23"):
+		return broken[said.ConstraintName]
+	case code == "23505":
+		return Conflict("already_exists", "Another row has this value already.")
 	case code == "23P01":
 		return Conflict("overlap", "It overlaps with another.")
 	case code == "23503", code == "23001":
-		if deletes {
-			return errInUse
-		}
-		return reference(said.ConstraintName)
+		return ErrReference
 	case code == "55P03":
 		return errLocked
 	case code == "57014", code == "25006", code == "40001", code == "40P01",
@@ -296,13 +218,4 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 func private(err error, code string) bool {
 	var said *pgconn.PgError
 	return errors.As(err, &said) && said.Code == code
-}
-
-// Broken is the refusal of a broken constraint.
-func Broken(constraint string) *Error { return broken[constraint] }
-
-// Breaks says that an error is of a broken constraint, and of that one.
-func Breaks(err error, constraint string) bool {
-	var said *pgconn.PgError
-	return errors.As(err, &said) && said.ConstraintName == constraint
 }

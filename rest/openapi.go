@@ -21,7 +21,6 @@ import (
 	"github.com/swaggest/jsonschema-go"
 	"github.com/swaggest/openapi-go/openapi31"
 
-	"rowhouse/auth"
 	"rowhouse/ids"
 	"rowhouse/tenancy"
 )
@@ -74,7 +73,7 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 	for path, op := range d.rootOperations() {
 		place(http.MethodGet, path, "server", op, openapi31.Server{URL: publicURL + "/"})
 	}
-	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", auth.Entries())
+	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", Grantable)
 	d.schemas["ErrorAnswer"] = d.refusalSchema(slices.Sorted(maps.Keys(d.codes)))
 	spec := openapi31.Spec{
 		Openapi: "3.1.0",
@@ -485,7 +484,7 @@ func (a *API) refusals(r *Route) []*Error {
 	}
 	add(r.Idempotent(), errKeyReused)
 	add(tenant && slices.ContainsFunc(fields, refers), ErrReference)
-	list = append(list, r.Refuses...)
+	list = append(append(list, r.collisions()...), r.Refuses...)
 	add(true, errInternal, errUnavailable)
 	add(!reads, tenancy.ErrLost)
 	return list

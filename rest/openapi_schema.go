@@ -14,6 +14,7 @@ import (
 	"github.com/swaggest/jsonschema-go"
 
 	"rowhouse/ids"
+	"rowhouse/tenancy"
 )
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
@@ -38,7 +39,7 @@ func (d *document) words(name, text string, some []string) map[string]any {
 
 // refusalSchema describes what refusal writes.
 func (d *document) refusalSchema(codes []string) map[string]any {
-	d.words("FieldCode", "What is wrong with a value, for programs.", slices.Sorted(slices.Values(slices.Concat(d.api.FieldCodes, fieldCodes))))
+	d.words("FieldCode", "What is wrong with a value, for programs.", d.fieldCodes())
 	problem := object(map[string]any{
 		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
 		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},
@@ -54,6 +55,18 @@ func (d *document) refusalSchema(codes []string) map[string]any {
 		"success": map[string]any{"type": "boolean", "const": false},
 		"title":   map[string]any{"type": "string", "examples": []any{errNotFound.Title}}, "content": ref("Problem"),
 	})
+}
+
+// fieldCodes are what may be wrong with a field: what this package finds, what the API does, and what the constraints do.
+func (d *document) fieldCodes() []string {
+	all := slices.Concat(d.api.FieldCodes, fieldCodes)
+	for _, c := range tenancy.Constraints() {
+		if c.Field != "" {
+			all = append(all, c.Code)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // reflect is the schema of a type as it is written.

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
-	"rowhouse/auth"
-	"rowhouse/db"
 	"rowhouse/tenancy"
 )
 
@@ -96,11 +93,7 @@ func (s *Server) check(ctx context.Context) error {
 			return err
 		}
 	}
-	names, err := q.PermissionList(ctx)
-	if err != nil {
-		return err
-	}
-	return errors.Join(join(faults), checkPermissions(names, version > s.config.Migration))
+	return join(faults)
 }
 
 // join makes one error of sentences; nil of none.
@@ -108,27 +101,6 @@ func join(faults []string) error {
 	var errs []error
 	for _, fault := range faults {
 		errs = append(errs, errors.New(fault))
-	}
-	return errors.Join(errs...)
-}
-
-// checkPermissions compares the constants of Go with the table of the database, both ways. A database that is ahead, as it is while
-// a newer program is being rolled out, may know more.
-func checkPermissions(inDatabase []db.PermissionListRow, ahead bool) error {
-	var errs []error
-	for _, p := range auth.Permissions {
-		if !slices.ContainsFunc(inDatabase, func(row db.PermissionListRow) bool { return row.Name == string(p) }) {
-			errs = append(errs, fmt.Errorf("permission %s is not in the table permissions", p))
-		}
-	}
-	for _, row := range inDatabase {
-		switch p := auth.Permission(row.Name); {
-		case !slices.Contains(auth.Permissions, p) && ahead:
-		case !slices.Contains(auth.Permissions, p):
-			errs = append(errs, fmt.Errorf("permission %s of the table permissions is unknown to this program", p))
-		case row.Ownable != p.Ownable():
-			errs = append(errs, fmt.Errorf("permission %s: whether its rows have owners is one thing in the table permissions and another in this program", p))
-		}
 	}
 	return errors.Join(errs...)
 }

@@ -105,10 +105,14 @@ func New(config Config, api *API, doors *tenancy.Database, tokens *auth.Tokens, 
 	return s, nil
 }
 
-// Serve adds an operation to those of the API, before the first request. It panics when its handler is for another application.
+// Serve adds an operation to those of the API, before the first request. It panics when its handler is for another application, or needs a permission
+// that there is not.
 func (s *Server) Serve(route *Route) {
 	if app := reflect.TypeOf(s.api.App); route.app != nil && (app == nil || !app.AssignableTo(route.app)) {
 		panic(fmt.Sprintf("%s: its handler is for a %v, and this application is a %v", route.Pattern, route.app, app))
+	}
+	if name, _ := route.Permission.Split(); route.Scope == TenantScope && !isPermission(name) {
+		panic(fmt.Sprintf("%s: no migration makes the permission %s", route.Pattern, name))
 	}
 	method, path, _ := strings.Cut(route.Pattern, " ")
 	s.serve(method, Base+path, s.handle(route, func(x *exchange) (answer, error) {

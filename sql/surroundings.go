@@ -98,6 +98,8 @@ func Unfit(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 var (
 	//go:embed catalogue.sql
 	catalogueQuery string
+	//go:embed permissions.sql
+	permissionsQuery string
 	//go:embed catalogue.txt
 	catalogueText string
 )
@@ -142,8 +144,13 @@ func Missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	for name, got := range there {
 		_, object, _ := strings.Cut(name, " may do with ")
 		_, known := catalogue[object]
-		if _, wanted := catalogue[name]; known && !wanted {
+		_, wanted := catalogue[name]
+		switch {
+		case wanted:
+		case known:
 			faults = append(faults, fmt.Sprintf("%s: %s, and it must be nothing", name, got))
+		case strings.HasPrefix(name, "permission "):
+			faults = append(faults, name+" is unknown to this program")
 		}
 	}
 	slices.Sort(faults)
@@ -169,17 +176,24 @@ func Missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 }
 
 func describeCatalogue(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
-	rows, err := conn.Query(ctx, catalogueQuery)
-	if err != nil {
-		return nil, err
-	}
 	things := map[string]string{}
-	var name, words string
-	_, err = pgx.ForEachRow(rows, []any{&name, &words}, func() error {
-		things[name] = strings.Join(strings.Fields(words), " ")
-		return nil
-	})
-	return things, err
+	for _, query := range []string{catalogueQuery, permissionsQuery} {
+		if query == permissionsQuery && things["table permissions"] == "" {
+			continue
+		}
+		rows, err := conn.Query(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		var name, words string
+		if _, err = pgx.ForEachRow(rows, []any{&name, &words}, func() error {
+			things[name] = strings.Join(strings.Fields(words), " ")
+			return nil
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return things, nil
 }
 
 // Connect makes a settled connection for a program that starts, as the login of config. Its error is what PostgreSQL or the network said,

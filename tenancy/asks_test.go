@@ -82,7 +82,6 @@ func (h house) asks() map[string][]ask {
 		"RateLimitGive":       one(nobody, [][]byte{secret("limit 1")}),
 		"MigrationVersion":    one(nobody, nil),
 		"CatalogueFaults":     one(nobody, nil),
-		"PermissionList":      one(nobody, nil),
 
 		"TenantCreate": one(boundScope(founded, h.who(ada, adaSession)), db.TenantCreateParams{TenantID: founded, Name: "New", Slug: "new", CreatedBy: &ada}),
 		"TenantGet":    one(admin, tenant),

@@ -7,3 +7,9 @@ type Constraint = schema.Constraint
 
 // Constraints are those of the schema.
 func Constraints() []Constraint { return schema.Constraints() }
+
+// A Permission is the schema's, likewise.
+type Permission = schema.Permission
+
+// Permissions are those of the schema.
+func Permissions() []Permission { return schema.Permissions() }

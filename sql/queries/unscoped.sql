@@ -165,10 +165,3 @@ SELECT fault::text
 -- MigrationVersion is the newest migration that this database has, for start and readiness.
 -- name: MigrationVersion :one
 SELECT migration_version();
-
--- PermissionList names every permission of the table, and whether its rows have owners, to compare them with the program's at start.
--- name: PermissionList :many
-SELECT name,
-       ownable
-  FROM permissions
- ORDER BY name;

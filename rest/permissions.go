@@ -1,0 +1,24 @@
+package rest
+
+import (
+	"slices"
+
+	"rowhouse/tenancy"
+)
+
+// Grantable are the entries that a role's permissions and a key's scopes may hold: the name of each permission, which is it with reach any,
+// and where its rows have owners also followed by :own.
+var Grantable = func() (entries []string) {
+	for _, p := range tenancy.Permissions() {
+		entries = append(entries, p.Name)
+		if p.Ownable {
+			entries = append(entries, p.Name+":own")
+		}
+	}
+	return entries
+}()
+
+// isPermission says that the migrations make it.
+func isPermission(name string) bool {
+	return slices.ContainsFunc(tenancy.Permissions(), func(p tenancy.Permission) bool { return p.Name == name })
+}
