@@ -137,7 +137,7 @@ type power struct{ may, by, why, hash string }
 var powers = map[string]power{
 	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
 	"make_pass":         {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
-	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "bcd825aae2"},
+	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
 	"refuse_users":      {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
 	"void_tickets":      {"definer accounts", "", "a trigger that ends what would let a user in again, in tables that the roles which shut users out may not see", "b6714f7ecd"},
 	"void_proofs":       {"accounts", "", "a trigger that ends the sessions and the mailed tokens of an account", "57fc7abbdd"},

@@ -175,6 +175,24 @@ func TestFunctionsRevoked(t *testing.T) {
 	}
 }
 
+// A trigger whose function goes by the table's name is given it: no function asks PostgreSQL, which may say another where a table is spread
+// over several nodes.
+func TestTriggersNameTheirTable(t *testing.T) {
+	t.Parallel()
+	conn := migrated(t, "triggers_name_their_table")
+	for _, name := range column(t, conn, `SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc ILIKE '%TG\_TABLE\_NAME%'`) {
+		t.Errorf("%s() asks for TG_TABLE_NAME", name)
+	}
+	triggers := column(t, conn, `
+		SELECT format('%s on %s is given %s', tgname, tgrelid::regclass, encode(tgargs, 'escape'))
+		  FROM pg_trigger
+		 WHERE tgfoid IN ('audit'::regproc, 'confer'::regproc, 'end_passes'::regproc)
+		   AND split_part(encode(tgargs, 'escape'), '\000', 1) <> tgrelid::regclass::text`)
+	for _, trigger := range triggers {
+		t.Error(trigger)
+	}
+}
+
 // Down leaves the roles, which belong to the whole server.
 func TestDownKeepsRoles(t *testing.T) {
 	t.Parallel()

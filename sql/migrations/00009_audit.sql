@@ -45,27 +45,28 @@ GRANT SELECT, INSERT ON audit_events TO rowhouse_app;
 CREATE FUNCTION audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- After a statement: one event a row that it changed, or one a tenant for all of them when they are over a hundred.
--- Arguments: the entity type, then the columns that never stand in an event. Its transition tables are old_rows and new_rows.
+-- Arguments: the table's name, the entity type, then the columns that never stand in an event. Its transition tables are old_rows and
+-- new_rows. The name is an argument, here and in other triggers, because PostgreSQL names a part of a table that is spread over several nodes.
 -- One statement a case, without variables: PL/pgSQL prepares each expression anew in each transaction. Names are qualified
 -- because a search_path of its own would cost as much as a case.
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, after, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.insert'), TG_ARGV[0], n.id,
-               to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]),
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.insert'), TG_ARGV[1], n.id,
+               to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]),
                public.caller_field(6), public.caller_field(4)
           FROM new_rows n
          WHERE (SELECT count(*) FROM new_rows) <= 100;
     ELSIF TG_OP = 'DELETE' THEN
         INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, request_id, address)
-        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.delete'), TG_ARGV[0], o.id,
-               to_jsonb(o) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]),
+        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.delete'), TG_ARGV[1], o.id,
+               to_jsonb(o) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]),
                public.caller_field(6), public.caller_field(4)
           FROM old_rows o
          WHERE (SELECT count(*) FROM old_rows) <= 100;
     ELSE
         INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, after, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.update'), TG_ARGV[0], n.id,
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.update'), TG_ARGV[1], n.id,
                changed.before, changed.after, public.caller_field(6), public.caller_field(4)
           FROM new_rows n
           JOIN old_rows o ON o.tenant_id = n.tenant_id AND o.id = n.id
@@ -73,7 +74,7 @@ BEGIN
                SELECT jsonb_object_agg(key, was.fields -> key) AS before,
                       jsonb_object_agg(key, value)             AS after
                  FROM (SELECT to_jsonb(o) AS fields OFFSET 0) was, -- OFFSET: made once, not for each key
-                      jsonb_each(to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[1:]))
+                      jsonb_each(to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]))
                 WHERE value <> was.fields -> key
                ) changed
          WHERE changed.after IS NOT NULL
@@ -84,14 +85,14 @@ BEGIN
     END IF;
     IF TG_OP = 'DELETE' THEN
         INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.delete'), TG_ARGV[0], count(*),
+        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.delete'), TG_ARGV[1], count(*),
                public.caller_field(6), public.caller_field(4)
           FROM old_rows o
          GROUP BY o.tenant_id
         HAVING (SELECT count(*) FROM old_rows) > 100;
     ELSE
         INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_TABLE_NAME || '.' || lower(TG_OP COLLATE "C")), TG_ARGV[0], count(*),
+        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.' || lower(TG_OP COLLATE "C")), TG_ARGV[1], count(*),
                public.caller_field(6), public.caller_field(4)
           FROM new_rows n
          GROUP BY n.tenant_id
@@ -105,11 +106,11 @@ REVOKE EXECUTE ON FUNCTION audit() FROM PUBLIC;
 
 -- Of tenants, which the events refer to and so are made before them.
 CREATE TRIGGER audit_insert AFTER INSERT ON tenants REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenant', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
 CREATE TRIGGER audit_update AFTER UPDATE ON tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenant', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
 CREATE TRIGGER audit_delete AFTER DELETE ON tenants REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenant', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
 
 INSERT INTO permissions (name, admin, assistant, artist, member)
 VALUES ('audit:read', 'any', NULL, NULL, NULL);

@@ -26,11 +26,11 @@ GRANT SELECT, INSERT ON artists TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON artists FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER audit_insert AFTER INSERT ON artists REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
 CREATE TRIGGER audit_update AFTER UPDATE ON artists REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
 CREATE TRIGGER audit_delete AFTER DELETE ON artists REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artist');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
 
 -- +goose Down
 DROP TABLE artists;

@@ -32,11 +32,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON teams TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON teams FOR EACH ROW EXECUTE FUNCTION touch('name_key');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON teams REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('team', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
 CREATE TRIGGER audit_update AFTER UPDATE ON teams REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('team', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
 CREATE TRIGGER audit_delete AFTER DELETE ON teams REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('team', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('teams:read',  'any', 'any', 'any', 'any', 'any'),

@@ -100,11 +100,11 @@ CREATE POLICY account_own ON tenants FOR SELECT TO rowhouse_login
 CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch('name_key', 'last_login');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
 CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
 CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'name_key', 'last_login');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
 
 -- +goose StatementBegin
 CREATE FUNCTION keep_an_admin() RETURNS trigger

@@ -40,11 +40,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON roles TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION touch('name_key');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON roles REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('role', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
 CREATE TRIGGER audit_update AFTER UPDATE ON roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('role', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
 CREATE TRIGGER audit_delete AFTER DELETE ON roles REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('role', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
 
 CREATE TABLE user_roles (
     tenant_id  uuid        NOT NULL,
@@ -73,11 +73,11 @@ CREATE POLICY tenant_only ON user_roles
 GRANT SELECT, INSERT, DELETE ON user_roles TO rowhouse_app;
 
 CREATE TRIGGER audit_insert AFTER INSERT ON user_roles REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
 CREATE TRIGGER audit_update AFTER UPDATE ON user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
 CREATE TRIGGER audit_delete AFTER DELETE ON user_roles REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user', 'user_id');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('roles:read',  'any', 'any', 'any', 'any', 'any'),

@@ -51,11 +51,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION touch('last_used_at');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON api_keys REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
 CREATE TRIGGER audit_update AFTER UPDATE ON api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
 CREATE TRIGGER audit_delete AFTER DELETE ON api_keys REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('apikey', 'hash', 'last_used_at');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
 
 INSERT INTO permissions (name, ownable, admin, assistant, artist, member, staff)
 VALUES ('keys:read',       true,  'own', 'own', 'own', 'own', 'any'),

@@ -52,11 +52,11 @@ GRANT SELECT, INSERT, DELETE ON invitations TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON invitations FOR EACH ROW EXECUTE FUNCTION touch();
 
 CREATE TRIGGER audit_insert AFTER INSERT ON invitations REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invite', 'token_hash');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
 CREATE TRIGGER audit_update AFTER UPDATE ON invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invite', 'token_hash');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
 CREATE TRIGGER audit_delete AFTER DELETE ON invitations REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invite', 'token_hash');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('invitations:read',  'any', NULL, NULL, NULL, 'any'),

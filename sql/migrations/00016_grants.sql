@@ -106,32 +106,32 @@ COMMENT ON FUNCTION holds(text) IS 'Whether the caller holds a permission with r
 CREATE FUNCTION confer() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- Before a row that gives somebody permissions: whoever asks holds each of them. System work, which nobody asked for, holds
--- all. RHGRT: refused; DETAIL lists what is lacking.
+-- all. RHGRT: refused; DETAIL lists what is lacking. Argument: the table's name.
 DECLARE
     given   text[];
     missing text[];
 BEGIN
     IF me() IS NULL AND visit() IS NULL THEN
         RETURN NEW;
-    ELSIF TG_TABLE_NAME = 'users' THEN
+    ELSIF TG_ARGV[0] = 'users' THEN
         given := role_grants(NEW.role);
         IF TG_OP = 'UPDATE' AND OLD.is_active THEN
             given := lacking(given, role_grants(OLD.role)); -- what the new role adds
         ELSE
             given := given || custom_grants(NEW.id);
         END IF;
-    ELSIF TG_TABLE_NAME = 'user_roles' THEN
+    ELSIF TG_ARGV[0] = 'user_roles' THEN
         given := (SELECT r.permissions FROM roles r WHERE r.tenant_id = NEW.tenant_id AND r.id = NEW.role_id);
-    ELSIF TG_TABLE_NAME = 'roles' THEN
+    ELSIF TG_ARGV[0] = 'roles' THEN
         given := NEW.permissions;
-    ELSIF TG_TABLE_NAME = 'invitations' THEN
+    ELSIF TG_ARGV[0] = 'invitations' THEN
         given := role_grants(NEW.role);
     ELSE -- api_keys
         given := coalesce(NEW.scopes, user_grants(NEW.user_id));
     END IF;
     missing := lacking(given, my_grants());
     IF missing <> '{}' THEN
-        RAISE EXCEPTION 'gives what the giver lacks' USING ERRCODE = 'RHGRT', TABLE = TG_TABLE_NAME, DETAIL = array_to_string(missing, ', ');
+        RAISE EXCEPTION 'gives what the giver lacks' USING ERRCODE = 'RHGRT', TABLE = TG_ARGV[0], DETAIL = array_to_string(missing, ', ');
     END IF;
     RETURN NEW;
 END
@@ -144,15 +144,15 @@ REVOKE EXECUTE ON FUNCTION granted(text[]), role_grants(text), custom_grants(uui
 GRANT EXECUTE ON FUNCTION granted(text[]), role_grants(text), custom_grants(uuid), user_grants(uuid), lacking(text[], text[]), my_grants(), holds(text)
    TO rowhouse_app;
 
-CREATE TRIGGER confer_insert BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION confer();
+CREATE TRIGGER confer_insert BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION confer('users');
 CREATE TRIGGER confer_update BEFORE UPDATE ON users FOR EACH ROW
-    WHEN (NEW.role <> OLD.role OR NEW.is_active AND NOT OLD.is_active) EXECUTE FUNCTION confer();
-CREATE TRIGGER confer_insert BEFORE INSERT ON user_roles FOR EACH ROW EXECUTE FUNCTION confer();
-CREATE TRIGGER confer_insert BEFORE INSERT ON roles FOR EACH ROW EXECUTE FUNCTION confer();
+    WHEN (NEW.role <> OLD.role OR NEW.is_active AND NOT OLD.is_active) EXECUTE FUNCTION confer('users');
+CREATE TRIGGER confer_insert BEFORE INSERT ON user_roles FOR EACH ROW EXECUTE FUNCTION confer('user_roles');
+CREATE TRIGGER confer_insert BEFORE INSERT ON roles FOR EACH ROW EXECUTE FUNCTION confer('roles');
 CREATE TRIGGER confer_update BEFORE UPDATE ON roles FOR EACH ROW
-    WHEN (NEW.permissions <> OLD.permissions) EXECUTE FUNCTION confer();
-CREATE TRIGGER confer_insert BEFORE INSERT ON invitations FOR EACH ROW EXECUTE FUNCTION confer();
-CREATE TRIGGER confer_insert BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION confer();
+    WHEN (NEW.permissions <> OLD.permissions) EXECUTE FUNCTION confer('roles');
+CREATE TRIGGER confer_insert BEFORE INSERT ON invitations FOR EACH ROW EXECUTE FUNCTION confer('invitations');
+CREATE TRIGGER confer_insert BEFORE INSERT ON api_keys FOR EACH ROW EXECUTE FUNCTION confer('api_keys');
 
 -- +goose Down
 DROP TRIGGER confer_insert ON api_keys;

@@ -79,20 +79,20 @@ COMMENT ON FUNCTION make_pass(uuid) IS 'Makes a pass, where nothing is about to 
 CREATE FUNCTION end_passes() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a change of what passes stand on: ends those that stand on it. A snapshot from before the change would not show a pass that was
--- made meanwhile.
+-- made meanwhile. Argument: the table's name.
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'rows of % are changed in transactions that are READ COMMITTED', TG_TABLE_NAME USING ERRCODE = 'invalid_transaction_state';
+        RAISE EXCEPTION 'rows of % are changed in transactions that are READ COMMITTED', TG_ARGV[0] USING ERRCODE = 'invalid_transaction_state';
     END IF;
-    IF TG_TABLE_NAME = 'sessions' THEN
+    IF TG_ARGV[0] = 'sessions' THEN
         DELETE FROM passes WHERE session_id = OLD.id;
-    ELSIF TG_TABLE_NAME = 'accounts' THEN
+    ELSIF TG_ARGV[0] = 'accounts' THEN
         DELETE FROM passes WHERE account_id = OLD.id;
-    ELSIF TG_TABLE_NAME = 'tenants' THEN
+    ELSIF TG_ARGV[0] = 'tenants' THEN
         DELETE FROM passes WHERE active_tenant_id = OLD.id;
-    ELSIF TG_TABLE_NAME = 'users' THEN
+    ELSIF TG_ARGV[0] = 'users' THEN
         DELETE FROM passes WHERE account_id = OLD.account_id AND user_id = OLD.id;
-    ELSIF TG_TABLE_NAME = 'permissions' THEN
+    ELSIF TG_ARGV[0] = 'permissions' THEN
         PERFORM pg_advisory_xact_lock(hashtextextended('permissions', 0)); -- whoever makes a pass now has seen them as they were
         DELETE FROM passes;
     END IF;
@@ -105,15 +105,15 @@ COMMENT ON FUNCTION end_passes() IS 'Ends the passes that stand on what was chan
 REVOKE EXECUTE ON FUNCTION make_pass(uuid), end_passes() FROM PUBLIC;
 
 CREATE TRIGGER end_passes AFTER UPDATE OF account_id, created_at, expires_at, revoked_at ON sessions
-    FOR EACH ROW EXECUTE FUNCTION end_passes();
+    FOR EACH ROW EXECUTE FUNCTION end_passes('sessions');
 CREATE TRIGGER end_passes AFTER UPDATE OF id, is_active, email_verified_at, made_in ON accounts
-    FOR EACH ROW EXECUTE FUNCTION end_passes();
+    FOR EACH ROW EXECUTE FUNCTION end_passes('accounts');
 CREATE TRIGGER end_passes AFTER UPDATE OF id, status, created_by OR DELETE ON tenants
-    FOR EACH ROW EXECUTE FUNCTION end_passes();
+    FOR EACH ROW EXECUTE FUNCTION end_passes('tenants');
 CREATE TRIGGER end_passes AFTER UPDATE OF tenant_id, id, account_id, role, is_active, artist_id OR DELETE ON users
-    FOR EACH ROW EXECUTE FUNCTION end_passes();
+    FOR EACH ROW EXECUTE FUNCTION end_passes('users');
 CREATE TRIGGER end_passes AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON permissions
-    FOR EACH STATEMENT EXECUTE FUNCTION end_passes();
+    FOR EACH STATEMENT EXECUTE FUNCTION end_passes('permissions');
 
 -- +goose Down
 DROP TRIGGER end_passes ON permissions;

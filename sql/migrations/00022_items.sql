@@ -37,11 +37,11 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON items TO rowhouse_app;
 CREATE TRIGGER touch BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION touch('name_key');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON items REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('item', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('items', 'item', 'name_key');
 CREATE TRIGGER audit_update AFTER UPDATE ON items REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('item', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('items', 'item', 'name_key');
 CREATE TRIGGER audit_delete AFTER DELETE ON items REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('item', 'name_key');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit('items', 'item', 'name_key');
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('items:read',  'any', 'any', 'any', 'any', 'any'),
