@@ -453,7 +453,7 @@ var exampleMutants = []string{
 var functionSurvivors = map[string]string{
 	"audit: HAVING true instead of (SELECT count(*) FROM old_rows) > 100": "a DELETE that has written no event before has deleted no row, or more than a hundred",
 	"confer: without AND tg_op = 'UPDATE'":                                "in an INSERT there is no OLD, and so is none that is active",
-	"end_passes: IF true instead of tg_table_name = 'permissions'":        "it is the last of the five tables whose triggers execute it",
+	"end_passes: IF true instead of tg_argv[0] = 'permissions'":           "it is the last of the five tables whose triggers execute it",
 	"enter: without OR user_id IS NULL":                                   "who is no user has no role, and so not the reach any, which is asked next",
 	"enter: NOT user_id IS NULL":                                          "one look more for a user: what is asked within decides the same; for nobody the reach is asked next",
 	"enter: IF true instead of user_id IS NULL OR reach IS DISTINCT FROM 'any' OR unproven OR login_at IS NOT NULL": "one look more for everybody: what is asked within decides the same",

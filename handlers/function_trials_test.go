@@ -627,7 +627,7 @@ func tryGrants(add adding) {
 	}
 	add("a member changes of himself, where the only admin is shut out", "UPDATE users SET is_active = false WHERE tenant_id = '{B}' AND role = 'admin'", callers["a member"], "SELECT own_fields('{member.u}', '{role}')")
 	add("the version of the migrations", "", "SELECT migration_version()")
-	add("the version of the migrations, of which one was undone", "UPDATE goose_db_version SET is_applied = false WHERE version_id = 28", "SELECT migration_version()")
+	add("the version of the migrations, of which one was undone", "UPDATE goose_db_version SET is_applied = false WHERE version_id = (SELECT max(version_id) FROM goose_db_version)", "SELECT migration_version()")
 	add("the version of no migrations", "DELETE FROM goose_db_version", "SELECT migration_version()")
 }
 

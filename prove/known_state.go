@@ -160,23 +160,23 @@ var loosely = []struct{ why, entries string }{
 		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		rest.API.OpenAPI db35a425  rest.answerHeaders d554ca69  rest.changing 8be103f7  rest.document.operation 7fe5daff
+		rest.API.OpenAPI 09fcb3d2  rest.answerHeaders d554ca69  rest.changing 8be103f7  rest.document.operation 7fe5daff
 		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
 		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
-		rest.API.refusals 99aa16f8  rest.security 39adf0e7  rest.securityByKey fbd57f41  rest.securitySchemes ade3be93
+		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41  rest.securitySchemes ade3be93
 		rest.API.wrongValues 7087c85d
 		rest.document.refusal d32aae7f  rest.otherwise 2e370b6b`},
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
 		rest.Rule.of b8c31c33  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
-		rest.Error.Fields 630c4916  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken e29ec463
-		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference e13ce564  rest.reference 83e0c77f
+		rest.Error.Fields 4c056285  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken 83e0c77f
+		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b  rest.reference 83e0c77f
 		rest.refusal 6f93bab8`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
 		handlers.App.write 0db791d0  rest.Field.checkValue a64d39c3  rest.lenient abdb04f6  rest.longer ea643857
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		handlers.App.Server 7453b2cf  handlers.App.doors e3b0c442  handlers.App.tokens e3b0c442  handlers.App.log e3b0c442  rest.Server.api e3b0c442  rest.API.App 7352a176  rest.New 9a43c1e2  rest.exchange.committed 0176d164
+		handlers.App.Server 7453b2cf  handlers.App.doors e3b0c442  handlers.App.tokens e3b0c442  handlers.App.log e3b0c442  rest.Server.api e3b0c442  rest.API.App 98eee3e7  rest.New 9a43c1e2  rest.exchange.committed 0176d164
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
 		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442
@@ -189,7 +189,7 @@ var loosely = []struct{ why, entries string }{
 		rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
-		rest.Endpoint.Input 18007487  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12
+		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12
 		rest.Endpoint.Produces f5634672  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
 		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
 		rest.Welcoming 1535f354  rest.Whoever bd256479`},
