@@ -271,6 +271,7 @@ var unproven = map[string]string{
 var unreadable = map[string]pardon{
 	"auth/argon2/compress_amd64.s": {"argon2 as the processor does it fastest; it knows blocks of numbers, and keeps none", "b22134a11c"},
 	"sql/catalogue.sql":            {"it tells of the catalogue what the migrations have left, and of no row", "ed98793a29"},
+	"sql/permissions.sql":          {"it tells of the permissions, which are the same for every tenant", "ecf5ce7662"},
 	"sql/logins.sql":               {"an operator makes the two logins with it", "5cdcf4523f"},
 }
 
@@ -281,6 +282,7 @@ var embedded = map[string]string{
 	"prove/*.md.tmpl":           "the reports",
 	"sql/catalogue.sql":         "see unreadable",
 	"sql/catalogue.txt":         "what catalogue.sql must answer, to be compared",
+	"sql/permissions.sql":       "see unreadable",
 	"sql/migrations/*.sql":      "the migrations, which prove reads",
 }
 
@@ -373,10 +375,10 @@ var places = map[string]map[string]pardon{
 		"sql.CreateDatabase":           {"a database and its two logins, as a superuser", "56d49bdc13"},
 		"sql.Grant":                    {"who may serve", "091c7992c9"},
 		"sql.GrantServer":              {"the same, and for how long", "ab11e8f64d"},
-		"sql.Missing":                  {"it reads the version of the migrations", "88261f12e1"},
+		"sql.Missing":                  {"it reads the version of the migrations", "c0c8bec36a"},
 		"sql.Settle":                   {"the settings of a session, none of which binds it", "95f09d630f"},
 		"sql.Unfit":                    {"it reads settings", "517ee8bf82"},
-		"sql.describeCatalogue":        {"it reads the catalogue", "648c078a3c"},
+		"sql.describeCatalogue":        {"it reads the catalogue and the permissions", "befda7dcfb"},
 		"sql.needs":                    {"what an operator is told to say", "58d20bd187"},
 		"sql.settle":                   {"see sql.Settle", "cef9fe450b"},
 		"tenancy.Database.LoginFaults": {"it reads roles", "96e400d613"},
@@ -442,11 +444,13 @@ func (tx *Tx) Provision(tenant ids.TenantID, who Caller) *db.Queries
 func (tx *Tx) Unscoped(who Caller) *db.Queries
 func Again(err error) error
 func Constraints() []Constraint
+func Permissions() []Permission
 func Open(ctx context.Context, url string) (*Database, error)
 func Retry(ctx context.Context, reads bool, work func() error) error
 type Caller struct
 type Claim struct
 type Constraint = schema.Constraint
+type Permission = schema.Permission
 type Database struct
 type Tx struct
 var ErrLost

@@ -127,7 +127,7 @@ func check(t *testing.T, count string, project fstest.MapFS, plantings []plantin
 func TestTriggersLeftAtRest(t *testing.T) {
 	t.Parallel()
 	planted, _ := plant(ground(), migration, "-- +goose Up\nALTER TABLE items DISABLE TRIGGER USER;\n")
-	findings, _ := prove(planted)
+	findings, _ := Read(planted)
 	if !slices.ContainsFunc(findings, func(finding string) bool { return strings.Contains(finding, "items: its triggers are left disabled") }) {
 		t.Errorf("got %q", findings)
 	}

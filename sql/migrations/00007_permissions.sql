@@ -20,7 +20,7 @@ COMMENT ON TABLE  permissions         IS 'The reach with which each primary role
 COMMENT ON COLUMN permissions.staff   IS 'What a visitor of the operator''s staff may do in a tenant whose user it is not; a superuser may do everything.';
 COMMENT ON COLUMN permissions.ownable IS 'Whether its rows have owners, so that reach own means something: its queries then look at reaches_all(). Elsewhere own is nothing.';
 
-GRANT SELECT ON permissions TO rowhouse_app, rowhouse_login;
+GRANT SELECT ON permissions TO rowhouse_app;
 
 -- +goose Down
 DROP TABLE permissions;
