@@ -9,7 +9,7 @@ OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@
 	--skip-rule=operation-4xx-response # its default answer says it for every operation
 
 # What generate and golden write.
-GENERATED := db handlers/testdata sql/catalogue.txt docs/access.md docs/roles.md docs/surroundings.md
+GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs/access.md docs/roles.md docs/surroundings.md
 
 FUZZTIME := 20s
 SEED := 0
@@ -81,13 +81,14 @@ bench-compare: ## Compare the hot requests with the previous commit's, in turns;
 	(cd $$dir && $(BENCHSTAT) old new)
 
 .PHONY: generate
-generate: ## Write db/ again from sql/
+generate: ## Write what follows from sql/migrations, sql/queries and ids/ids.go: sql/catalogue.txt, ids/names.go, sqlc.yaml, db/
+	go test ./sql -count=1 -run Golden -update
+	go run ./cmd/resource
 	rm -rf db
 	$(SQLC) generate
 
 .PHONY: golden
 golden: ## Write the golden files again; read the diff
-	go test ./sql -run Golden -update
 	go test ./handlers -run Golden -update -whole
 
 .PHONY: verify

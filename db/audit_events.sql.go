@@ -131,7 +131,7 @@ type AuditEventVisitParams struct {
 }
 
 // AuditEventVisit notes in the tenant's log that a superuser or staff enters it; pgx.ErrNoRows when there is no such active tenant.
-func (q *Queries) AuditEventVisit(ctx context.Context, arg AuditEventVisitParams) (ids.AuditID, error) {
+func (q *Queries) AuditEventVisit(ctx context.Context, arg AuditEventVisitParams) (ids.AuditEventID, error) {
 	row := q.db.QueryRow(ctx, auditEventVisit,
 		arg.TenantID,
 		arg.AccountID,
@@ -139,7 +139,7 @@ func (q *Queries) AuditEventVisit(ctx context.Context, arg AuditEventVisitParams
 		arg.RequestID,
 		arg.Address,
 	)
-	var id ids.AuditID
+	var id ids.AuditEventID
 	err := row.Scan(&id)
 	return id, err
 }

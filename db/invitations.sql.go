@@ -124,15 +124,15 @@ RETURNING id
 
 type InvitationDeleteParams struct {
 	TenantID ids.TenantID
-	ID       ids.InviteID
+	ID       ids.InvitationID
 	IfMatch  []int64
 }
 
 // InvitationDelete takes an invitation back; pgx.ErrNoRows when there is none of that id, or when if_match is given and holds not
 // its version.
-func (q *Queries) InvitationDelete(ctx context.Context, arg InvitationDeleteParams) (ids.InviteID, error) {
+func (q *Queries) InvitationDelete(ctx context.Context, arg InvitationDeleteParams) (ids.InvitationID, error) {
 	row := q.db.QueryRow(ctx, invitationDelete, arg.TenantID, arg.ID, arg.IfMatch)
-	var id ids.InviteID
+	var id ids.InvitationID
 	err := row.Scan(&id)
 	return id, err
 }
@@ -146,7 +146,7 @@ SELECT tenant_id, id, email, role, team_id, artist_id, invited_by, token_hash, e
 
 type InvitationGetParams struct {
 	TenantID ids.TenantID
-	ID       ids.InviteID
+	ID       ids.InvitationID
 }
 
 // InvitationGet reads one invitation; pgx.ErrNoRows when the tenant has none of that id.

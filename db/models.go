@@ -66,7 +66,7 @@ type Artist struct {
 // One event for each row of an audited table that a request changes, written by the statement that changes it.
 type AuditEvent struct {
 	TenantID  ids.TenantID
-	ID        ids.AuditID
+	ID        ids.AuditEventID
 	CreatedAt time.Time
 	// NULL: system work. No reference: an event outlives its actor.
 	ActorUserID    *ids.UserID
@@ -87,7 +87,7 @@ type AuditEvent struct {
 
 type Invitation struct {
 	TenantID ids.TenantID
-	ID       ids.InviteID
+	ID       ids.InvitationID
 	// Whom it was sent to, in canonical form: only an account with this login e-mail can accept it.
 	Email    string
 	Role     string

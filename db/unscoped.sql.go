@@ -142,7 +142,7 @@ VALUES ($1, $2, $3, $4, $5, $6)
 `
 
 type AccountEventCreateParams struct {
-	AccountID   ids.AccountID
+	AccountID   *ids.AccountID
 	Action      string
 	AboutTenant *ids.TenantID
 	Reason      *string

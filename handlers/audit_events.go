@@ -17,7 +17,7 @@ const auditRead auth.Permission = "audit:read"
 
 // AuditEvent is one change of one row: who, what, from where.
 type AuditEvent struct {
-	ID             ids.AuditID     `json:"id"`
+	ID             ids.AuditEventID     `json:"id"`
 	TenantID       ids.TenantID    `json:"tenant_id"`
 	ActorID        *ids.UserID     `json:"actor_id" doc:"The user; null for system work and for visitors of the operator's."`
 	ActorAccountID *ids.AccountID  `json:"actor_account_id" doc:"The account; null for system work."`

@@ -28,7 +28,7 @@ const (
 
 // Invitation is a mail that makes whoever reads it a user of the tenant. Once accepted, it is gone.
 type Invitation struct {
-	ID        ids.InviteID  `json:"id"`
+	ID        ids.InvitationID  `json:"id"`
 	TenantID  ids.TenantID  `json:"tenant_id"`
 	Email     string        `json:"email" example:"cleo@example.com"`
 	Role      string        `json:"role" validate:"oneof=admin assistant artist member"`
@@ -72,7 +72,7 @@ func invitationList(ctx context.Context, q *db.Queries, who rest.Caller, in invi
 }
 
 type invitationGetInput struct {
-	InvitationID ids.InviteID `path:"invitation_id"`
+	InvitationID ids.InvitationID `path:"invitation_id"`
 }
 
 // invitationGet reads an invitation.
@@ -121,13 +121,13 @@ func (i *Invitation) After(app any, who rest.Caller) func() {
 
 type invitationDeleteInput struct {
 	rest.Conditional
-	InvitationID ids.InviteID `path:"invitation_id"`
+	InvitationID ids.InvitationID `path:"invitation_id"`
 }
 
 // invitationDelete takes an invitation back.
-func invitationDelete(ctx context.Context, q *db.Queries, who rest.Caller, in invitationDeleteInput) (rest.Deleted[ids.InviteID], error) {
+func invitationDelete(ctx context.Context, q *db.Queries, who rest.Caller, in invitationDeleteInput) (rest.Deleted[ids.InvitationID], error) {
 	id, err := q.InvitationDelete(ctx, db.InvitationDeleteParams{TenantID: who.TenantID, ID: in.InvitationID, IfMatch: in.IfMatch})
-	return rest.Deleted[ids.InviteID]{ID: id}, err
+	return rest.Deleted[ids.InvitationID]{ID: id}, err
 }
 
 var (

@@ -211,7 +211,7 @@ func firstDifference(want, got []exchanged) string {
 // probe is a world as it was before anybody asked anything, and from which every run starts.
 type probe struct {
 	world      *world
-	invitation map[ids.InviteID]string // tokens
+	invitation map[ids.InvitationID]string // tokens
 	mailed     string
 	names      map[string]string // of ids, for reading
 }
@@ -223,8 +223,8 @@ func probed(t *testing.T) *probe {
 	twin, own := w.B.item.UUID(), w.B.own.UUID()
 	w.db.Exec(`UPDATE users SET team_id = id WHERE id IN ($1, $2) AND (tenant_id = $3 OR id = $1)`, twin, own, w.B.id)
 	// One token for an invitation of each tenant, and one more of B.
-	p := &probe{world: w, invitation: map[ids.InviteID]string{}}
-	for _, id := range []ids.InviteID{ids.InviteID(w.B.item), ids.InviteID(w.B.own)} {
+	p := &probe{world: w, invitation: map[ids.InvitationID]string{}}
+	for _, id := range []ids.InvitationID{ids.InvitationID(w.B.item), ids.InvitationID(w.B.own)} {
 		token, hash := auth.NewTenantSecret(invitationPrefix, w.B.id)
 		w.db.Exec(`UPDATE invitations SET token_hash = $2 WHERE id = $1`, id, hash)
 		p.invitation[id] = token
@@ -346,7 +346,7 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 	ask("both", w.as(w.both, call("POST", "/auth/password").json(`{"current_password":"`+password+`","new_password":"a new harbour"}`)))
 	ask("root", w.as(w.B.people["root"], call("POST", "/auth/switch-tenant").json(`{"tenant_id":"`+w.B.id.String()+`","reason":"Ticket 4711"}`)))
 	w.db.Exec(`UPDATE invitations SET email = 'another@example.com' WHERE tenant_id = $1 AND id = $2`, w.B.id, w.B.own.UUID()) // or it is void with the next
-	ask("guest", call("POST", "/invitations/accept").json(`{"token":"`+p.invitation[ids.InviteID(w.B.item)]+`","password":"a new harbour"}`))
+	ask("guest", call("POST", "/invitations/accept").json(`{"token":"`+p.invitation[ids.InvitationID(w.B.item)]+`","password":"a new harbour"}`))
 	w.db.Exec(`UPDATE api_keys SET revoked_at = NULL WHERE tenant_id = $1`, w.B.id)
 	ask("drift", call("POST", "/auth/email/verify").json(`{"token":"`+p.mailed+`"}`))
 	w.db.Exec(`UPDATE sessions SET revoked_at = NULL WHERE account_id = $1`, w.B.people["drift"].account)
@@ -356,7 +356,7 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 
 	// Of a tenant that is suspended.
 	w.db.Exec(`UPDATE tenants SET status = 'suspended' WHERE id = $1`, w.B.id)
-	ask("guest", call("POST", "/invitations/accept").json(`{"token":"`+p.invitation[ids.InviteID(w.B.own)]+`","password":"a new harbour"}`))
+	ask("guest", call("POST", "/invitations/accept").json(`{"token":"`+p.invitation[ids.InvitationID(w.B.own)]+`","password":"a new harbour"}`))
 	ask("both", w.as(w.both, call("POST", "/auth/switch-tenant").json(`{"tenant_id":"`+w.B.id.String()+`"}`)))
 	pages("both", "/me/tenants?", func(r request) request { return w.as(w.both, r) })
 	w.db.Exec(`UPDATE tenants SET status = 'active' WHERE id = $1`, w.B.id)

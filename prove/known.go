@@ -263,6 +263,8 @@ var (
 var unproven = map[string]string{
 	"bench":         "it serves nobody: it seeds a PostgreSQL of its own, and its floor is what there would be without doors",
 	"cmd/bench":     "its command",
+	"resource":      "it serves nobody: it writes source, which is then proven",
+	"cmd/resource":  "its command",
 	"testdb":        "tests alone import it",
 	"mail/mailtest": "tests alone import it",
 }
@@ -355,7 +357,7 @@ var places = map[string]map[string]pardon{
 		"handlers.userCreate":               {"the account of a new user is made; the user itself goes through Enter", "86ac53ae4f"},
 		"cmd/rowhouse.seed":                 {"it makes the demonstration's accounts", "e7ec032b2f b5e43bf189"},
 		"cmd/rowhouse.accountCommand":       {"the operator makes an account", "5880b428ed"},
-		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e fe7582e3ec cd93074c59"},
+		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e fe7582e3ec 094f50bd3d"},
 		"cmd/rowhouse.tenantCommand":        {"the operator names the account that a new tenant's admin is", "2546ec66e1"},
 		"cmd/rowhouse.operate":              {"it compares the version of the migrations", "5ea759d346"},
 	},

@@ -105,7 +105,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		rest.Server.keys e32074ac`},
 	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
 		"writes a line about him alone", `
-		rest.Server.refusals 945827fa  rest.Server.Note cc5b7eb0  rest.newRefusalLog 0ffe9623
+		rest.Server.refusals 945827fa  rest.Server.Note 4b7b07d0  rest.newRefusalLog 0ffe9623
 		rest.Server.Noted 88abedc9
 		rest.refusalLog.pending 32eba395`},
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `

@@ -49,7 +49,7 @@ func (s *Server) Note(who Caller, action string) {
 	s.refusals.noted.Add(name, time.Now())
 	s.refusals.pending.Go(func() {
 		defer func() { <-s.refusals.writing }()
-		event := db.AccountEventCreateParams{AccountID: who.AccountID, Action: action, RequestID: &who.RequestID, Address: &who.Address}
+		event := db.AccountEventCreateParams{AccountID: &who.AccountID, Action: action, RequestID: &who.RequestID, Address: &who.Address}
 		if !who.TenantID.IsZero() {
 			event.AboutTenant = &who.TenantID
 		}

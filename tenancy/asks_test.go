@@ -48,7 +48,7 @@ func (h house) asks() map[string][]ask {
 		role   = named[ids.RoleID](h.name("role", 2))
 		unused = named[ids.RoleID](h.name("role", 1))
 		key    = named[ids.APIKeyID](h.name("apikey", 4))
-		invite = named[ids.InviteID](h.name("invite", 1))
+		invite = named[ids.InvitationID](h.name("invite", 1))
 		later  = time.Now().Add(time.Hour)
 		first  = []int64{1}
 	)
@@ -64,7 +64,7 @@ func (h house) asks() map[string][]ask {
 		"AccountByLogin":        one(nobody, h.username(4)),
 		"AccountCreate":         one(nobody, db.AccountCreateParams{Spare: new("spare"), Username: "ada", Email: "new@example.com", MadeIn: &tenant}),
 		"AccountByKey":          one(nobody, db.AccountByKeyParams{Tenant: tenant.UUID(), KeyPrefix: h.keyPrefix(4), Hash: secret(h.name("apikey", 4))}),
-		"AccountEventCreate":    one(nobody, db.AccountEventCreateParams{AccountID: ada, Action: "test", AboutTenant: &tenant}),
+		"AccountEventCreate":    one(nobody, db.AccountEventCreateParams{AccountID: &ada, Action: "test", AboutTenant: &tenant}),
 		"AccountPasswordRehash": one(nobody, db.AccountPasswordRehashParams{AccountID: account, PasswordHash: new("new"), CheckedHash: new("hash")}),
 
 		"SessionRevoke":       one(own, db.SessionRevokeParams{AccountID: account, ID: session}),

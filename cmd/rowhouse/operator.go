@@ -117,7 +117,7 @@ func resetPasswordCommand() *cobra.Command {
 					if token == "" {
 						return fmt.Errorf("the account %s was changed in this moment; try again", login)
 					}
-					return q.AccountEventCreate(ctx, db.AccountEventCreateParams{AccountID: account.ID, Action: operator.Operation})
+					return q.AccountEventCreate(ctx, db.AccountEventCreateParams{AccountID: &account.ID, Action: operator.Operation})
 				})
 				if err != nil {
 					return err
