@@ -2,41 +2,99 @@ package schema
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// A Column is one of a table, as the migrations leave it.
+// A Column of a table, as PostgreSQL writes it.
 type Column struct {
-	Name       string
-	Type       string // as PostgreSQL writes it, such as "timestamp with time zone"
+	Name, Type string
 	NotNull    bool
 	HasDefault bool
-	Generated  bool
+	Generated  string // the expression that it is made of; nobody gives it a value
 }
 
-// Tables are those that the migrations leave, in the order of their names.
+// An Index that finds rows, with the columns that its keys are made of, in their order and without tenant_id.
+type Index struct {
+	Name    string
+	Columns []string
+	Unique  bool
+}
+
+var described = regexp.MustCompile(`^(.+?)(?: COLLATE \S+)?( NOT NULL)?( [ad])?(?: (DEFAULT|GENERATED) (.*))?$`)
+
+var referred = regexp.MustCompile(` REFERENCES (\w+)\(`)
+
+// Tables are those that the migrations leave, each behind those that it refers to, else in the order of their names.
 func Tables() (all []string) {
+	refersTo := map[string][]string{}
+	for _, c := range Constraints() {
+		if to := referred.FindStringSubmatch(c.Definition); to != nil && to[1] != c.Table {
+			refersTo[c.Table] = append(refersTo[c.Table], to[1])
+		}
+	}
+	seen := map[string]bool{}
+	var visit func(table string)
+	visit = func(table string) {
+		if seen[table] {
+			return
+		}
+		seen[table] = true
+		for _, other := range refersTo[table] {
+			visit(other)
+		}
+		all = append(all, table)
+	}
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {
-		if name, ok := strings.CutPrefix(thing, "table "); ok {
-			all = append(all, name)
+		name, ok := strings.CutPrefix(thing, "table ")
+		if ok && (strings.HasPrefix(catalogue[thing], "rows") || strings.HasPrefix(catalogue[thing], "partitions")) {
+			visit(name)
 		}
 	}
 	return all
 }
 
-// Columns are those of a table, in the order of their names; none of a table that there is not.
+// Columns are those of a table, in the order of their names.
 func Columns(table string) (all []Column) {
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {
-		name, ok := strings.CutPrefix(thing, "column "+table+".")
-		if !ok {
-			continue
+		if name, ok := strings.CutPrefix(thing, "column "+table+"."); ok {
+			all = append(all, newColumn(name, catalogue[thing]))
 		}
-		words, _, generated := strings.Cut(catalogue[thing], " GENERATED ")
-		words, _, defaulted := strings.Cut(words, " DEFAULT ")
-		kind, notNull := strings.CutSuffix(words, " NOT NULL")
-		kind, _, _ = strings.Cut(kind, " COLLATE ")
-		all = append(all, Column{name, kind, notNull, defaulted, generated})
 	}
 	return all
+}
+
+func newColumn(name, words string) Column {
+	is := described.FindStringSubmatch(words)
+	c := Column{Name: name, Type: is[1], NotNull: is[2] != "", HasDefault: is[3] == " d" || is[4] == "DEFAULT"}
+	switch {
+	case is[3] == " a":
+		c.Generated = "identity"
+	case is[4] == "GENERATED":
+		c.Generated = is[5]
+	}
+	return c
+}
+
+// Indexes are those of a table, in the order of their names.
+func Indexes(table string) (all []Index) {
+	columns := map[string]bool{}
+	for _, column := range Columns(table) {
+		columns[column.Name] = true
+	}
+	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {
+		if name, of, _ := strings.Cut(thing, " on "); of == table && strings.HasPrefix(name, "index ") {
+			all = append(all, newIndex(strings.TrimPrefix(name, "index "), catalogue[thing], columns))
+		}
+	}
+	return all
+}
+
+func newIndex(name, definition string, columns map[string]bool) Index {
+	_, keys, _ := strings.Cut(definition, " USING ")
+	for _, rest := range []string{" INCLUDE (", " WITH (", " WHERE "} {
+		keys, _, _ = strings.Cut(keys, rest)
+	}
+	return Index{name, newConstraint(name, "", "UNIQUE "+keys, "", columns).Columns, strings.HasPrefix(definition, "CREATE UNIQUE ")}
 }
