@@ -69,9 +69,7 @@ var (
 		"RHCLO": {Error: errAccountClosed},
 		"RHCNF": {Error: errNotConfirmed},
 		"RHUSR": {Error: errNoUser},
-		"RHGRT": {Error: errCannotGrant, Each: rest.FieldError{Code: "not_held", Detail: "You do not hold %s."}, Field: map[string]string{
-			"users": "role", "user_roles": "role_id", "roles": "permissions", "invitations": "role", "api_keys": "scopes",
-		}},
+		"RHGRT": {Error: errCannotGrant, Each: rest.FieldError{Code: "not_held", Detail: "You do not hold %s."}, Field: map[string]string{}},
 		"RHOWN": {Error: errOwnField, Each: rest.FieldError{Code: "forbidden_field", Detail: "This is for others to change."}},
 	}
 )
@@ -89,20 +87,14 @@ const about = `Many tenants live in one house, and none sees another's rows.
 
 **The tenant** of a request is chosen in one of two ways. An access token that is bound to a tenant (log in with tenant_id, or POST /auth/switch-tenant) and an API key are used alone. An access token that is not bound goes with X-Tenant-Id.`
 
-// tagged says what the operations under the first word of a path are about.
+// tagged says what the operations under the first word of a path are about, where that is no table, or is not what a client sees of it.
 var tagged = map[string]string{
-	"api-keys":     "Credentials of programs, each of one user of one tenant.",
 	"audit-events": "Who changed what, and when.",
-	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
-	"invitations":  "Letters that make whoever accepts one a user of the tenant.",
-	"items":        "What the tenant sells: the resource to copy for one's own.",
-	"me":           "The account that asks.",
-	"roles":        "Permissions under a name, given to users beside their primary role.",
-	"server":       "The process itself.",
-	"teams":        "Groups of users.",
-	"tenant":       "The tenant of the request.",
 	"tenants":      "The tenants of the account.",
-	"users":        "The tenant's users.",
+	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
+	"me":           "The account that asks.",
+	"server":       "The process itself.",
+	"tenant":       "The tenant of the request.",
 }
 
 // summaries are the summaries of operations that are more than a verb and its object.

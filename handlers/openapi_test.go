@@ -293,6 +293,11 @@ func TestOpenAPINames(t *testing.T) {
 			}
 		}
 	}
+	for _, tag := range doc.at("tags").list() {
+		if text, _ := tag.at("description").value.(string); text == "" {
+			t.Errorf("nothing says what %s are: give the table a comment, or a line in tagged, in handlers/app.go", tag.at("name").value)
+		}
+	}
 	summaries := map[string]string{}
 	for i := range routes {
 		text, _ := doc.described(&routes[i]).at("summary").value.(string)

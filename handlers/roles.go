@@ -126,7 +126,7 @@ type roleUpdateInput struct {
 	RoleID      ids.RoleID            `path:"role_id"`
 	Name        *string               `json:"name" validate:"min=1,max=100" example:"Stock keeper"`
 	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts and orders"`
-	Permissions *[]string             `json:"permissions" named:"Permission" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\"]"`
+	Permissions *[]string             `json:"permissions" named:"Permission" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\",\"teams:read\"]"`
 }
 
 func (in *roleUpdateInput) Problems() []rest.FieldError {

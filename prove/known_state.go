@@ -197,7 +197,7 @@ var loosely = []struct{ why, entries string }{
 		mail.SMTP bd256479  mail.smtpSender.Send dcfc4df4  mail.smtpSender.compose 65adfa9d  mail.smtpSender.dial e3b0c442
 		mail.smtpSender.from f0f9f8b8  mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c`},
 	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
-		sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b`},
+		sql.Tables c4b98771  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 0b064bf2`},
 	{"a command of the operator: it serves nobody", `

@@ -149,7 +149,7 @@ func names(entities []entity) []byte {
 // overrides is a line for each column of the schema that holds ids. That of each tenant_id stands before them, by hand.
 func overrides(entities []entity) ([]byte, error) {
 	var b bytes.Buffer
-	for _, table := range schema.Tables() {
+	for _, table := range slices.Sorted(slices.Values(schema.Tables())) {
 		for _, c := range schema.Columns(table) {
 			if c.Type != "uuid" || c.Name == "tenant_id" {
 				continue

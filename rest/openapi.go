@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -51,7 +52,7 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 	place := func(method, path, tag string, op *openapi31.Operation, servers ...openapi31.Server) {
 		op.Tags = []string{tag}
 		if !slices.ContainsFunc(tags, func(t openapi31.Tag) bool { return t.Name == tag }) {
-			tags = append(tags, openapi31.Tag{Name: tag, Description: new(a.Tags[tag])})
+			tags = append(tags, openapi31.Tag{Name: tag, Description: new(cmp.Or(a.Tags[tag], tenancy.Meaning(strings.ReplaceAll(tag, "-", "_"))))})
 		}
 		item := paths[path]
 		item.Servers = servers

@@ -42,7 +42,7 @@ type API struct {
 	Rules  map[string]Rule // by private SQLSTATE code
 
 	About      string            // for the OpenAPI document
-	Tags       map[string]string // what the operations under the first word of a path are about
+	Tags       map[string]string // what the operations under the first word of a path are about, where it is no table: that has a comment
 	FieldCodes []string          // of FieldError, that the API's handlers and rules give
 	Summaries  map[string]string // by handler, where its name does not tell what the operation does
 }

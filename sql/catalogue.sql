@@ -66,6 +66,10 @@ SELECT format('constraint %s on %s', o.conname, t.relname),
   JOIN pg_constraint o ON o.conrelid = t.oid
  WHERE o.contype NOT IN ('n', 't') -- NOT NULL is the column's, and named since 18; a constraint trigger is a trigger
  UNION ALL
+SELECT format('meaning of table %s', relname), obj_description(oid, 'pg_class')
+  FROM tables
+ WHERE obj_description(oid, 'pg_class') IS NOT NULL
+ UNION ALL
 SELECT format('meaning of %s on %s', o.conname, t.relname), obj_description(o.oid, 'pg_constraint')
   FROM tables t
   JOIN pg_constraint o ON o.conrelid = t.oid

@@ -55,6 +55,9 @@ func Tables() (all []string) {
 	return all
 }
 
+// Meaning is what a table's comment says that its rows are; nothing of one without a comment.
+func Meaning(table string) string { return catalogue["meaning of table "+table] }
+
 // Columns are those of a table, in the order of their names.
 func Columns(table string) (all []Column) {
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {

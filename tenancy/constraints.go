@@ -13,3 +13,6 @@ type Permission = schema.Permission
 
 // Permissions are those of the schema.
 func Permissions() []Permission { return schema.Permissions() }
+
+// Meaning is what the rows of a table of the schema are.
+func Meaning(table string) string { return schema.Meaning(table) }

@@ -17,6 +17,7 @@ CREATE TABLE tenants (
     CONSTRAINT tenants_slug_check   CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$' AND length(slug) <= 63),
     CONSTRAINT tenants_status_check CHECK (status IN ('active', 'suspended', 'deleting'))
 );
+COMMENT ON TABLE tenants IS 'Customers, each with rows of its own.';
 COMMENT ON COLUMN tenants.slug       IS 'The name in public addresses. It ends in random characters, so that making one never tells whether a name is taken.';
 COMMENT ON COLUMN tenants.status     IS 'Only an active tenant can be entered.';
 COMMENT ON COLUMN tenants.tenant_id  IS 'The id again, under the name that it has everywhere else.';

@@ -13,6 +13,7 @@ CREATE TABLE teams (
     CONSTRAINT teams_name_check        CHECK (length(name) BETWEEN 1 AND 100),
     CONSTRAINT teams_description_check CHECK (length(description) <= 500)
 );
+COMMENT ON TABLE teams IS 'Groups of a tenant''s users.';
 COMMENT ON COLUMN teams.name_key IS 'The name as it is sorted and searched by.';
 COMMENT ON CONSTRAINT teams_name_check        ON teams IS '1 to 100 characters.';
 COMMENT ON CONSTRAINT teams_description_check ON teams IS 'At most 500 characters.';

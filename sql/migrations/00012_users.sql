@@ -45,6 +45,7 @@ CREATE TABLE users (
     CONSTRAINT users_search_visibility_check CHECK (search_visibility IN ('public', 'private')),
     CONSTRAINT users_email_privacy_check     CHECK (email_privacy IN ('public', 'private', 'never'))
 );
+COMMENT ON TABLE users IS 'Who belongs to a tenant, and as what.';
 COMMENT ON COLUMN users.username          IS 'The account''s username, copied when the user is made; read-only.';
 COMMENT ON COLUMN users.email             IS 'The contact e-mail in this tenant, in its canonical form; it logs nobody in.';
 COMMENT ON COLUMN users.role              IS 'The primary role: a column of the table permissions.';

@@ -18,6 +18,7 @@ CREATE TABLE roles (
     CONSTRAINT roles_description_check CHECK (length(description) <= 500),
     CONSTRAINT roles_permissions_check CHECK (cardinality(permissions) <= 100)
 );
+COMMENT ON TABLE roles IS 'Permissions under a name, given to users beside their primary role.';
 COMMENT ON COLUMN roles.permissions IS 'Names of the table permissions: alone with reach any, followed by :own with reach own.';
 COMMENT ON COLUMN roles.name_key    IS 'The name as it is compared, sorted and searched by.';
 COMMENT ON CONSTRAINT roles_name_key          ON roles IS 'There is a role of this name.';

@@ -24,6 +24,7 @@ CREATE TABLE api_keys (
     CONSTRAINT api_keys_description_check CHECK (length(description) <= 500),
     CONSTRAINT api_keys_scopes_check      CHECK (cardinality(scopes) <= 100)
 );
+COMMENT ON TABLE api_keys IS 'Credentials of programs, each of one user of one tenant.';
 COMMENT ON COLUMN api_keys.key_prefix   IS 'The beginning of the key: how it is found, and recognised by people.';
 COMMENT ON COLUMN api_keys.hash         IS 'SHA-256 of the whole key, which is shown once and never stored.';
 COMMENT ON COLUMN api_keys.scopes       IS 'Permissions as in roles.permissions, of which the key has those that its owner holds; NULL: all of the owner''s.';

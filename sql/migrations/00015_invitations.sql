@@ -23,6 +23,7 @@ CREATE TABLE invitations (
     CONSTRAINT invitations_role_check      CHECK (role IN ('admin', 'assistant', 'artist', 'member')),
     CONSTRAINT invitations_artist_check    CHECK ((role = 'artist') = (artist_id IS NOT NULL))
 );
+COMMENT ON TABLE invitations IS 'Letters that make whoever accepts one a user of the tenant.';
 COMMENT ON COLUMN invitations.email      IS 'Whom it was sent to, in canonical form: only an account with this login e-mail can accept it.';
 COMMENT ON COLUMN invitations.invited_by IS 'The user who gives the role, and must still be able to when it is accepted.';
 COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token that was mailed.';

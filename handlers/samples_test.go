@@ -1,0 +1,105 @@
+package handlers
+
+import (
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"rowhouse/rest"
+	"rowhouse/tenancy"
+)
+
+// samples are a request for every tenant route that succeeds for the admin of the given house, made of rows of `of`. Their values are the
+// examples of the inputs' fields, which the description shows too, so that an example that does not work fails a test; only what an example
+// cannot say is said here by hand.
+func samples(of house) map[string]request {
+	row := of.own.UUID() // one of everything has this id
+	all := map[string]request{}
+	for i := range routes {
+		if routes[i].Scope == rest.TenantScope {
+			all[routes[i].Pattern] = sampleOf(&routes[i], row)
+		}
+	}
+	byHand := map[string]request{
+		"PATCH /tenant":  call("PATCH", "/tenant").json(`{"is_public":true}`), // by the name it is found in the next ones
+		"DELETE /tenant": call("DELETE", "/tenant?confirm="+of.canary),
+		// Whose e-mail an example has is somebody's in the other house.
+		"POST /users":           call("POST", "/users").json(`{"email":"new-of-` + of.canary + `@example.com","name":"New"}`),
+		"PATCH /users/:user_id": call("PATCH", "/users/"+row).json(`{"phone":"7"}`),
+		"POST /invitations":     call("POST", "/invitations").json(`{"email":"invited-of-` + of.canary + `@example.com","role":"member"}`),
+		// Of two roles the user has one.
+		"DELETE /users/:user_id/roles/:role_id": call("DELETE", "/users/"+row+"/roles/"+second(of.own).UUID()),
+	}
+	for pattern, by := range byHand {
+		if _, ok := all[pattern]; !ok {
+			panic("the sample " + pattern + " has no route: add its row in handlers/routes.go, or take it out of samples in handlers/samples_test.go")
+		}
+		all[pattern] = by
+	}
+	return all
+}
+
+// sampleOf is a request of the examples. A change leaves out what another row might have.
+func sampleOf(r *rest.Route, row string) request {
+	method, path, _ := strings.Cut(r.Pattern, " ")
+	sample := call(method, colons.ReplaceAllString(path, row))
+	switch {
+	case r.Line != nil:
+		return request{method, sample.path, http.Header{"Content-Type": {rest.NDJSON}}, exampleBody(r.Line, nil)}
+	case !slices.ContainsFunc(rest.FieldsOf(r.Input), func(f rest.Field) bool { return f.Source == "json" && f.Required }) && method == http.MethodPost:
+		return sample
+	case method == http.MethodPatch:
+		return sample.json(exampleBody(r.Input, uniqueColumns(path)))
+	case method == http.MethodPost:
+		return sample.json(exampleBody(r.Input, nil))
+	}
+	return sample
+}
+
+// exampleBody is an object of the examples of the fields of a body, but for those named. A field that names another row has none, since no id
+// stands in two databases.
+func exampleBody(input reflect.Type, but []string) string {
+	var members []string
+	for _, f := range rest.FieldsOf(input) {
+		if f.Source != "json" || f.Example == "" || f.Example == "-" || slices.Contains(but, f.Name) {
+			continue
+		}
+		value := f.Example
+		if f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Array {
+			value = strconv.Quote(value)
+		}
+		members = append(members, strconv.Quote(f.Name)+":"+value)
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}
+
+// uniqueColumns are those of the table that a path is called after of which no two rows have the same.
+func uniqueColumns(path string) (columns []string) {
+	table, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	for _, c := range tenancy.Constraints() {
+		if c.Table == strings.ReplaceAll(table, "-", "_") && c.Kind == "unique" {
+			for _, column := range c.Columns {
+				columns = append(columns, strings.TrimSuffix(column, "_key"))
+			}
+		}
+	}
+	return columns
+}
+
+// ending are the routes after which the caller is in the tenant no more.
+var ending = map[string]bool{"DELETE /tenant": true, "POST /users/me/leave": true}
+
+// tenantRoutes are the routes of the tenant scope with their samples.
+func tenantRoutes(t *testing.T, of house) map[*rest.Route]request {
+	t.Helper()
+	found, byPattern := map[*rest.Route]request{}, samples(of)
+	for i := range routes {
+		if sample, ok := byPattern[routes[i].Pattern]; ok {
+			found[&routes[i]] = sample
+		}
+	}
+	return found
+}
