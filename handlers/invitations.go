@@ -28,16 +28,16 @@ const (
 
 // Invitation is a mail that makes whoever reads it a user of the tenant. Once accepted, it is gone.
 type Invitation struct {
-	ID        ids.InvitationID  `json:"id"`
-	TenantID  ids.TenantID  `json:"tenant_id"`
-	Email     string        `json:"email" example:"cleo@example.com"`
-	Role      string        `json:"role" validate:"oneof=admin assistant artist member"`
-	TeamID    *ids.TeamID   `json:"team_id"`
-	ArtistID  *ids.ArtistID `json:"artist_id"`
-	InvitedBy ids.UserID    `json:"invited_by"`
-	ExpiresAt time.Time     `json:"expires_at"`
-	CreatedAt time.Time     `json:"created_at"`
-	UpdatedAt time.Time     `json:"updated_at"`
+	ID        ids.InvitationID `json:"id"`
+	TenantID  ids.TenantID     `json:"tenant_id"`
+	Email     string           `json:"email" example:"cleo@example.com"`
+	Role      string           `json:"role" validate:"oneof=admin assistant artist member"`
+	TeamID    *ids.TeamID      `json:"team_id"`
+	ArtistID  *ids.ArtistID    `json:"artist_id"`
+	InvitedBy ids.UserID       `json:"invited_by"`
+	ExpiresAt time.Time        `json:"expires_at"`
+	CreatedAt time.Time        `json:"created_at"`
+	UpdatedAt time.Time        `json:"updated_at"`
 
 	version int64
 	letter  *letter
