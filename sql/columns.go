@@ -13,6 +13,7 @@ type Column struct {
 	NotNull    bool
 	HasDefault bool
 	Generated  string // the expression that it is made of; nobody gives it a value
+	RefersTo   string // the table of which it names a row, beside the tenant at most
 }
 
 // An Index that finds rows, with the columns that its keys are made of, in their order and without tenant_id.
@@ -60,9 +61,17 @@ func Meaning(table string) string { return catalogue["meaning of table "+table] 
 
 // Columns are those of a table, in the order of their names.
 func Columns(table string) (all []Column) {
+	refersTo := map[string]string{}
+	for _, c := range Constraints() {
+		if to := referred.FindStringSubmatch(c.Definition); to != nil && c.Table == table && len(c.Columns) == 1 {
+			refersTo[c.Columns[0]] = to[1]
+		}
+	}
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {
 		if name, ok := strings.CutPrefix(thing, "column "+table+"."); ok {
-			all = append(all, newColumn(name, catalogue[thing]))
+			column := newColumn(name, catalogue[thing])
+			column.RefersTo = refersTo[name]
+			all = append(all, column)
 		}
 	}
 	return all

@@ -16,7 +16,7 @@ func TestColumnsOfTheDatabase(t *testing.T) {
 	var columns, indexes []string
 	for _, table := range slices.Sorted(slices.Values(Tables())) {
 		for _, c := range Columns(table) {
-			columns = append(columns, fmt.Sprintf("%s.%s %s %t %t %t", table, c.Name, c.Type, c.NotNull, c.HasDefault, c.Generated != ""))
+			columns = append(columns, fmt.Sprintf("%s.%s %s %t %t %t %s", table, c.Name, c.Type, c.NotNull, c.HasDefault, c.Generated != "", c.RefersTo))
 		}
 		for _, i := range Indexes(table) {
 			indexes = append(indexes, fmt.Sprintf("%s on %s %v %t", i.Name, table, i.Columns, i.Unique))
@@ -24,8 +24,11 @@ func TestColumnsOfTheDatabase(t *testing.T) {
 	}
 	tables := `t.relnamespace = 'public'::regnamespace AND t.relkind IN ('r', 'p') AND t.relname <> '` + goose.DefaultTablename + `'`
 	if diff := cmp.Diff(column(t, conn, `
-		SELECT format('%s.%s %s %s %s %s', t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
-		              (a.atthasdef AND a.attgenerated = '')::text, (a.attgenerated <> '')::text)
+		SELECT format('%s.%s %s %s %s %s %s', t.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull::text,
+		              (a.atthasdef AND a.attgenerated = '')::text, (a.attgenerated <> '')::text,
+		              (SELECT o.confrelid::regclass
+		                 FROM pg_constraint o
+		                WHERE o.conrelid = t.oid AND o.contype = 'f' AND o.conkey[array_upper(o.conkey, 1)] = a.attnum AND a.attname <> 'tenant_id'))
 		  FROM pg_class t
 		  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 		 WHERE `+tables+`

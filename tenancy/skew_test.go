@@ -6,11 +6,14 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"rowhouse/ids"
+	schema "rowhouse/sql"
 	"rowhouse/testdb"
 )
 
@@ -21,7 +24,7 @@ type skew struct {
 	giant, middling, tiny house
 }
 
-// house is a tenant of it: its number, and how many items it has, from which follows how many it has of all else.
+// house is a tenant of it: its number, and its size, from which follows how many rows it has of what.
 type house struct{ number, size int }
 
 // newSkew seeds it as no request could: at once, with neither triggers nor checks.
@@ -37,8 +40,76 @@ func newSkew(t *testing.T, tenants, middlings, giant, middling int) *skew {
 		s.Exec(fmt.Sprintf(`SET skew.%s = %d`, name, value))
 	}
 	s.Exec(string(text))
+	for _, table := range schema.Tables() {
+		byHand := strings.Contains(string(text), "\nINSERT INTO "+table+" (")
+		if !byHand && slices.ContainsFunc(schema.Columns(table), func(c schema.Column) bool { return c.Name == "tenant_id" }) {
+			s.Exec(skewed(table))
+		}
+	}
 	s.Exec(`VACUUM ANALYZE`)
 	return s
+}
+
+// skewed makes as many rows of a table as each tenant's size. Nothing refers to the first, and half of what refers to its table to the second.
+func skewed(table string) string {
+	const (
+		text  = `CASE WHEN i % 1000 = 0 THEN 'Rare ' ELSE 'Common ' END || md5(i::text)`
+		clock = `timestamptz '2026-01-01' + i * interval '1 second'`
+	)
+	id := func(table, i string) string { return fmt.Sprintf(`md5('%s ' || n || ' ' || %s)`, kindOf(table), i) }
+	given := map[string]string{"tenant_id": "tenant_id", "id": id(table, "i"), "created_at": clock}
+	for _, c := range schema.Columns(table) {
+		unique := slices.ContainsFunc(schema.Indexes(table), func(i schema.Index) bool { return i.Unique && slices.Contains(i.Columns, c.Name) })
+		low, high, _ := within(table, c.Name)
+		switch {
+		case given[c.Name] != "":
+		case c.RefersTo != "" && unique:
+			given[c.Name] = id(c.RefersTo, "i")
+		case c.RefersTo != "":
+			given[c.Name] = id(c.RefersTo, "2 + i % 2")
+		case !c.NotNull || c.HasDefault:
+		case c.Type == "timestamp with time zone" || c.Type == "date":
+			given[c.Name] = clock
+		case isNumber(c.Type) && unique:
+			given[c.Name] = fmt.Sprintf(`%d + i`, low)
+		case isNumber(c.Type):
+			given[c.Name] = fmt.Sprintf(`%d + i * 7919::bigint %% %d`, low, high-low+1)
+		}
+	}
+	return testdb.Insert(table, text, given) + ` FROM houses CROSS JOIN generate_series(1, size) AS i`
+}
+
+// kindOf is what ids of rows that are made from the catalogue are named by: 'item 1 2' is one of items.
+func kindOf(table string) string { return strings.TrimSuffix(table, "s") }
+
+func isNumber(kind string) bool {
+	kind, _, _ = strings.Cut(kind, "(")
+	return slices.Contains([]string{"smallint", "integer", "bigint", "numeric", "real", "double precision"}, kind)
+}
+
+// within is the least and the greatest of a column, or of the length of its texts, up to a hundred thousand apart, and its words, if it has
+// but some.
+func within(table, column string) (low, high int64, words []string) {
+	var most *int64
+	low = 1
+	for _, c := range schema.Constraints() {
+		if c.Table != table || c.Kind != "check" || len(c.Columns) != 1 || c.Columns[0] != column {
+			continue
+		}
+		if c.Min != nil {
+			low = *c.Min
+		}
+		if c.Max != nil {
+			most = c.Max
+		}
+		words = append(words, c.Values...)
+	}
+	high = low + 99_999
+	if most != nil {
+		high = min(high, *most)
+		low = min(low, *most)
+	}
+	return low, high, words
 }
 
 func (s *skew) explainer() explainer { return explainer{s.Connect(s.Server())} }
