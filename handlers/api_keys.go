@@ -22,13 +22,13 @@ const (
 type APIKey struct {
 	ID          ids.APIKeyID `json:"id"`
 	TenantID    ids.TenantID `json:"tenant_id"`
-	UserID      ids.UserID   `json:"user_id"`
+	UserID      ids.UserID   `json:"user_id" doc:"Whose it is; this never changes."`
 	Name        string       `json:"name" example:"Nightly import"`
 	Description *string      `json:"description" example:"Runs on the stock server"`
 	KeyPrefix   string       `json:"key_prefix" doc:"How the key begins, to recognise it by." example:"rh_4zgq5j7ux"`
 	Scopes      *[]string    `json:"scopes" named:"Permission" doc:"Permissions, of which the key has those that its user holds; null: all of the user's." example:"[\"items:read\",\"items:write\"]"`
 	IsActive    bool         `json:"is_active" doc:"Neither revoked nor expired."`
-	ExpiresAt   *time.Time   `json:"expires_at"`
+	ExpiresAt   *time.Time   `json:"expires_at" doc:"Null: never."`
 	RevokedAt   *time.Time   `json:"revoked_at"`
 	LastUsedAt  *time.Time   `json:"last_used_at" doc:"Exact to a minute."`
 	CreatedAt   time.Time    `json:"created_at"`

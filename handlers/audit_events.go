@@ -19,15 +19,15 @@ const auditRead auth.Permission = "audit:read"
 type AuditEvent struct {
 	ID             ids.AuditEventID `json:"id"`
 	TenantID       ids.TenantID     `json:"tenant_id"`
-	ActorID        *ids.UserID      `json:"actor_id" doc:"The user; null for system work and for visitors of the operator's."`
-	ActorAccountID *ids.AccountID   `json:"actor_account_id" doc:"The account; null for system work."`
-	Action         string           `json:"action" doc:"The operation, such as item.update." example:"item.update"`
-	EntityType     string           `json:"entity_type" example:"item"`
-	EntityID       *string          `json:"entity_id" doc:"Null when one event stands for more than a hundred rows." example:"item-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f"`
+	ActorID        *ids.UserID      `json:"actor_id" doc:"The user who asked; null where no user of the tenant did."`
+	ActorAccountID *ids.AccountID   `json:"actor_account_id" doc:"The account that asked; null where nobody was logged in, and for system work."`
+	Action         string           `json:"action" doc:"The operation, such as item.update; for system work its reason." example:"item.update"`
+	EntityType     string           `json:"entity_type" doc:"What begins the ids of such rows." example:"item"`
+	EntityID       *string          `json:"entity_id" doc:"The row that was changed; null when one event stands for more than a hundred." example:"item-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f"`
 	RowCount       int64            `json:"row_count" doc:"Rows that were changed." example:"1"`
 	Before         *jsontext.Value  `json:"before" doc:"The changed fields as they were; null for a row that is new."`
 	After          *jsontext.Value  `json:"after" doc:"The changed fields as they became; null for a row that is gone."`
-	RequestID      *string          `json:"request_id" example:"4zgq5j7uxk2v6ycm3o3wtd6fba"`
+	RequestID      *string          `json:"request_id" doc:"The X-Request-Id of the answer." example:"4zgq5j7uxk2v6ycm3o3wtd6fba"`
 	Address        *string          `json:"address" doc:"The client's network address." example:"203.0.113.7"`
 	CreatedAt      time.Time        `json:"created_at"`
 }

@@ -30,12 +30,12 @@ const (
 type Invitation struct {
 	ID        ids.InvitationID `json:"id"`
 	TenantID  ids.TenantID     `json:"tenant_id"`
-	Email     string           `json:"email" example:"cleo@example.com"`
-	Role      string           `json:"role" validate:"oneof=admin assistant artist member"`
-	TeamID    *ids.TeamID      `json:"team_id"`
-	ArtistID  *ids.ArtistID    `json:"artist_id"`
-	InvitedBy ids.UserID       `json:"invited_by"`
-	ExpiresAt time.Time        `json:"expires_at"`
+	Email     string           `json:"email" doc:"Whom it is sent to." example:"cleo@example.com"`
+	Role      string           `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role that it gives."`
+	TeamID    *ids.TeamID      `json:"team_id" doc:"The team that the user will be in."`
+	ArtistID  *ids.ArtistID    `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
+	InvitedBy ids.UserID       `json:"invited_by" doc:"Who gives the role."`
+	ExpiresAt time.Time        `json:"expires_at" doc:"Seven days after it was sent."`
 	CreatedAt time.Time        `json:"created_at"`
 	UpdatedAt time.Time        `json:"updated_at"`
 
@@ -82,9 +82,9 @@ func invitationGet(ctx context.Context, q *db.Queries, who rest.Caller, in invit
 }
 
 type invitationCreateInput struct {
-	Email    string        `json:"email" validate:"max=254" example:"cleo@example.com"`
-	Role     string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role; none that holds what the caller does not."`
-	TeamID   *ids.TeamID   `json:"team_id"`
+	Email    string        `json:"email" validate:"max=254" doc:"Whom it is sent to." example:"cleo@example.com"`
+	Role     string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role that it gives; none that holds what the caller does not."`
+	TeamID   *ids.TeamID   `json:"team_id" doc:"The team that the user will be in."`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
 }
 

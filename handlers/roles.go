@@ -22,7 +22,7 @@ const (
 type Role struct {
 	ID          ids.RoleID   `json:"id"`
 	TenantID    ids.TenantID `json:"tenant_id"`
-	Name        string       `json:"name" example:"Stock keeper"`
+	Name        string       `json:"name" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
 	Description *string      `json:"description" example:"Whoever counts what is there"`
 	Permissions []string     `json:"permissions" named:"Permission" doc:"Names of permissions; followed by :own, for one's own rows alone." example:"[\"items:read\",\"items:write\"]"`
 	CreatedAt   time.Time    `json:"created_at"`
@@ -124,7 +124,7 @@ func roleGet(ctx context.Context, q *db.Queries, who rest.Caller, in roleGetInpu
 type roleUpdateInput struct {
 	rest.Conditional
 	RoleID      ids.RoleID            `path:"role_id"`
-	Name        *string               `json:"name" validate:"min=1,max=100" example:"Stock keeper"`
+	Name        *string               `json:"name" validate:"min=1,max=100" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
 	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts and orders"`
 	Permissions *[]string             `json:"permissions" named:"Permission" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\",\"teams:read\"]"`
 }

@@ -20,9 +20,9 @@ const (
 type Tenant struct {
 	ID        ids.TenantID `json:"id"`
 	Name      string       `json:"name" example:"Analytical Engines"`
-	Slug      string       `json:"slug" doc:"The name in public addresses." example:"analytical-engines-7k2mq4xz"`
-	Status    string       `json:"status" validate:"oneof=active suspended deleting"`
-	IsPublic  bool         `json:"is_public"`
+	Slug      string       `json:"slug" doc:"The name in public addresses: of the first name and random characters. It never changes." example:"analytical-engines-7k2mq4xz"`
+	Status    string       `json:"status" validate:"oneof=active suspended deleting" doc:"Only an active tenant can be entered."`
+	IsPublic  bool         `json:"is_public" doc:"Whether its public pages are shown to everybody."`
 	CreatedAt time.Time    `json:"created_at"`
 	UpdatedAt time.Time    `json:"updated_at"`
 

@@ -36,15 +36,15 @@ type User struct {
 	Instagram        *string       `json:"instagram" doc:"Without its @." example:"ada.engines"`
 	Bio              *string       `json:"bio" text:"rich" example:"<p>Writes programs.</p>"`
 	Role             string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role."`
-	Team             *TeamName     `json:"team"`
+	Team             *TeamName     `json:"team" doc:"Sent as team_id."`
 	Roles            []RoleName    `json:"roles" doc:"Roles of the tenant's own that the user has besides."`
 	ArtistID         *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
-	IsActive         bool          `json:"is_active"`
-	SearchVisibility string        `json:"search_visibility" validate:"oneof=public private"`
-	EmailPrivacy     string        `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and admins alone (never)."`
-	PublicProfile    bool          `json:"public_profile"`
-	LastLogin        *time.Time    `json:"last_login" doc:"When the newest login began with which the user entered this tenant."`
-	DateJoined       time.Time     `json:"date_joined"`
+	IsActive         bool          `json:"is_active" doc:"Whether the user may enter the tenant."`
+	SearchVisibility string        `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
+	EmailPrivacy     string        `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
+	PublicProfile    bool          `json:"public_profile" doc:"Whether there is a profile in the directory."`
+	LastLogin        *time.Time    `json:"last_login" doc:"When the newest login began with which the user entered this tenant; an API key leaves it alone."`
+	DateJoined       time.Time     `json:"date_joined" doc:"The same as created_at."`
 	CreatedAt        time.Time     `json:"created_at"`
 	UpdatedAt        time.Time     `json:"updated_at"`
 
@@ -214,7 +214,7 @@ type profile struct {
 	Instagram        rest.Nullable[string]    `json:"instagram" validate:"max=65" doc:"At most 64 characters; a leading @ is left out." example:"@ada.engines"`
 	Bio              rest.Nullable[string]    `json:"bio" validate:"max=10000" text:"rich" example:"<p>Writes programs.</p>"`
 	SearchVisibility *string                  `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
-	EmailPrivacy     *string                  `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and admins alone (never)."`
+	EmailPrivacy     *string                  `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
 	PublicProfile    *bool                    `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
