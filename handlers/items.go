@@ -80,19 +80,24 @@ func itemList(ctx context.Context, q *db.Queries, who rest.Caller, in itemListIn
 	})
 }
 
-type itemCreateInput struct {
-	Name        string                `json:"name" validate:"min=1,max=100" example:"Oak table"`
+// itemFields are what a client says of an item.
+type itemFields struct {
+	Name        *string               `json:"name" validate:"min=1,max=100" example:"Oak table"`
 	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats six"`
-	PriceCents  int32                 `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"24900"`
+	PriceCents  *int32                `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"24900"`
+}
+
+type itemCreateInput struct {
+	itemFields `required:"name price_cents"`
 }
 
 // itemCreate makes an item.
 func itemCreate(ctx context.Context, q *db.Queries, who rest.Caller, in itemCreateInput) (Item, error) {
 	row, err := q.ItemCreate(ctx, db.ItemCreateParams{
 		TenantID:    who.TenantID,
-		Name:        in.Name,
+		Name:        *in.Name,
 		Description: in.Description.Value,
-		PriceCents:  in.PriceCents,
+		PriceCents:  *in.PriceCents,
 	})
 	return newItem(row), err
 }
@@ -109,10 +114,8 @@ func itemGet(ctx context.Context, q *db.Queries, who rest.Caller, in itemGetInpu
 
 type itemUpdateInput struct {
 	rest.Conditional
-	ItemID      ids.ItemID            `path:"item_id"`
-	Name        *string               `json:"name" validate:"min=1,max=100" example:"Oak table"`
-	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Seats eight"`
-	PriceCents  *int32                `json:"price_cents" validate:"min=1,max=10000000" doc:"Cents of the tenant's currency." example:"27900"`
+	ItemID ids.ItemID `path:"item_id"`
+	itemFields
 }
 
 // itemUpdate changes an item; a field that the client leaves out keeps its value.
@@ -145,10 +148,10 @@ func itemImport(ctx context.Context, q *db.Queries, who rest.Caller, lines []ite
 	in := db.ItemImportParams{TenantID: who.TenantID}
 	for _, line := range lines {
 		description := cmp.Or(line.Description.Value, new(""))
-		in.Names = append(in.Names, line.Name)
+		in.Names = append(in.Names, *line.Name)
 		in.Described = append(in.Described, line.Description.Value != nil)
 		in.Descriptions = append(in.Descriptions, *description)
-		in.PricesCents = append(in.PricesCents, line.PriceCents)
+		in.PricesCents = append(in.PricesCents, *line.PriceCents)
 	}
 	_, err := q.ItemImport(ctx, in)
 	return err

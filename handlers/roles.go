@@ -93,20 +93,28 @@ func roleList(ctx context.Context, q *db.Queries, who rest.Caller, in roleListIn
 	})
 }
 
-type roleCreateInput struct {
-	Name        string                `json:"name" validate:"min=1,max=100" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
+// roleFields are what a client says of a role.
+type roleFields struct {
+	Name        *string               `json:"name" validate:"min=1,max=100" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
 	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts what is there"`
-	Permissions []string              `json:"permissions" named:"Permission" validate:"max=100" doc:"None that the caller does not hold." example:"[\"items:read\",\"items:write\"]"`
+	Permissions *[]string             `json:"permissions" named:"Permission" validate:"max=100" doc:"All that the role is to have; none that the caller does not hold." example:"[\"items:read\",\"items:write\"]"`
 }
 
-func (in *roleCreateInput) Problems() []rest.FieldError {
-	return unknownPermissions("permissions", in.Permissions)
+func (f *roleFields) Problems() []rest.FieldError {
+	if f.Permissions == nil {
+		return nil
+	}
+	return unknownPermissions("permissions", *f.Permissions)
+}
+
+type roleCreateInput struct {
+	roleFields `required:"name permissions"`
 }
 
 // roleCreate makes a role.
 func roleCreate(ctx context.Context, q *db.Queries, who rest.Caller, in roleCreateInput) (Role, error) {
 	row, err := q.RoleCreate(ctx, db.RoleCreateParams{
-		TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value, Permissions: distinct(in.Permissions),
+		TenantID: who.TenantID, Name: *in.Name, Description: in.Description.Value, Permissions: distinct(*in.Permissions),
 	})
 	return newRole(row), err
 }
@@ -123,17 +131,8 @@ func roleGet(ctx context.Context, q *db.Queries, who rest.Caller, in roleGetInpu
 
 type roleUpdateInput struct {
 	rest.Conditional
-	RoleID      ids.RoleID            `path:"role_id"`
-	Name        *string               `json:"name" validate:"min=1,max=100" doc:"Of one role of the tenant, regardless of case." example:"Stock keeper"`
-	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever counts and orders"`
-	Permissions *[]string             `json:"permissions" named:"Permission" validate:"max=100" doc:"In place of all that the role had; none that the caller does not hold." example:"[\"items:read\",\"teams:read\"]"`
-}
-
-func (in *roleUpdateInput) Problems() []rest.FieldError {
-	if in.Permissions == nil {
-		return nil
-	}
-	return unknownPermissions("permissions", *in.Permissions)
+	RoleID ids.RoleID `path:"role_id"`
+	roleFields
 }
 
 // roleUpdate changes a role, from the next request on also for those who have it.

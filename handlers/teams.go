@@ -63,14 +63,19 @@ func teamList(ctx context.Context, q *db.Queries, who rest.Caller, in teamListIn
 	})
 }
 
-type teamCreateInput struct {
-	Name        string                `json:"name" validate:"min=1,max=100" example:"Workshop"`
+// teamFields are what a client says of a team.
+type teamFields struct {
+	Name        *string               `json:"name" validate:"min=1,max=100" example:"Workshop"`
 	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Whoever works with wood"`
+}
+
+type teamCreateInput struct {
+	teamFields `required:"name"`
 }
 
 // teamCreate makes a team.
 func teamCreate(ctx context.Context, q *db.Queries, who rest.Caller, in teamCreateInput) (Team, error) {
-	row, err := q.TeamCreate(ctx, db.TeamCreateParams{TenantID: who.TenantID, Name: in.Name, Description: in.Description.Value})
+	row, err := q.TeamCreate(ctx, db.TeamCreateParams{TenantID: who.TenantID, Name: *in.Name, Description: in.Description.Value})
 	return newTeam(row), err
 }
 
@@ -86,9 +91,8 @@ func teamGet(ctx context.Context, q *db.Queries, who rest.Caller, in teamGetInpu
 
 type teamUpdateInput struct {
 	rest.Conditional
-	TeamID      ids.TeamID            `path:"team_id"`
-	Name        *string               `json:"name" validate:"min=1,max=100" example:"Workshop"`
-	Description rest.Nullable[string] `json:"description" validate:"max=500" text:"long" example:"Wood and metal"`
+	TeamID ids.TeamID `path:"team_id"`
+	teamFields
 }
 
 // teamUpdate changes a team; a field that the client leaves out keeps its value.

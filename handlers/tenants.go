@@ -81,8 +81,13 @@ func tenantPage[T any](ctx context.Context, q *db.Queries, who rest.Caller, in t
 	})
 }
 
+// tenantFields are what a client says of a tenant from its beginning.
+type tenantFields struct {
+	Name *string `json:"name" validate:"min=1,max=100" example:"Analytical Engines"`
+}
+
 type tenantCreateInput struct {
-	Name string `json:"name" validate:"min=1,max=100" example:"Analytical Engines"`
+	tenantFields `required:"name"`
 }
 
 // tenantCreate makes a tenant whose first admin is the caller's user.
@@ -91,7 +96,7 @@ func tenantCreate(ctx context.Context, tx *tenancy.Tx, who rest.Caller, in tenan
 	if err != nil {
 		return Tenant{}, err
 	}
-	row, _, err := Found(ctx, tx, who, account, in.Name, auth.Slug(in.Name))
+	row, _, err := Found(ctx, tx, who, account, *in.Name, auth.Slug(*in.Name))
 	return newTenant(row), err
 }
 
@@ -103,8 +108,8 @@ func tenantGet(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}) 
 
 type tenantUpdateInput struct {
 	rest.Conditional
-	Name     *string `json:"name" validate:"min=1,max=100" example:"Analytical Engines"`
-	IsPublic *bool   `json:"is_public" doc:"Whether its public pages are shown to everybody."`
+	tenantFields
+	IsPublic *bool `json:"is_public" doc:"Whether its public pages are shown to everybody."`
 }
 
 // tenantUpdate changes the tenant in scope; its slug stays.

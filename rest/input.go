@@ -27,6 +27,9 @@ import (
 //	T, and the tag default:"…"   may be left out, then what the tag says; null is refused
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
+// Fields that several inputs have are those of a struct that each embeds, so that their limits are said once. Behind the embedded struct the tag
+// required:"name price_cents" names those of its fields *T that this input must have.
+//
 // A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
 // and is measured in its normal form (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
 // is only kept for people to read, refuses nothing, and keeps what can be read.
@@ -87,7 +90,7 @@ const leftOut = "-"
 
 var inputs sync.Map // reflect.Type → []field
 
-// FieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a text tag that nothing heeds,
+// FieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a tag that nothing heeds,
 // panics: the route table is read at start.
 func FieldsOf(t reflect.Type) []Field {
 	if known, ok := inputs.Load(t); ok {
@@ -112,6 +115,10 @@ func FieldsOf(t reflect.Type) []Field {
 		switch {
 		case f.Type.Kind() == reflect.Pointer:
 			made.Type = f.Type.Elem()
+			if len(f.Index) > 1 {
+				around := t.FieldByIndex(f.Index[:len(f.Index)-1])
+				made.Required = slices.Contains(strings.Fields(around.Tag.Get("required")), made.Name)
+			}
 		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[nullable]()):
 			made.Nullable = true
 			made.Required = f.Tag.Get("required") == "true"
@@ -135,6 +142,13 @@ func FieldsOf(t reflect.Type) []Field {
 			panic(fmt.Sprintf("%v.%s: a text tag is raw, long or rich, or of a header any, and is of a string", t, f.Name))
 		}
 		fields = append(fields, made)
+	}
+	for _, f := range reflect.VisibleFields(t) {
+		for name := range strings.FieldsSeq(f.Tag.Get("required")) {
+			if f.Anonymous && !slices.ContainsFunc(fields, func(made Field) bool { return made.Name == name && made.Required }) {
+				panic(fmt.Sprintf("%v.%s: there is no field %s to be required, or it is no pointer", t, f.Name, name))
+			}
+		}
 	}
 	inputs.Store(t, fields)
 	return fields
