@@ -3,13 +3,8 @@ SQLC          := go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 BENCHSTAT     := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
-# OPENAPI_LINT reads the file that it is given and fails on what OpenAPI 3.1 does not allow. It brings its own Node: Debian's is
-# older than it takes.
-OPENAPI_LINT := REDOCLY_TELEMETRY=off npx --yes -p node@22.12.0 -p @redocly/cli@2.77.0 redocly lint --extends=recommended-strict \
-	--skip-rule=operation-4xx-response # its default answer says it for every operation
-
 # What generate and golden write.
-GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs/access.md docs/roles.md docs/surroundings.md
+GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs
 
 FUZZTIME := 20s
 SEED := 0
@@ -92,7 +87,7 @@ golden: ## Write the golden files again; read the diff
 	go test ./handlers -run Golden -update -whole
 
 .PHONY: verify
-verify: generate golden prove-text allocations openapi-lint ## Fail if a generated file is not what it would be now, against git's index
+verify: generate golden prove-text allocations ## Fail if a generated file is not what it would be now, against git's index
 	@git diff --exit-code --stat -- $(GENERATED) || { echo 'verify: these differ from what git has: git add them if they are right' >&2; exit 1; }
 	@new=$$(git ls-files --others -- $(GENERATED)); test -z "$$new" || { echo "verify: git does not have these: $$new" >&2; exit 1; }
 	go mod tidy -diff
@@ -121,10 +116,9 @@ faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; half an 
 faults-sample: ## Run a little of each of the faults
 	go test -tags faults -count=1 ./faults
 
-.PHONY: openapi-lint
-openapi-lint: ## Check that the description of the API is valid OpenAPI 3.1
-	@file=$$(mktemp -d)/openapi.json && trap 'rm -r "$${file%/*}"' EXIT && go run ./cmd/rowhouse openapi >"$$file" && \
-	$(OPENAPI_LINT) "$$file"
+.PHONY: clients-check
+clients-check: ## Lint the API's description, generate clients of it, and let them talk with the server; two minutes
+	clients/check/run
 
 .PHONY: lint
 lint: ## Check format, vet and the rules of .golangci.yml

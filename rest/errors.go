@@ -55,19 +55,23 @@ func badRequest(code, detail string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Title: "Bad request", Detail: detail}
 }
 
+// Invalid is a 422 with all that is wrong.
 func Invalid(fields ...FieldError) *Error {
 	return &Error{Status: http.StatusUnprocessableEntity, Code: "validation_failed", Title: "Validation failed",
 		Detail: "Some values are not acceptable; each is listed under fields.", Fields: fields}
 }
 
+// Forbidden is a 403.
 func Forbidden(code, detail string) *Error {
 	return &Error{Status: http.StatusForbidden, Code: code, Title: "Forbidden", Detail: detail}
 }
 
+// Conflict is a 409.
 func Conflict(code, detail string) *Error {
 	return &Error{Status: http.StatusConflict, Code: code, Title: "Conflict", Detail: detail}
 }
 
+// Unauthorized is a 401, which says how to be known.
 func Unauthorized(code, detail string) *Error {
 	e := &Error{Status: http.StatusUnauthorized, Code: code, Title: "Unauthorized", Detail: detail}
 	if code == "unauthorized" {
@@ -76,6 +80,7 @@ func Unauthorized(code, detail string) *Error {
 	return e.with("WWW-Authenticate", `Bearer realm="rowhouse", error="invalid_token"`)
 }
 
+// Unavailable is a 503 of what may well work in a second.
 func Unavailable(code, detail string) *Error {
 	e := &Error{Status: http.StatusServiceUnavailable, Code: code, Title: "Service unavailable", Detail: detail}
 	return e.with("Retry-After", "1")

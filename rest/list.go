@@ -140,6 +140,7 @@ type pageAnswer interface {
 	setTotal(pageAnswer)
 }
 
+// PageInfo is what a list says of its page, beside the rows.
 type PageInfo struct {
 	Number *int32  `json:"number" doc:"The page, from 1; null with a cursor." example:"1"`
 	Size   int32   `json:"size" doc:"The rows that a page has at most." example:"50"`

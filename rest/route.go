@@ -21,6 +21,7 @@ type Route struct {
 // Scope is what a route asks of its caller before the database is asked.
 type Scope string
 
+// The scopes.
 const (
 	PublicScope  Scope = "public"  // nothing
 	AccountScope Scope = "account" // an access token; the tenant header is ignored

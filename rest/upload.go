@@ -21,6 +21,7 @@ import (
 )
 
 const (
+	// NDJSON and CSV are the media types of streams.
 	NDJSON = "application/x-ndjson"
 	CSV    = "text/csv"
 
