@@ -485,13 +485,12 @@ func (p docsPage) endpoints() string {
 				does = append(does, what+" "+strings.Join(some, ", "))
 			}
 		}
-		parameters := p.parameters(op)
-		if r.Row() != nil || r.Produces != nil {
+		if parameters := p.parameters(op); r.Row() != nil {
 			add("Filters:", parameters)
-			add("Sorts:", sorts(r))
 		} else {
 			add("Query:", parameters)
 		}
+		add("Sorts:", sorts(r))
 		if !p.shows(r) {
 			add("Body:", p.body(r))
 		}
