@@ -21,7 +21,7 @@ func TestAuditIDColumns(t *testing.T) {
 	found := map[string]bool{}
 	for _, line := range testdb.Value[[]string](w.db, `
 		WITH audited AS (
-		     SELECT DISTINCT tgrelid AS id, split_part(encode(tgargs, 'escape'), '\000', 1) AS entity
+		     SELECT DISTINCT tgrelid AS id, split_part(encode(tgargs, 'escape'), '\000', 2) AS entity
 		       FROM pg_trigger
 		      WHERE tgfoid = 'audit'::regproc)
 		SELECT array_agg(concat_ws(' ', a.attrelid::regclass, a.attname, referred.entity) ORDER BY a.attrelid::regclass::text, a.attname)

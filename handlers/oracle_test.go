@@ -285,9 +285,14 @@ func TestOraclesOverHTTP(t *testing.T) {
 				var said [2]string
 				for which, value := range pair {
 					body := map[string]any{}
-					text := strings.NewReplacer("-of-", fmt.Sprintf("-%d-of-", n+which), `"New"`, fmt.Sprintf(`"New %d"`, n+which)).Replace(sample.body)
+					text := strings.ReplaceAll(sample.body, "-of-", fmt.Sprintf("-%d-of-", n+which))
 					if err := json.Unmarshal([]byte(text), &body); err != nil {
 						t.Fatal(err)
+					}
+					for _, column := range uniqueColumns(sample.path) {
+						if text, ok := body[column].(string); ok && !strings.Contains(text, "@") {
+							body[column] = fmt.Sprint(text, " ", n+which)
+						}
 					}
 					body[f.Name] = value
 					made, err := json.Marshal(body)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -242,10 +243,14 @@ func (w *world) rows(h house, id ids.ItemID) {
 		  FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1`,
 		h.id, id.UUID(), h.canary+"@example.com", atTheSameTime, id.UUID())
 	for _, table := range plain {
-		w.db.Exec(testdb.Insert(table, "$3", map[string]string{"tenant_id": "$1", "id": "$2", "created_at": "$4", "updated_at": "$4"}),
-			h.id, id, h.canary, atTheSameTime)
+		given := map[string]string{"tenant_id": "$1", "id": "$2", "created_at": "$4", "updated_at": "$4"}
+		maps.Copy(given, byHand[table])
+		w.db.Exec(testdb.Insert(table, "$3", given), h.id, id, h.canary, atTheSameTime)
 	}
 }
+
+// byHand are the values of a plain table's row that tests know.
+var byHand = map[string]map[string]string{"items": {"price_cents": "100"}}
 
 // plain are the tables of tenants' rows of which rows makes one by the catalogue alone: all but those that it fills by hand, and those that
 // triggers do.
