@@ -17,12 +17,12 @@ import (
 // Account is a login identity. It is global and owns nothing in a tenant.
 type Account struct {
 	ID            ids.AccountID `json:"id"`
-	Username      string        `json:"username" example:"ada"`
-	Email         string        `json:"email" doc:"The login e-mail." example:"ada@example.com"`
-	Name          *string       `json:"name" example:"Ada Lovelace"`
-	EmailVerified bool          `json:"email_verified"`
-	IsStaff       bool          `json:"is_staff" example:"false"`
-	IsSuperuser   bool          `json:"is_superuser" example:"false"`
+	Username      string        `json:"username" doc:"Chosen once; unique among all accounts." example:"ada"`
+	Email         string        `json:"email" doc:"The login e-mail; unique among all accounts." example:"ada@example.com"`
+	Name          *string       `json:"name" doc:"Goes into users that are made of the account." example:"Ada Lovelace"`
+	EmailVerified bool          `json:"email_verified" doc:"Whether somebody has confirmed the e-mail with a token that was mailed there."`
+	IsStaff       bool          `json:"is_staff" doc:"One of the operator's people." example:"false"`
+	IsSuperuser   bool          `json:"is_superuser" doc:"One of the operator's people." example:"false"`
 	CreatedAt     time.Time     `json:"created_at"`
 	UpdatedAt     time.Time     `json:"updated_at"`
 

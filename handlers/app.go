@@ -81,7 +81,7 @@ func (app *App) logins(who rest.Caller, what, whom string) []rest.Attempt {
 	return []rest.Attempt{rest.Of(what, whom, app.config.Limits.Login), rest.From("login", who, app.config.Limits.LoginAddress)}
 }
 
-const about = `Many tenants live in one house, and none sees another's rows.
+const about = `Many tenants share one server, and none sees another's rows.
 
 **Answers** have one shape, {success, title, content}, and lists a page beside the content. The content of a refusal has a code for programs, a detail for people, every bad field at once, and the request_id that leads to it in the log. HEAD is GET without a body.
 

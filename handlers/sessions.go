@@ -308,12 +308,12 @@ func sessionLogoutAll(ctx context.Context, q *db.Queries, who rest.Caller, _ str
 type Session struct {
 	ID             ids.SessionID `json:"id"`
 	ActiveTenantID *ids.TenantID `json:"active_tenant_id" doc:"The tenant that its tokens are bound to; null: chosen by header."`
-	UserAgent      *string       `json:"user_agent" example:"curl/8.5.0"`
+	UserAgent      *string       `json:"user_agent" doc:"Of the login, with a blank for each invisible character." example:"curl/8.5.0"`
 	Address        *string       `json:"address" doc:"The network address of the login." example:"203.0.113.7"`
 	Current        bool          `json:"current" doc:"Whether it is the one that asks."`
-	CreatedAt      time.Time     `json:"created_at"`
+	CreatedAt      time.Time     `json:"created_at" doc:"The login."`
 	LastUsedAt     time.Time     `json:"last_used_at" doc:"The last login or refresh."`
-	ExpiresAt      time.Time     `json:"expires_at"`
+	ExpiresAt      time.Time     `json:"expires_at" doc:"REFRESH_TOKEN_TTL after last_used_at."`
 }
 
 type sessionListInput struct {

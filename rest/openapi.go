@@ -36,7 +36,9 @@ const (
 
 // OpenAPI is the API's description, of the route table and of the types that its handlers use.
 func (a *API) OpenAPI(publicURL string) ([]byte, error) {
-	d := &document{api: a, schemas: map[string]map[string]any{}, codes: map[string]bool{}}
+	d := &document{api: a, schemas: map[string]map[string]any{}, codes: map[string]bool{
+		errRouteNotFound.Code: true, errMethod.Code: true, errOrigin.Code: true, errHungUp.Code: true, // of no operation
+	}}
 	d.reflector.DefaultOptions = append(d.reflector.DefaultOptions,
 		jsonschema.RootRef,
 		jsonschema.DefinitionsPrefix("#/components/schemas/"),
@@ -70,7 +72,6 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 		}
 		place(method, "/"+strings.Join(segments, "/"), segments[0], d.operation(&a.Routes[i]))
 	}
-	_ = d.refuse([]*Error{errRouteNotFound, errMethod, errOrigin, errHungUp}) // of no operation
 	for path, op := range d.rootOperations() {
 		place(http.MethodGet, path, "server", op, openapi31.Server{URL: publicURL + "/"})
 	}
