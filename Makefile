@@ -116,6 +116,10 @@ faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; half an 
 faults-sample: ## Run a little of each of the faults
 	go test -tags faults -count=1 ./faults
 
+.PHONY: recipe-check
+recipe-check: ## Add a resource as README says, in a copy, and run what must then cover it; some minutes
+	.ci/recipe
+
 .PHONY: clients-check
 clients-check: ## Lint the API's description, generate clients of it, and let them talk with the server; two minutes
 	clients/check/run

@@ -20,11 +20,13 @@ import (
 	"rowhouse/tenancy"
 )
 
+// The media types of streams.
 const (
-	// NDJSON and CSV are the media types of streams.
 	NDJSON = "application/x-ndjson"
-	CSV    = "text/csv"
+	CSV    = "text/csv" // RFC 4180
+)
 
+const (
 	// maxLine is in bytes: longer than any line that could be valid.
 	maxLine = 64 << 10
 	// maxLineErrors is how many bad lines are told at once.
