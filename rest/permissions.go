@@ -1,8 +1,6 @@
 package rest
 
 import (
-	"slices"
-
 	"rowhouse/tenancy"
 )
 
@@ -17,8 +15,3 @@ var Grantable = func() (entries []string) {
 	}
 	return entries
 }()
-
-// isPermission says that the migrations make it.
-func isPermission(name string) bool {
-	return slices.ContainsFunc(tenancy.Permissions(), func(p tenancy.Permission) bool { return p.Name == name })
-}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -111,7 +112,7 @@ func (s *Server) Serve(route *Route) {
 	if app := reflect.TypeOf(s.api.App); route.app != nil && (app == nil || !app.AssignableTo(route.app)) {
 		panic(fmt.Sprintf("%s: its handler is for a %v, and this application is a %v", route.Pattern, route.app, app))
 	}
-	if name, _ := route.Permission.Split(); route.Scope == TenantScope && !isPermission(name) {
+	if name, _ := route.Permission.Split(); route.Scope == TenantScope && !slices.Contains(Grantable, name) {
 		panic(fmt.Sprintf("%s: no migration makes the permission %s", route.Pattern, name))
 	}
 	method, path, _ := strings.Cut(route.Pattern, " ")
