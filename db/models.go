@@ -32,6 +32,7 @@ type Account struct {
 	Proofs int64
 }
 
+// Credentials of programs, each of one user of one tenant.
 type ApiKey struct {
 	TenantID    ids.TenantID
 	ID          ids.APIKeyID
@@ -85,6 +86,7 @@ type AuditEvent struct {
 	Address   *string
 }
 
+// Letters that make whoever accepts one a user of the tenant.
 type Invitation struct {
 	TenantID ids.TenantID
 	ID       ids.InvitationID
@@ -103,6 +105,7 @@ type Invitation struct {
 	UpdatedAt time.Time
 }
 
+// What a tenant sells.
 type Item struct {
 	TenantID    ids.TenantID
 	ID          ids.ItemID
@@ -117,6 +120,7 @@ type Item struct {
 	NameKey string
 }
 
+// Permissions under a name, given to users beside their primary role.
 type Role struct {
 	TenantID    ids.TenantID
 	ID          ids.RoleID
@@ -152,6 +156,7 @@ type Session struct {
 	BegunFrom *ids.SessionID
 }
 
+// Groups of a tenant's users.
 type Team struct {
 	TenantID    ids.TenantID
 	ID          ids.TeamID
@@ -164,6 +169,7 @@ type Team struct {
 	NameKey string
 }
 
+// Customers, each with rows of its own.
 type Tenant struct {
 	ID   ids.TenantID
 	Name string
@@ -183,6 +189,7 @@ type Tenant struct {
 	NameKey string
 }
 
+// Who belongs to a tenant, and as what.
 type User struct {
 	TenantID  ids.TenantID
 	ID        ids.UserID
