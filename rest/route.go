@@ -3,11 +3,11 @@ package rest
 import (
 	"net/http"
 	"reflect"
-	"rowhouse/auth"
 	"runtime"
 	"slices"
 	"strings"
-	"unicode"
+
+	"rowhouse/auth"
 )
 
 // Route is one operation: where it is, what it answers when it succeeds, and what it does.
@@ -92,26 +92,18 @@ func describe[In, Out any](s Scope, handler any) Endpoint {
 	return Endpoint{Scope: s, Name: name[strings.LastIndexByte(name, '.')+1:], Input: reflect.TypeFor[In](), Output: reflect.TypeFor[Out]()}
 }
 
-// nouns of more than one word, which the name of a handler does not show the end of.
-var nouns = []string{"apiKey", "auditEvent"}
-
-// Operation is the name in audit events: item.update for itemUpdate, the noun and the rest, their words apart by underscores.
-func (e *Endpoint) Operation() string {
-	noun := strings.IndexFunc(e.Name, unicode.IsUpper)
-	for _, n := range nouns {
-		if strings.HasPrefix(e.Name, n) {
-			noun = len(n)
-		}
+// Operation is the name in audit events: item.update for itemUpdate, the noun and the rest, their words apart by underscores. A noun has as many
+// words as the first of the path where they begin alike, as those of /api-keys and apiKeyGet do.
+func (r *Route) Operation() string {
+	words := strings.Split(strings.ToLower(capitals.ReplaceAllString(r.Name, "_$0")), "_")
+	_, path, _ := strings.Cut(r.Pattern, " /")
+	resource, _, _ := strings.Cut(path, "/")
+	noun := 1
+	if of := strings.Split(resource, "-"); len(words) > len(of) && slices.Equal(words[:len(of)-1], of[:len(of)-1]) {
+		noun = len(of)
 	}
-	var b strings.Builder
-	for i, c := range e.Name {
-		switch {
-		case i == noun:
-			b.WriteByte('.')
-		case unicode.IsUpper(c):
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(c))
+	if len(words) == noun {
+		return strings.Join(words, "_")
 	}
-	return b.String()
+	return strings.Join(words[:noun], "_") + "." + strings.Join(words[noun:], "_")
 }
