@@ -41,17 +41,6 @@ func newAuditEvent(row db.AuditEvent) AuditEvent {
 	return e
 }
 
-// idColumns are the columns of audited tables that hold an id, and its type. The row's own id and its tenant's are not in its images.
-var idColumns = map[string]string{
-	"account_id": ids.AccountID{}.Prefix(),
-	"artist_id":  ids.ArtistID{}.Prefix(),
-	"created_by": ids.AccountID{}.Prefix(),
-	"invited_by": ids.UserID{}.Prefix(),
-	"role_id":    ids.RoleID{}.Prefix(),
-	"team_id":    ids.TeamID{}.Prefix(),
-	"user_id":    ids.UserID{}.Prefix(),
-}
-
 // typedIDs is an image with its ids in the standard form, as everywhere else: the trigger that made it knows uuids only. NULL is nil.
 func typedIDs(image []byte) *jsontext.Value {
 	if image == nil {
@@ -67,7 +56,7 @@ func typedIDs(image []byte) *jsontext.Value {
 		if token.Kind() == '"' {
 			var id ids.EntityID
 			if _, n := in.StackIndex(1); n%2 == 1 { // a name, not within a value
-				kind = idColumns[token.String()]
+				kind = ids.KindOf(token.String())
 			} else if kind != "" && id.Parse(token.String()) == nil && id.UUID() == token.String() {
 				token = jsontext.String(id.As(kind))
 			}

@@ -25,3 +25,6 @@ func (id *EntityID) Parse(text string) error {
 
 // UnmarshalText is Parse.
 func (id *EntityID) UnmarshalText(text []byte) error { return id.Parse(string(text)) }
+
+// KindOf is what the ids in a column of the database begin with, by the column's name; nothing where it holds none, or those of any kind.
+func KindOf(column string) string { return kinds[column] }

@@ -30,3 +30,21 @@ type (
 	RoleID       = ID[role]
 	TeamID       = ID[team]
 )
+
+// kinds are what the ids in a column begin with, by the column's name.
+var kinds = map[string]string{
+	"about_tenant":     "tenant",
+	"account_id":       "account",
+	"active_tenant_id": "tenant",
+	"actor_account_id": "account",
+	"actor_user_id":    "user",
+	"artist_id":        "artist",
+	"begun_from":       "session",
+	"created_by":       "account",
+	"invited_by":       "user",
+	"made_in":          "tenant",
+	"role_id":          "role",
+	"session_id":       "session",
+	"team_id":          "team",
+	"user_id":          "user",
+}
