@@ -53,7 +53,7 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 
 // API is all that the application serves. Its descriptions can be read of it as it is; to serve it New is needed.
 func API() *rest.API {
-	return &rest.API{Routes: routes, Rules: rules, About: about, Tags: tagged, FieldCodes: fieldCodes, Summaries: summaries}
+	return &rest.API{Routes: routes, Rules: rules, Guessed: []string{errAccountExists.Code, errUsernameTaken.Code}, About: about, Tags: tagged, FieldCodes: fieldCodes, Summaries: summaries}
 }
 
 // What the rules in the database raise.

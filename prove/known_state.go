@@ -186,7 +186,7 @@ var loosely = []struct{ why, entries string }{
 		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		rest.Endpoint.app 9df876b1  rest.Server.Serve 75090477  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
+		rest.Endpoint.app 9df876b1  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
 		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12

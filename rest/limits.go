@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"slices"
 	"strconv"
 	"time"
 
@@ -124,13 +125,10 @@ func (s *Server) Give(ctx context.Context, who Caller, attempts ...Attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
-// guessed are the codes of refusals that tell the guesser something.
-var guessed = map[string]bool{"account_exists": true, "username_taken": true}
-
 // countGuess counts a refusal that tells whether a name is taken, or that a key which could be one is none; at the limit it
 // tells nothing any more.
 func (s *Server) countGuess(x *exchange, refused *Error) *Error {
-	if !guessed[refused.Code] && !(x.who.ByKey() && refused == ErrCredential) {
+	if !slices.Contains(s.api.Guessed, refused.Code) && !(x.who.ByKey() && refused == ErrCredential) {
 		return refused
 	}
 	return s.Guess(x.ctx, x.who, refused)

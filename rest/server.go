@@ -42,6 +42,8 @@ type API struct {
 	Routes []Route
 	Rules  map[string]Rule // by private SQLSTATE code
 
+	Guessed []string // codes of refusals that tell a guesser something, and are counted as guesses
+
 	About      string            // for the OpenAPI document
 	Tags       map[string]string // what the operations under the first word of a path are about, where it is no table: that has a comment
 	FieldCodes []string          // of FieldError, that the API's handlers and rules give
