@@ -169,7 +169,7 @@ var loosely = []struct{ why, entries string }{
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
 		rest.Rule.of b8c31c33  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
 		rest.Error.Fields 4c056285  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken 83e0c77f
-		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b  rest.reference 83e0c77f
+		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b
 		rest.refusal 6f93bab8`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
 		handlers.App.write 0db791d0  rest.Field.checkValue a64d39c3  rest.lenient abdb04f6  rest.longer ea643857
