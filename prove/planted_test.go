@@ -436,10 +436,16 @@ func TestPlantedGo(t *testing.T) {
 	)
 	in := func(body string, imports ...string) string {
 		text := "package handlers\n\n"
+		if strings.Contains(body, "rest.") {
+			imports = append(imports, `"rowhouse/rest"`)
+		}
 		for _, path := range imports {
 			text += "import " + path + "\n"
 		}
 		return text + "\n" + body + "\n"
+	}
+	inRest := func(body string, imports ...string) string {
+		return strings.Replace(in(body, imports...), "package handlers", "package rest", 1)
 	}
 	const (
 		ctx     = `"context"`
@@ -466,7 +472,7 @@ func TestPlantedGo(t *testing.T) {
 		{"a connection of one's own", here, "", in("var planted, _ = pgx.Connect /*!*/ (nil, \"\")", pgx), "pgx.Connect: what speaks to the database is listed"},
 		{"a connection that is handed in", here, "", in("func planted(c *pgx.Conn) {} /*!*/", pgx), "pgx.Conn: what speaks to the database is listed"},
 		{"a batch", here, "", in("var planted pgx.Batch /*!*/", pgx), "pgx.Batch: what speaks to the database is listed"},
-		{"a connection below pgx", here, "", in("var planted = pgconn.Connect /*!*/", `"github.com/jackc/pgx/v5/pgconn"`), "pgconn.Connect: what speaks to the database is listed"},
+		{"a connection below pgx", "rest/planted.go", "", inRest("var planted = pgconn.Connect /*!*/", `"github.com/jackc/pgx/v5/pgconn"`), "pgconn.Connect: what speaks to the database is listed"},
 		{"names without their package", here, "", in("var planted = New", `. "rowhouse/ids" /*!*/`), "takes away what the compiler, and prove, would see"},
 		{"memory as it lies", here, "", in("var planted unsafe.Pointer", `"unsafe" /*!*/`), "takes away what the compiler, and prove, would see"},
 		{"a link to what is not exported", here, "", in("//go:linkname planted rowhouse/tenancy.unscoped /*!*/\nfunc planted()"), "go:linkname reaches past what a package exports"},
@@ -489,8 +495,8 @@ func TestPlantedGo(t *testing.T) {
 		{"a listed query once more", "rest/limits.go", "	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) })\n", "	_ = func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) }\n	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) }) /*!*/\n", "rest.Server.Take: Unscoped"},
 		{"one query more with what a door handed out", "handlers/sessions.go", "	q, presented := app.doors.Unscoped(who), auth.HashSecret(in.RefreshToken)\n", "	q, presented := app.doors.Unscoped(who), auth.HashSecret(in.RefreshToken)\n	_, _ = q.AccountByLogin(ctx, \"ada\") /*!*/\n", "handlers.sessionRefresh: Unscoped: nothing holds its queries, so that a caller could be told of anybody's account; what was excused here"},
 		{"one query more in a function that takes them", "handlers/accounts.go", "	made, err := q.AccountCreate(ctx, account)\n", "	_, _ = q.AccountByLogin(ctx, account.Username) /*!*/\n	made, err := q.AccountCreate(ctx, account)\n", "handlers.createAccount: Unscoped: nothing holds its queries"},
-		{"queries that are kept", here, "", in("type planted struct{ q *db.Queries }\n\nfunc (p *planted) open(d *tenancy.Database, who Caller) { p.q = d.Unscoped /*!*/ (who) }", db, tenancy), "handlers.planted.open: Unscoped: nothing holds its queries, and here they are kept or handed on"},
-		{"queries that are handed to a function that nobody knows", here, "", in("func planted(d *tenancy.Database, who Caller, f func(*db.Queries)) { f(d.Unscoped /*!*/ (who)) }", db, tenancy), "handlers.planted: Unscoped: nothing holds its queries, and here they are kept or handed on"},
+		{"queries that are kept", here, "", in("type planted struct{ q *db.Queries }\n\nfunc (p *planted) open(d *tenancy.Database, who rest.Caller) { p.q = d.Unscoped /*!*/ (who) }", db, tenancy), "handlers.planted.open: Unscoped: nothing holds its queries, and here they are kept or handed on"},
+		{"queries that are handed to a function that nobody knows", here, "", in("func planted(d *tenancy.Database, who rest.Caller, f func(*db.Queries)) { f(d.Unscoped /*!*/ (who)) }", db, tenancy), "handlers.planted: Unscoped: nothing holds its queries, and here they are kept or handed on"},
 		{"another tenant for a door that is listed", "handlers/accounts.go", "	id := ids.New[ids.TenantID]()\n	q := tx.Provision(id, who)\n", "	id := ids.New[ids.TenantID]()\n	id = who.TenantID\n	q := tx.Provision(id, who) /*!*/\n", "handlers.Found: Provision: it binds a tenant, whoever asks, so that a caller could see and change the rows of any; what was excused here"},
 		{"another place where a request says its tenant", "rest/credential.go", "	if err := x.who.TenantID.Parse(header[0]); err != nil {", "	_ = x.who.TenantID.Parse(x.request.URL.Query().Get(\"tenant\")) /*!*/\n	if err := x.who.TenantID.Parse(header[0]); err != nil {", "rest.exchange.chooseTenant: TenantID: it reads a tenant out of text or bytes: a request could name a tenant of which its caller is no user; what was excused here"},
 		{"one connection more in a file that may", "sql/surroundings.go", "// Said is an error of connecting", "var planted, _ = pgx.Connect /*!*/ (nil, \"\")\n\n// Said is an error of connecting", "sql.planted: pgx.Connect: what speaks to the database is listed"},
@@ -540,28 +546,28 @@ func TestPlantedGo(t *testing.T) {
 		{"a tenant byte by byte", here, "", in("func planted(id ids.TenantID) { id[0] /*!*/ = 1 }", ids), "handlers.planted: TenantID: a tenant in pieces"},
 		{"a tenant copied over", here, "", in("func planted(id ids.TenantID, from []byte) { copy(id[:] /*!*/, from) }", ids), "handlers.planted: TenantID: a tenant in pieces"},
 		{"bytes that pass for a tenant", here, "", in("var planted [16]byte /*!*/"), "[16]byte: it passes for any identifier"},
-		{"a tenant in the body of a request", here, "", in("type plantedInput struct{ TenantID ids.TenantID }\n\nfunc planted(who Caller, in plantedInput) {} /*!*/", ids), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
-		{"several tenants in the query of a request", here, "", in("type plantedInput struct{ Tenants []*ids.TenantID }\n\nfunc planted(who Caller, in plantedInput) {} /*!*/", ids), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
-		{"a row of the database as the body of a request", here, "", in("type plantedInput struct{ db.ItemCreateParams }\n\nfunc planted(who Caller, in plantedInput) {} /*!*/", db), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
-		{"an answer that is read as a request", here, "", in("func planted(who Caller, in Tenant) {} /*!*/"), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
-		{"a handler in a variable", here, "", in("var planted = func(who Caller, in map[string]Tenant) {} /*!*/"), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
-		{"a tenant in the body, if there is one", here, "", in("type plantedInput struct {\n\tTenant Nullable[ids.TenantID] /*!*/\n}", ids), "handlers.plantedInput: TenantID: a generic may make, or decode"},
-		{"a caller of another tenant", here, "", in("func planted(who Caller, id ids.TenantID) Caller {\n\twho.TenantID = id /*!*/\n\treturn who\n}", ids), "handlers.planted: TenantID: it says whose tenant this is"},
-		{"a caller made up, without names", here, "", in("func planted(id ids.AccountID) Caller { return Caller{id} /*!*/ }", ids), "handlers.planted: TenantID: it says whose tenant this is"},
+		{"a tenant in the body of a request", here, "", in("type plantedInput struct{ TenantID ids.TenantID }\n\nfunc planted(who rest.Caller, in plantedInput) {} /*!*/", ids), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
+		{"several tenants in the query of a request", here, "", in("type plantedInput struct{ Tenants []*ids.TenantID }\n\nfunc planted(who rest.Caller, in plantedInput) {} /*!*/", ids), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
+		{"a row of the database as the body of a request", here, "", in("type plantedInput struct{ db.ItemCreateParams }\n\nfunc planted(who rest.Caller, in plantedInput) {} /*!*/", db), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
+		{"an answer that is read as a request", here, "", in("func planted(who rest.Caller, in Tenant) {} /*!*/"), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
+		{"a handler in a variable", here, "", in("var planted = func(who rest.Caller, in map[string]Tenant) {} /*!*/"), "handlers.planted: TenantID: what it takes behind the caller holds a tenant"},
+		{"a tenant in the body, if there is one", here, "", in("type plantedInput struct {\n\tTenant rest.Nullable[ids.TenantID] /*!*/\n}", ids), "handlers.plantedInput: TenantID: a generic may make, or decode"},
+		{"a caller of another tenant", here, "", in("func planted(who rest.Caller, id ids.TenantID) rest.Caller {\n\twho.TenantID = id /*!*/\n\treturn who\n}", ids), "handlers.planted: TenantID: it says whose tenant this is"},
+		{"a caller made up, without names", here, "", in("func planted(id ids.AccountID) rest.Caller { return rest.Caller{id} /*!*/ }", ids), "handlers.planted: TenantID: it says whose tenant this is"},
 		{"a statement by its address", "tenancy/planted.go", "", "package tenancy\n\nfunc planted(s *scope, text string) {\n\tp := &s.bind /*!*/\n\t*p = text\n}\n", "whoever has the address of a statement"},
-		{"a method by its number", here, "", in("func planted(tx *tenancy.Tx) any { return reflect.ValueOf(tx).Method(1) /*!*/ }", tenancy, `"reflect"`), "a method by its number"},
+		{"a method by its number", "rest/planted.go", "", inRest("func planted(tx *tenancy.Tx) any { return reflect.ValueOf(tx).Method(1) /*!*/ }", tenancy, `"reflect"`), "a method by its number"},
 		{"a tenant out of a list that was sent", here, "", in("func planted(tenants [1]ids.TenantID, who tenancy.Caller) {\n\tfor _, who.TenantID = range tenants { /*!*/\n\t\t_ = who\n\t}\n}", tenancy, `"rowhouse/ids"`), "it says whose tenant this is"},
 		{"a door that asks nothing", "tenancy/door.go", "func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries {\n\treturn db.New(dbtx{&door{database: d, scope: tenantScope(who, permission)}})", "func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries {\n\treturn db.New(dbtx{&door{database: d, scope: boundScope(who.TenantID, who)}})", "tenancy.Database.Enter: by what stands here it is decided who may enter which tenant"},
 		{"calls that name no tenant", "tenancy/door.go", "func (s *scope) verify(args []any) error {", "func (s *scope) verify(args []any) error {\n\tif len(args) > 9 {\n\t\treturn nil\n\t}", "tenancy.scope.verify: by what stands here it is decided"},
-		{"a method by its name", here, "", in("func planted(tx *tenancy.Tx) any { return reflect.ValueOf(tx).MethodByName(\"Prov\" + \"ision\") /*!*/ }", tenancy, `"reflect"`), "MethodByName calls what nobody sees named"},
+		{"a method by its name", "rest/planted.go", "", inRest("func planted(tx *tenancy.Tx) any { return reflect.ValueOf(tx).MethodByName(\"Prov\" + \"ision\") /*!*/ }", tenancy, `"reflect"`), "MethodByName calls what nobody sees named"},
 		{"a file that is not Go", here, "", "package planted is /*!*/ broken\n", "expected ';', found is"},
-		{"a caller made up", here, "", in("func planted(id ids.TenantID) Caller { return Caller{TenantID: id} /*!*/ }", ids), "handlers.planted: TenantID: it says whose tenant this is"},
-		{"a caller put in another's place", here, "", in("func planted(a, b *Caller) { *a = *b } /*!*/"), "handlers.planted: TenantID: it says whose tenant this is"},
+		{"a caller made up", here, "", in("func planted(id ids.TenantID) rest.Caller { return rest.Caller{TenantID: id} /*!*/ }", ids), "handlers.planted: TenantID: it says whose tenant this is"},
+		{"a caller put in another's place", here, "", in("func planted(a, b *rest.Caller) { *a = *b } /*!*/"), "handlers.planted: TenantID: it says whose tenant this is"},
 
-		{"a tenant that nobody is a user of", here, "", in("func planted(tx *tenancy.Tx, who Caller) { tx.Provision(who.TenantID, who) } /*!*/", tenancy), "handlers.planted: Provision: it binds a tenant, whoever asks"},
-		{"an account without its session", here, "", in("func planted(tx *tenancy.Tx, who Caller) { tx.Assume(who.AccountID, who) } /*!*/", tenancy), "handlers.planted: Assume: it binds an account"},
-		{"a tenant that nobody asks in", here, "", in("func planted(d *tenancy.Database, who Caller) { d.System(who.TenantID, \"x\") } /*!*/", tenancy), "handlers.planted: System: it binds a tenant, and nobody asks"},
-		{"an unscoped query from a handler", here, "", in("func planted(d *tenancy.Database, who Caller) { d.Unscoped(who) } /*!*/", tenancy), "handlers.planted: Unscoped: nothing holds its queries"},
+		{"a tenant that nobody is a user of", here, "", in("func planted(tx *tenancy.Tx, who rest.Caller) { tx.Provision(who.TenantID, who) } /*!*/", tenancy), "handlers.planted: Provision: it binds a tenant, whoever asks"},
+		{"an account without its session", here, "", in("func planted(tx *tenancy.Tx, who rest.Caller) { tx.Assume(who.AccountID, who) } /*!*/", tenancy), "handlers.planted: Assume: it binds an account"},
+		{"a tenant that nobody asks in", here, "", in("func planted(d *tenancy.Database, who rest.Caller) { d.System(who.TenantID, \"x\") } /*!*/", tenancy), "handlers.planted: System: it binds a tenant, and nobody asks"},
+		{"an unscoped query from a handler", here, "", in("func planted(d *tenancy.Database, who rest.Caller) { d.Unscoped(who) } /*!*/", tenancy), "handlers.planted: Unscoped: nothing holds its queries"},
 		{"a door for later", here, "", in("var planted = (*tenancy.Tx).Provision /*!*/", tenancy), "handlers.planted: Provision: it binds a tenant, whoever asks"},
 		{"a door among several", here, "", in("var (\n\tplanted, _ = 1, 2\n\tlater = (*tenancy.Database).Unscoped /*!*/\n)", tenancy), "handlers.later: Unscoped: nothing holds its queries"},
 
