@@ -49,8 +49,8 @@ type accountRegisterInput struct {
 	Username   *string `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ada"`
 	Email      string  `json:"email" validate:"max=254" example:"ada@example.com"`
 	Password   string  `json:"password" validate:"max=255" text:"raw" doc:"8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
-	Name       *string `json:"name" validate:"min=1,max=120" example:"Ada Lovelace"`
-	TenantName *string `json:"tenant_name" validate:"min=1,max=100" doc:"Also makes a tenant of this name, with the account's user as its admin." example:"Analytical Engines"`
+	Name       *string `json:"name" limit:"accounts.name" example:"Ada Lovelace"`
+	TenantName *string `json:"tenant_name" limit:"tenants.name" doc:"Also makes a tenant of this name, with the account's user as its admin." example:"Analytical Engines"`
 }
 
 func (in *accountRegisterInput) Problems() []rest.FieldError {
@@ -205,7 +205,7 @@ func accountRead(ctx context.Context, q *db.Queries, who rest.Caller, _ struct{}
 
 type accountUpdateInput struct {
 	rest.Conditional
-	Name rest.Nullable[string] `json:"name" validate:"min=1,max=120" example:"Ada King"`
+	Name rest.Nullable[string] `json:"name" limit:"accounts.name" example:"Ada King"`
 }
 
 // accountUpdate changes the account's own fields.

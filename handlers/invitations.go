@@ -31,7 +31,7 @@ type Invitation struct {
 	ID        ids.InvitationID `json:"id"`
 	TenantID  ids.TenantID     `json:"tenant_id"`
 	Email     string           `json:"email" doc:"Whom it is sent to." example:"cleo@example.com"`
-	Role      string           `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role that it gives."`
+	Role      string           `json:"role" limit:"invitations.role" doc:"The primary role that it gives."`
 	TeamID    *ids.TeamID      `json:"team_id" doc:"The team that the user will be in."`
 	ArtistID  *ids.ArtistID    `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
 	InvitedBy ids.UserID       `json:"invited_by" doc:"Who gives the role."`
@@ -83,7 +83,7 @@ func invitationGet(ctx context.Context, q *db.Queries, who rest.Caller, in invit
 
 type invitationCreateInput struct {
 	Email    string        `json:"email" validate:"max=254" doc:"Whom it is sent to." example:"cleo@example.com"`
-	Role     string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role that it gives; none that holds what the caller does not."`
+	Role     string        `json:"role" limit:"invitations.role" doc:"The primary role that it gives; none that holds what the caller does not."`
 	TeamID   *ids.TeamID   `json:"team_id" doc:"The team that the user will be in."`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
 }
@@ -140,7 +140,7 @@ type invitationAcceptInput struct {
 	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rhi_03WHRsVGk4nXK6TzbJZQ8o"`
 	Username *string `json:"username" validate:"min=1,max=64" doc:"Of the account that is made; made from the e-mail when left out. Not with an access token." example:"cleo"`
 	Password *string `json:"password" validate:"max=255" text:"raw" doc:"Of the account that is made. Required without an access token, refused with one." example:"correct horse battery"`
-	Name     *string `json:"name" validate:"min=1,max=120" example:"Cleo Moreau"`
+	Name     *string `json:"name" limit:"accounts.name" example:"Cleo Moreau"`
 }
 
 // invitationAccept makes the reader of an invitation a user of its tenant: with an access token that account, whose proven e-mail

@@ -39,7 +39,7 @@ func newTenant(row db.Tenant) Tenant {
 type AccountTenant struct {
 	Tenant Tenant     `json:"tenant"`
 	UserID ids.UserID `json:"user_id"`
-	Role   string     `json:"role" validate:"oneof=admin assistant artist member"`
+	Role   string     `json:"role" limit:"users.role"`
 }
 
 func newAccountTenant(row *db.AccountTenantListRow) AccountTenant {

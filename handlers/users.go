@@ -35,7 +35,7 @@ type User struct {
 	Phone            *string       `json:"phone" example:"+44 20 7946 0000"`
 	Instagram        *string       `json:"instagram" doc:"Without its @." example:"ada.engines"`
 	Bio              *string       `json:"bio" text:"rich" example:"<p>Writes programs.</p>"`
-	Role             string        `json:"role" validate:"oneof=admin assistant artist member" doc:"The primary role."`
+	Role             string        `json:"role" limit:"users.role" doc:"The primary role."`
 	Team             *TeamName     `json:"team" doc:"Sent as team_id."`
 	Roles            []RoleName    `json:"roles" doc:"Roles of the tenant's own that the user has besides."`
 	ArtistID         *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
@@ -136,7 +136,7 @@ type userListInput struct {
 	Sort     string      `query:"sort" validate:"oneof=name -name username -username" doc:"By name, regardless of case, or username; with - downwards. Newest first when left out."`
 	Q        *string     `query:"q" validate:"max=120" doc:"Users whose name or username begins so, regardless of case." example:"ad"`
 	TeamID   *ids.TeamID `query:"team_id" doc:"Users in this team."`
-	Role     *string     `query:"role" validate:"oneof=admin assistant artist member" doc:"Users with this primary role."`
+	Role     *string     `query:"role" limit:"users.role" doc:"Users with this primary role."`
 	IsActive *bool       `query:"is_active" doc:"Users who are active, or who are not."`
 	Email    *string     `query:"email" validate:"max=254" doc:"The user with this contact e-mail."`
 	Username *string     `query:"username" validate:"max=64" doc:"The user with this username."`
@@ -234,9 +234,9 @@ type userCreateInput struct {
 	profile
 	Email    string        `json:"email" validate:"max=254" doc:"The contact e-mail here, and the login e-mail of the account that is made." example:"ben@example.com"`
 	Username *string       `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ben"`
-	Name     string        `json:"name" validate:"min=1,max=120" example:"Ben Nakamura"`
+	Name     string        `json:"name" limit:"users.name" example:"Ben Nakamura"`
 	Password *string       `json:"password" validate:"max=255" text:"raw" doc:"To tell the user; without it, a mail lets the user choose one." example:"correct horse battery"`
-	Role     string        `json:"role" validate:"oneof=admin assistant artist member" default:"\"member\"" doc:"The primary role."`
+	Role     string        `json:"role" limit:"users.role" default:"\"member\"" doc:"The primary role."`
 	TeamID   *ids.TeamID   `json:"team_id"`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
 }
@@ -297,8 +297,8 @@ type userUpdateInput struct {
 	profile
 	UserID   ids.UserID                  `path:"user_id"`
 	Email    rest.Nullable[string]       `json:"email" validate:"max=254" doc:"The contact e-mail; not of oneself." example:"ben@example.com"`
-	Name     *string                     `json:"name" validate:"min=1,max=120" example:"Ben Nakamura"`
-	Role     *string                     `json:"role" validate:"oneof=admin assistant artist member" doc:"Not of oneself."`
+	Name     *string                     `json:"name" limit:"users.name" example:"Ben Nakamura"`
+	Role     *string                     `json:"role" limit:"users.role" doc:"Not of oneself."`
 	TeamID   rest.Nullable[ids.TeamID]   `json:"team_id" doc:"Not of oneself."`
 	ArtistID rest.Nullable[ids.ArtistID] `json:"artist_id" doc:"Given exactly when the role is artist; taken away with that role. Not of oneself."`
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"rowhouse/auth"
+	"rowhouse/tenancy"
 )
 
 // An input struct says what an operation reads. Each field has one source, in its tag: path, query, header or json (the
@@ -30,7 +31,7 @@ import (
 // Fields that several inputs have are those of a struct that each embeds, so that their limits are said once. Behind the embedded struct the tag
 // required:"name price_cents" names those of its fields *T that this input must have.
 //
-// A validate tag (go-playground/validator) limits the value; a text tag changes how a string is read: raw keeps its blanks
+// A validate tag (go-playground/validator) limits the value, or limit:"users.role" as the CHECK constraints of that column do; a text tag changes how a string is read: raw keeps its blanks
 // and is measured in its normal form (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
 // is only kept for people to read, refuses nothing, and keeps what can be read.
 //
@@ -88,6 +89,34 @@ type Field struct {
 
 const leftOut = "-"
 
+// rulesOf are the rules of a validate tag, or those that the CHECK constraints of the column in a limit tag make. It panics where these do not
+// tell them.
+func rulesOf(tag reflect.StructTag) string {
+	column, ok := tag.Lookup("limit")
+	if !ok {
+		return tag.Get("validate")
+	}
+	var rules []string
+	for _, c := range tenancy.Constraints() {
+		if c.Kind != "check" || !slices.Equal(c.Columns, strings.SplitN(column, ".", 2)[1:]) || !strings.HasPrefix(column, c.Table+".") {
+			continue
+		}
+		if c.Min != nil {
+			rules = append(rules, fmt.Sprint("min=", *c.Min))
+		}
+		if c.Max != nil {
+			rules = append(rules, fmt.Sprint("max=", *c.Max))
+		}
+		if c.Values != nil {
+			rules = append(rules, "oneof="+strings.Join(c.Values, " "))
+		}
+	}
+	if rules == nil {
+		panic("no CHECK constraint limits " + column + " plainly")
+	}
+	return strings.Join(rules, ",")
+}
+
 var inputs sync.Map // reflect.Type → []field
 
 // FieldsOf lists the fields of an input struct. A field without a source, a list without a limit, or a tag that nothing heeds,
@@ -101,7 +130,7 @@ func FieldsOf(t reflect.Type) []Field {
 		if f.Anonymous || !f.IsExported() {
 			continue
 		}
-		made := Field{index: f.Index, Type: f.Type, Rules: f.Tag.Get("validate"), Text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), Example: f.Tag.Get("example"), fallback: f.Tag.Get("default"), named: f.Tag.Get("named")}
+		made := Field{index: f.Index, Type: f.Type, Rules: rulesOf(f.Tag), Text: f.Tag.Get("text"), doc: f.Tag.Get("doc"), Example: f.Tag.Get("example"), fallback: f.Tag.Get("default"), named: f.Tag.Get("named")}
 		sources := 0
 		for _, source := range []string{"path", "query", "header", "json"} {
 			if name, ok := f.Tag.Lookup(source); ok {

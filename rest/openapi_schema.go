@@ -312,7 +312,7 @@ func propertySchema(p jsonschema.InterceptPropParams) error {
 	} else {
 		p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
 	}
-	return limit(p.PropertySchema, p.Field.Tag.Get("validate"))
+	return limit(p.PropertySchema, rulesOf(p.Field.Tag))
 }
 
 // sample makes a value that a schema admits, of the examples in it.
