@@ -270,7 +270,7 @@ var plain = func() (tables []string) {
 // token is an access token of the person; with a tenant, bound to it.
 func (w *world) token(p person, tenant ...ids.TenantID) string {
 	w.t.Helper()
-	claims := auth.Claims{Account: p.account, Session: p.session, IssuedAt: time.Now(), Expires: time.Now().Add(10 * time.Minute)}
+	claims := auth.Claims{Account: p.account, Session: p.session, IssuedAt: time.Now(), Expires: time.Now().Add(auth.MaxTokenTime)}
 	if len(tenant) > 0 {
 		claims.Tenant = tenant[0]
 	}

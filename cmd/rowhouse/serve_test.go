@@ -75,7 +75,7 @@ func TestServeRefusesSchema(t *testing.T) {
 		{`DROP INDEX items_created_at_idx`, "index items_created_at_idx on items is missing"},
 		{`ALTER TABLE items DISABLE TRIGGER audit_update`, "trigger audit_update on items is disabled"},
 		{`ALTER TABLE items NO FORCE ROW LEVEL SECURITY`, "table items: row-level security is not forced on its owner"},
-		{`DELETE FROM permissions WHERE name = 'items:read'`, "permission items:read is not in the table permissions"},
+		{`DELETE FROM permissions WHERE name = 'items:read'`, "permission items:read is missing"},
 	} {
 		d := testdb.New(t)
 		d.Exec(c.change)
