@@ -303,7 +303,7 @@ func TestEveryQueryBySystem(t *testing.T) {
 			continue // of another scope
 		}
 		asked++
-		if err != nil && w.server.Refuse(err, false).Code == "internal" {
+		if err != nil && API().Refuse(err, false).Code == "internal" {
 			t.Errorf("%s: %v", method.Name, err)
 		}
 	}

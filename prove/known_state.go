@@ -168,7 +168,7 @@ var loosely = []struct{ why, entries string }{
 		rest.document.refusal d32aae7f  rest.otherwise 2e370b6b`},
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
 		rest.Rule.of b8c31c33  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
-		rest.Error.Fields 4c056285  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken 83e0c77f
+		rest.Error.Fields 4c056285  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken 8df15903
 		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b
 		rest.refusal 6f93bab8`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
@@ -197,6 +197,9 @@ var loosely = []struct{ why, entries string }{
 		mail.SMTP bd256479  mail.smtpSender.Send dcfc4df4  mail.smtpSender.compose 65adfa9d  mail.smtpSender.dial e3b0c442
 		mail.smtpSender.from f0f9f8b8  mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c`},
 	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
+		rest.constraints 61fff8de  sql.Constraint.Columns 9b0475c9  sql.Constraint.Min 90cc2eb2  sql.Constraint.Values 3af26c1b  sql.newConstraint b8c31c33
+		sql.newIndex 5a8b16a6  sql.Constraint.Max 90cc2eb2  sql.Constraint.limit b8c31c33
+		rest.Route.collisions 3e6efdb4  rest.rulesOf 70917cff  rest.document.fieldCodes 70917cff
 		sql.Tables c4b98771  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 0b064bf2`},

@@ -10,11 +10,14 @@ import (
 	"rowhouse/tenancy"
 )
 
+// constraints are those of the schema, read once: to read them takes two milliseconds.
+var constraints = tenancy.Constraints()
+
 // broken is what a broken constraint means to a client, by the constraint's name. It is said where the constraint is made, by its comment;
 // what only a mistake of the server can break is not here, and so is errInternal.
 var broken = func() map[string]*Error {
 	all := map[string]*Error{}
-	for _, c := range tenancy.Constraints() {
+	for _, c := range constraints {
 		switch {
 		case c.Code == "" || c.Code == "internal":
 		case c.Code == "not_found":
@@ -60,7 +63,7 @@ func (r *Route) collisions() (refusals []*Error) {
 	given := func(column string) bool {
 		return slices.ContainsFunc(FieldsOf(r.Input), func(f Field) bool { return f.Source == "json" && f.Name == strings.TrimSuffix(column, "_key") })
 	}
-	for _, c := range tenancy.Constraints() {
+	for _, c := range constraints {
 		across := c.Kind == "unique" || c.Kind == "exclusion"
 		if across && c.Table == strings.ReplaceAll(table, "-", "_") && !slices.ContainsFunc(c.Columns, func(column string) bool { return !given(column) }) {
 			refusals = append(refusals, Broken(c.Name))

@@ -17,7 +17,6 @@ import (
 	"github.com/go-playground/validator/v10"
 
 	"rowhouse/auth"
-	"rowhouse/tenancy"
 )
 
 // An input struct says what an operation reads. Each field has one source, in its tag: path, query, header or json (the
@@ -97,7 +96,7 @@ func rulesOf(tag reflect.StructTag) string {
 		return tag.Get("validate")
 	}
 	var rules []string
-	for _, c := range tenancy.Constraints() {
+	for _, c := range constraints {
 		if c.Kind != "check" || !slices.Equal(c.Columns, strings.SplitN(column, ".", 2)[1:]) || !strings.HasPrefix(column, c.Table+".") {
 			continue
 		}

@@ -14,7 +14,6 @@ import (
 	"github.com/swaggest/jsonschema-go"
 
 	"rowhouse/ids"
-	"rowhouse/tenancy"
 )
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
@@ -60,7 +59,7 @@ func (d *document) refusalSchema(codes []string) map[string]any {
 // fieldCodes are what may be wrong with a field: what this package finds, what the API does, and what the constraints do.
 func (d *document) fieldCodes() []string {
 	all := slices.Concat(d.api.FieldCodes, fieldCodes)
-	for _, c := range tenancy.Constraints() {
+	for _, c := range constraints {
 		if c.Field != "" {
 			all = append(all, c.Code)
 		}

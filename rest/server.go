@@ -242,9 +242,6 @@ func (s *Server) BodyLimit(route *Route) int64 {
 	return min(s.config.BodyLimit, largestBody(FieldsOf(route.Input)))
 }
 
-// Refuse is what the API answers instead of an error.
-func (s *Server) Refuse(err error, deletes bool) *Error { return s.api.Refuse(err, deletes) }
-
 // Timeouts of the HTTP server; a streamed request or answer extends its own as it goes.
 const (
 	readHeaderTimeout = 5 * time.Second
