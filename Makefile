@@ -8,6 +8,7 @@ GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs 
 
 FUZZTIME := 20s
 SEED := 0
+BASE := HEAD~1
 
 # prove reads and shares nothing, and its parser takes minutes to build for the race detector.
 RACED = $$(go list ./... | grep -v /prove$$)
@@ -67,9 +68,9 @@ bench-go: ## Run the benchmarks that are tests
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: bench-compare
-bench-compare: ## Compare the hot requests with the previous commit's, in turns; a report, whatever it says
+bench-compare: ## Compare the hot requests with those of BASE=HEAD~1, in turns; a report, whatever it says
 	@dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/tree; rm -rf $$dir' EXIT && \
-	git worktree add --quiet --detach $$dir/tree HEAD~1 && \
+	git worktree add --quiet --detach $$dir/tree $(BASE) && \
 	go test -c -o $$dir/new.test ./handlers && (cd $$dir/tree && go test -c -o $$dir/old.test ./handlers) && \
 	bench() { cd $$1/handlers && $$dir/$$2.test -test.run '^$$' -test.bench 'Hot|Parts' -test.benchtime 500x >>$$dir/$$2; } && \
 	for turn in 1 2 3 4 5 6; do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \

@@ -100,6 +100,9 @@ func BenchmarkParts(b *testing.B) {
 	admin := w.A.people["admin"]
 	token := w.token(admin)
 	who := rest.Caller{AccountID: admin.account, SessionID: admin.session, TenantID: w.A.id, Address: "127.0.0.1", Operation: "item.get", RequestID: "req-1"}
+	if _, err := itemGet(ctx, w.server.doors.Enter(who, itemsRead), who, itemGetInput{w.A.own}); err != nil { // connects
+		b.Fatal(err)
+	}
 	for _, part := range []struct {
 		name string
 		do   func() error
