@@ -83,6 +83,14 @@ generate: ## Write what follows from sql/migrations, sql/queries and ids/ids.go:
 	rm -rf db
 	$(SQLC) generate
 
+.PHONY: resource
+resource: ## Write a resource: NAME=coupons COLUMNS='code:text(1..20):unique …' ABOUT='…' OWN=member WITH='import export archive'
+	go run ./cmd/resource -name '$(NAME)' -columns '$(COLUMNS)' -about '$(subst ','\'',$(ABOUT))' -own '$(OWN)' -with '$(WITH)'
+
+.PHONY: golden-api
+golden-api: ## Write those golden files that describe the API: openapi.json and the pages in docs
+	go test ./handlers -count=1 -run 'OpenAPIGolden|PagesGolden|PermissionGridGolden|RolesPageGolden' -update
+
 .PHONY: golden
 golden: ## Write the golden files again; read the diff
 	go test ./handlers -run Golden -update -whole

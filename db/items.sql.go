@@ -105,31 +105,31 @@ const itemImport = `-- name: ItemImport :execrows
 INSERT INTO items (tenant_id, name, description, price_cents)
 SELECT $1,
        line.name,
-       CASE WHEN line.described THEN line.description END,
+       CASE WHEN line.description_set THEN line.description END,
        line.price_cents
-  FROM (SELECT unnest($2::text[])           AS name,
-               unnest($3::bool[])       AS described,
-               unnest($4::text[])    AS description,
-               unnest($5::integer[]) AS price_cents
+  FROM (SELECT unnest($2::text[])            AS name,
+               unnest($3::text[])     AS description,
+               unnest($4::bool[]) AS description_set,
+               unnest($5::integer[])  AS price_cents
        ) AS line
 `
 
 type ItemImportParams struct {
-	TenantID     ids.TenantID
-	Names        []string
-	Described    []bool
-	Descriptions []string
-	PricesCents  []int32
+	TenantID       ids.TenantID
+	Name           []string
+	Description    []string
+	DescriptionSet []bool
+	PriceCents     []int32
 }
 
-// ItemImport makes many items at once; the slices are of equal length, and described says whose description is not NULL.
+// ItemImport makes many items at once; the slices are of equal length, and description_set says what has been given.
 func (q *Queries) ItemImport(ctx context.Context, arg ItemImportParams) (int64, error) {
 	result, err := q.db.Exec(ctx, itemImport,
 		arg.TenantID,
-		arg.Names,
-		arg.Described,
-		arg.Descriptions,
-		arg.PricesCents,
+		arg.Name,
+		arg.Description,
+		arg.DescriptionSet,
+		arg.PriceCents,
 	)
 	if err != nil {
 		return 0, err
@@ -154,10 +154,10 @@ SELECT items.tenant_id, items.id, items.name, items.description, items.price_cen
    AND (price_cents >= $4 OR $4 IS NULL)
    AND (price_cents <= $5 OR $5 IS NULL)
    AND CASE WHEN $6::uuid IS NULL THEN true
-            WHEN $7::text = 'name'         THEN (name_key, id)    > ($8::text,       $6::uuid)
-            WHEN $7::text = '-name'        THEN (name_key, id)    < ($8::text,       $6::uuid)
-            WHEN $7::text = 'price_cents'  THEN (price_cents, id) > ($9::integer, $6::uuid)
-            WHEN $7::text = '-price_cents' THEN (price_cents, id) < ($9::integer, $6::uuid)
+            WHEN $7::text = 'name'         THEN (name_key, id)    > ($8::text,          $6::uuid)
+            WHEN $7::text = '-name'        THEN (name_key, id)    < ($8::text,          $6::uuid)
+            WHEN $7::text = 'price_cents'  THEN (price_cents, id) > ($9::integer,    $6::uuid)
+            WHEN $7::text = '-price_cents' THEN (price_cents, id) < ($9::integer,    $6::uuid)
             ELSE                                   (created_at, id)  < ($10::timestamptz, $6::uuid)
        END
  ORDER BY CASE WHEN $7::text = 'name'         THEN name_key    END,
@@ -192,8 +192,9 @@ type ItemListRow struct {
 }
 
 // Scope: tenant.
-// ItemList reads one page of a tenant's items. Sort is ”, name, -name, price_cents or -price_cents; After… is the last row
-// of the page before (AfterID NULL: none), of which only the sorted column is looked at. Total is -1 unless asked for.
+// ItemList reads one page of a tenant's items, newest first where sort is ”; else it is name, -name, price_cents or
+// -price_cents. After… is the last row of the page before (AfterID NULL: none), of which only the sorted column is
+// looked at. Total is -1 unless asked for.
 func (q *Queries) ItemList(ctx context.Context, arg ItemListParams) ([]ItemListRow, error) {
 	rows, err := q.db.Query(ctx, itemList,
 		arg.WithTotal,
@@ -259,8 +260,8 @@ type ItemUpdateParams struct {
 	IfMatch        []int64
 }
 
-// ItemUpdate changes an item: NULL keeps the name and the price, and description_set says whether the description is
-// replaced. pgx.ErrNoRows when there is no such item, or when if_match is given and holds not its version.
+// ItemUpdate changes an item: NULL keeps name and price_cents, and description_set says what is replaced. pgx.ErrNoRows
+// when there is no such item, or when if_match is given and holds not its version.
 func (q *Queries) ItemUpdate(ctx context.Context, arg ItemUpdateParams) (Item, error) {
 	row := q.db.QueryRow(ctx, itemUpdate,
 		arg.Name,

@@ -107,11 +107,13 @@ type Invitation struct {
 
 // What a tenant sells.
 type Item struct {
-	TenantID    ids.TenantID
-	ID          ids.ItemID
-	Name        string
+	TenantID ids.TenantID
+	ID       ids.ItemID
+	// Example: Oak table
+	Name string
+	// Example: Seats six
 	Description *string
-	// Cents of the tenant's currency.
+	// Cents of the tenant's currency. Example: 24900
 	PriceCents int32
 	Version    int64
 	CreatedAt  time.Time

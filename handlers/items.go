@@ -16,7 +16,7 @@ const (
 	itemsWrite auth.Permission = "items:write"
 )
 
-// Item is something that a tenant sells; the model that every other resource follows.
+// Item is a row of items as a client sees it: what a tenant sells.
 type Item struct {
 	ID          ids.ItemID   `json:"id"`
 	TenantID    ids.TenantID `json:"tenant_id"`
@@ -39,10 +39,10 @@ func newItem(row db.Item) Item {
 
 // itemFilter says which items, in which order.
 type itemFilter struct {
-	Sort          string  `query:"sort" validate:"oneof=name -name price_cents -price_cents" doc:"By name, regardless of case, or price; with - downwards. Newest first when left out."`
+	Sort          string  `query:"sort" validate:"oneof=name -name price_cents -price_cents" doc:"By name (regardless of case) or price_cents; with - downwards. Newest first when left out."`
 	Q             *string `query:"q" validate:"max=100" doc:"Items whose name begins so, regardless of case." example:"oak"`
-	MinPriceCents *int32  `query:"min_price_cents" validate:"min=0" doc:"Items that cost this or more."`
-	MaxPriceCents *int32  `query:"max_price_cents" validate:"min=0" doc:"Items that cost this or less."`
+	MinPriceCents *int32  `query:"min_price_cents" validate:"min=0" doc:"Items whose price_cents is this or more."`
+	MaxPriceCents *int32  `query:"max_price_cents" validate:"min=0" doc:"Items whose price_cents is this or less."`
 }
 
 type itemListInput struct {
@@ -54,10 +54,10 @@ type itemListInput struct {
 func itemList(ctx context.Context, q *db.Queries, who rest.Caller, in itemListInput) (rest.Page[Item], error) {
 	rows, err := q.ItemList(ctx, db.ItemListParams{
 		TenantID:        who.TenantID,
+		Sort:            in.Sort,
 		Q:               in.Q,
 		MinPriceCents:   in.MinPriceCents,
 		MaxPriceCents:   in.MaxPriceCents,
-		Sort:            in.Sort,
 		AfterID:         in.AfterID(),
 		AfterCreatedAt:  in.AfterTime(),
 		AfterNameKey:    in.AfterText(),
@@ -147,11 +147,10 @@ func itemDelete(ctx context.Context, q *db.Queries, who rest.Caller, in itemDele
 func itemImport(ctx context.Context, q *db.Queries, who rest.Caller, lines []itemCreateInput) error {
 	in := db.ItemImportParams{TenantID: who.TenantID}
 	for _, line := range lines {
-		description := cmp.Or(line.Description.Value, new(""))
-		in.Names = append(in.Names, *line.Name)
-		in.Described = append(in.Described, line.Description.Value != nil)
-		in.Descriptions = append(in.Descriptions, *description)
-		in.PricesCents = append(in.PricesCents, *line.PriceCents)
+		in.Name = append(in.Name, *line.Name)
+		in.Description = append(in.Description, *cmp.Or(line.Description.Value, new(string)))
+		in.DescriptionSet = append(in.DescriptionSet, line.Description.Value != nil)
+		in.PriceCents = append(in.PriceCents, *line.PriceCents)
 	}
 	_, err := q.ItemImport(ctx, in)
 	return err

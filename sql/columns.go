@@ -12,6 +12,7 @@ type Column struct {
 	Name, Type string
 	NotNull    bool
 	HasDefault bool
+	Default    string // the expression, where it has one
 	Generated  string // the expression that it is made of; nobody gives it a value
 	RefersTo   string // the table of which it names a row, beside the tenant at most
 }
@@ -57,12 +58,18 @@ func Tables() (all []string) {
 }
 
 // Meaning is what a table's comment says that its rows are; nothing of one without a comment.
-func Meaning(table string) string { return catalogue["meaning of table "+table] }
+func Meaning(table string) string { return catalogue.Meaning(table) }
+
+// Meaning is what a table's comment says that its rows are; nothing of one without a comment.
+func (catalogue Catalogue) Meaning(table string) string { return catalogue["meaning of table "+table] }
 
 // Columns are those of a table, in the order of their names.
-func Columns(table string) (all []Column) {
+func Columns(table string) []Column { return catalogue.Columns(table) }
+
+// Columns are those of a table, in the order of their names.
+func (catalogue Catalogue) Columns(table string) (all []Column) {
 	refersTo := map[string]string{}
-	for _, c := range Constraints() {
+	for _, c := range catalogue.Constraints() {
 		if to := referred.FindStringSubmatch(c.Definition); to != nil && c.Table == table && len(c.Columns) == 1 {
 			refersTo[c.Columns[0]] = to[1]
 		}
@@ -85,14 +92,19 @@ func newColumn(name, words string) Column {
 		c.Generated = "identity"
 	case is[4] == "GENERATED":
 		c.Generated = is[5]
+	case is[4] == "DEFAULT":
+		c.Default = is[5]
 	}
 	return c
 }
 
 // Indexes are those of a table, in the order of their names.
-func Indexes(table string) (all []Index) {
+func Indexes(table string) []Index { return catalogue.Indexes(table) }
+
+// Indexes are those of a table, in the order of their names.
+func (catalogue Catalogue) Indexes(table string) (all []Index) {
 	columns := map[string]bool{}
-	for _, column := range Columns(table) {
+	for _, column := range catalogue.Columns(table) {
 		columns[column.Name] = true
 	}
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {

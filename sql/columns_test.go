@@ -66,8 +66,8 @@ func TestColumnsAndIndexesAsWritten(t *testing.T) {
 	for words, want := range map[string]Column{
 		"timestamp with time zone":                         {Type: "timestamp with time zone"},
 		"text COLLATE \"C\" NOT NULL GENERATED fold(name)": {Type: "text", NotNull: true, Generated: "fold(name)"},
-		"numeric(10,2) NOT NULL DEFAULT 0":                 {Type: "numeric(10,2)", NotNull: true, HasDefault: true},
-		"text DEFAULT 'NOT NULL'::text":                    {Type: "text", HasDefault: true},
+		"numeric(10,2) NOT NULL DEFAULT 0":                 {Type: "numeric(10,2)", NotNull: true, HasDefault: true, Default: "0"},
+		"text DEFAULT 'NOT NULL'::text":                    {Type: "text", HasDefault: true, Default: "'NOT NULL'::text"},
 		"bigint NOT NULL d":                                {Type: "bigint", NotNull: true, HasDefault: true},
 		"bigint NOT NULL a":                                {Type: "bigint", NotNull: true, Generated: "identity"},
 	} {

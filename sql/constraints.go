@@ -32,7 +32,10 @@ type Constraint struct {
 
 // Constraints are those that the migrations leave, in the order of their names, and made anew with each call. Primary keys are none of them:
 // clients choose no ids.
-func Constraints() (all []Constraint) {
+func Constraints() []Constraint { return catalogue.Constraints() }
+
+// Constraints are those of the catalogue, as the function of that name has them.
+func (catalogue Catalogue) Constraints() (all []Constraint) {
 	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
 		name, isConstraint := strings.CutPrefix(name, "constraint ")
 		definition := catalogue["constraint "+name]

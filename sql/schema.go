@@ -28,7 +28,10 @@ func Migrations() fs.FS {
 
 // Migrator runs the migrations as the owner whom url names. Two migrators at once wait for each other: each takes a lock on
 // its session, so url must not lead through a pooler that shares sessions. Close the returned database after use.
-func Migrator(url string) (*goose.Provider, *sql.DB, error) {
+func Migrator(url string) (*goose.Provider, *sql.DB, error) { return MigratorOf(Migrations(), url) }
+
+// MigratorOf is Migrator of a folder of migration files that need not be those of this binary.
+func MigratorOf(migrations fs.FS, url string) (*goose.Provider, *sql.DB, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, nil, fmt.Errorf("DATABASE_MIGRATION_URL: %w", err)
@@ -39,7 +42,7 @@ func Migrator(url string) (*goose.Provider, *sql.DB, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, Migrations(), goose.WithSessionLocker(locker))
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations, goose.WithSessionLocker(locker))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -104,9 +104,12 @@ var (
 	catalogueText string
 )
 
-// catalogue is what the migrations of this binary leave, words by name; catalogue.txt is written by a test.
-var catalogue = func() map[string]string {
-	things := map[string]string{}
+// A Catalogue is what there is in a schema, words by name.
+type Catalogue map[string]string
+
+// catalogue is what the migrations of this binary leave; catalogue.txt is written by a test.
+var catalogue = func() Catalogue {
+	things := Catalogue{}
 	for line := range strings.Lines(catalogueText) {
 		name, words, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		things[name] = words
@@ -128,7 +131,7 @@ func Missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	if err := conn.QueryRow(ctx, `SELECT public.migration_version()`).Scan(&version); err != nil || version > latest {
 		return nil, err
 	}
-	there, err := describeCatalogue(ctx, conn)
+	there, err := CatalogueOf(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -175,8 +178,9 @@ func Missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	return faults, nil
 }
 
-func describeCatalogue(ctx context.Context, conn *pgx.Conn) (map[string]string, error) {
-	things := map[string]string{}
+// CatalogueOf is what there is in the database. The session must have been settled.
+func CatalogueOf(ctx context.Context, conn *pgx.Conn) (Catalogue, error) {
+	things := Catalogue{}
 	for _, query := range []string{catalogueQuery, permissionsQuery} {
 		if query == permissionsQuery && things["table permissions"] == "" {
 			continue

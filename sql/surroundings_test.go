@@ -44,7 +44,7 @@ func execute(t *testing.T, conn *pgx.Conn, sql string) {
 // catalogue.txt is what the migrations leave, on each PostgreSQL that rowhouse runs on.
 func TestCatalogueGolden(t *testing.T) {
 	t.Parallel()
-	there, err := describeCatalogue(t.Context(), migrated(t, "catalogue_golden"))
+	there, err := CatalogueOf(t.Context(), migrated(t, "catalogue_golden"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,9 @@ CREATE TABLE items (
     CONSTRAINT items_price_cents_check CHECK (price_cents BETWEEN 1 AND 10000000)
 );
 COMMENT ON TABLE items IS 'What a tenant sells.';
-COMMENT ON COLUMN items.price_cents IS 'Cents of the tenant''s currency.';
+COMMENT ON COLUMN items.name        IS 'Example: Oak table';
+COMMENT ON COLUMN items.description IS 'Example: Seats six';
+COMMENT ON COLUMN items.price_cents IS 'Cents of the tenant''s currency. Example: 24900';
 COMMENT ON COLUMN items.name_key    IS 'The name as it is sorted and searched by.';
 COMMENT ON CONSTRAINT items_name_check        ON items IS '1 to 100 characters.';
 COMMENT ON CONSTRAINT items_description_check ON items IS 'At most 500 characters.';

@@ -1,7 +1,8 @@
 -- Scope: tenant.
 
--- ItemList reads one page of a tenant's items. Sort is '', name, -name, price_cents or -price_cents; After… is the last row
--- of the page before (AfterID NULL: none), of which only the sorted column is looked at. Total is -1 unless asked for.
+-- ItemList reads one page of a tenant's items, newest first where sort is ''; else it is name, -name, price_cents or
+-- -price_cents. After… is the last row of the page before (AfterID NULL: none), of which only the sorted column is
+-- looked at. Total is -1 unless asked for.
 -- name: ItemList :many
 SELECT sqlc.embed(items),
        coalesce(CASE WHEN @with_total::bool THEN (
@@ -18,10 +19,10 @@ SELECT sqlc.embed(items),
    AND (price_cents >= sqlc.narg('min_price_cents') OR sqlc.narg('min_price_cents') IS NULL)
    AND (price_cents <= sqlc.narg('max_price_cents') OR sqlc.narg('max_price_cents') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
-            WHEN @sort::text = 'name'         THEN (name_key, id)    > (sqlc.narg('after_name_key')::text,       sqlc.narg('after_id')::uuid)
-            WHEN @sort::text = '-name'        THEN (name_key, id)    < (sqlc.narg('after_name_key')::text,       sqlc.narg('after_id')::uuid)
-            WHEN @sort::text = 'price_cents'  THEN (price_cents, id) > (sqlc.narg('after_price_cents')::integer, sqlc.narg('after_id')::uuid)
-            WHEN @sort::text = '-price_cents' THEN (price_cents, id) < (sqlc.narg('after_price_cents')::integer, sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = 'name'         THEN (name_key, id)    > (sqlc.narg('after_name_key')::text,          sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = '-name'        THEN (name_key, id)    < (sqlc.narg('after_name_key')::text,          sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = 'price_cents'  THEN (price_cents, id) > (sqlc.narg('after_price_cents')::integer,    sqlc.narg('after_id')::uuid)
+            WHEN @sort::text = '-price_cents' THEN (price_cents, id) < (sqlc.narg('after_price_cents')::integer,    sqlc.narg('after_id')::uuid)
             ELSE                                   (created_at, id)  < (sqlc.narg('after_created_at')::timestamptz, sqlc.narg('after_id')::uuid)
        END
  ORDER BY CASE WHEN @sort::text = 'name'         THEN name_key    END,
@@ -47,21 +48,21 @@ INSERT INTO items (tenant_id, name, description, price_cents)
 VALUES (@tenant_id, @name, @description, @price_cents)
 RETURNING *;
 
--- ItemImport makes many items at once; the slices are of equal length, and described says whose description is not NULL.
+-- ItemImport makes many items at once; the slices are of equal length, and description_set says what has been given.
 -- name: ItemImport :execrows
 INSERT INTO items (tenant_id, name, description, price_cents)
 SELECT @tenant_id,
        line.name,
-       CASE WHEN line.described THEN line.description END,
+       CASE WHEN line.description_set THEN line.description END,
        line.price_cents
-  FROM (SELECT unnest(@names::text[])           AS name,
-               unnest(@described::bool[])       AS described,
-               unnest(@descriptions::text[])    AS description,
-               unnest(@prices_cents::integer[]) AS price_cents
+  FROM (SELECT unnest(@name::text[])            AS name,
+               unnest(@description::text[])     AS description,
+               unnest(@description_set::bool[]) AS description_set,
+               unnest(@price_cents::integer[])  AS price_cents
        ) AS line;
 
--- ItemUpdate changes an item: NULL keeps the name and the price, and description_set says whether the description is
--- replaced. pgx.ErrNoRows when there is no such item, or when if_match is given and holds not its version.
+-- ItemUpdate changes an item: NULL keeps name and price_cents, and description_set says what is replaced. pgx.ErrNoRows
+-- when there is no such item, or when if_match is given and holds not its version.
 -- name: ItemUpdate :one
 UPDATE items
    SET name        = coalesce(sqlc.narg('name'), name),

@@ -1,0 +1,89 @@
+package resource
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// items is how the model of all resources is ordered.
+var items = Order{
+	Name:    "items",
+	Columns: `name:text(1..100):sort="Oak table" description:text(..500)?="Seats six" price_cents:cents(1..10000000):sort=24900`,
+	About:   "What a tenant sells.",
+	With:    []string{"import", "export"},
+}
+
+// Items, which people read to see what a resource is, are what is written from these words, to the byte.
+func TestItems(t *testing.T) {
+	t.Parallel()
+	root := without(t, "items", "item")
+	files, table, err := Plan(t.Context(), root, items)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range files {
+		if name == routesFile || name == markersFile {
+			continue
+		}
+		if diff := cmp.Diff(strings.Split(repository(t, name), "\n"), strings.Split(want, "\n")); diff != "" {
+			t.Errorf("%s (-there +written):\n%s", name, diff)
+		}
+	}
+	if rows := table.routes(); !strings.Contains(repository(t, routesFile), rows) {
+		t.Errorf("%s has other rows than\n%s", routesFile, rows)
+	}
+}
+
+func repository(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// without is a repository as far as Plan reads it, in which there is no such table.
+func without(t *testing.T, table, marker string) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	write := func(name, content string) {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func(name string, but ...string) {
+		var kept strings.Builder
+		for line := range strings.Lines(repository(t, name)) {
+			drop := false
+			for _, part := range but {
+				drop = drop || strings.Contains(line, part)
+			}
+			if !drop {
+				kept.WriteString(line)
+			}
+		}
+		write(name, kept.String())
+	}
+	lines(markersFile, "\t"+marker+" ")
+	lines(routesFile, `"GET /`+table, `"POST /`+table, `"PATCH /`+table, `"DELETE /`+table)
+	names, err := filepath.Glob("../" + migrationsPath + "/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range names {
+		name := migrationsPath + "/" + filepath.Base(path)
+		if content := repository(t, name); !strings.Contains(content, "CREATE TABLE "+table+" ") {
+			write(name, content)
+		}
+	}
+	return root
+}

@@ -1,0 +1,283 @@
+package resource
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An Order is what the command line asks for.
+type Order struct {
+	Name    string   // of the table, such as coupons
+	Columns string   // see wish; empty: the table's migration is there already
+	About   string   // what its rows are, in a sentence; empty: said by the name alone
+	Own     string   // the role that has its own rows alone; empty: rows have no owners
+	With    []string // import, export, archive
+}
+
+// migration is the text of the table's migration.
+func (o *Order) migration(e entity) (string, error) {
+	wishes, err := wishesOf(o.Columns)
+	if err != nil {
+		return "", err
+	}
+	m := migration{table: o.Name, entity: e}
+	m.column("tenant_id", "uuid", "NOT NULL", "")
+	m.column("id", "uuid", "NOT NULL DEFAULT uuid_v7()", "")
+	m.constraint("pkey", "PRIMARY KEY (tenant_id, id)", "")
+	m.constraint("tenant_id_fkey", "FOREIGN KEY (tenant_id) REFERENCES tenants (id)", "")
+	m.index("created_at", "created_at", "id")
+	if o.Own != "" {
+		m.column("user_id", "uuid", "NOT NULL", "Whose it is: who made it.")
+		m.constraint("user_id_fkey", "FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id)", "There is no such row that you can see.")
+		m.index("user_id", "user_id", "created_at", "id")
+	}
+	for _, w := range wishes {
+		m.wish(w)
+	}
+	if slices.Contains(o.With, "archive") {
+		m.column("archived_at", "timestamptz", "", "Since when it is kept without being used; null while it is.")
+	}
+	m.column("version", "bigint", "NOT NULL DEFAULT 1", "")
+	m.column("created_at", "timestamptz", "NOT NULL DEFAULT now()", "")
+	m.column("updated_at", "timestamptz", "NOT NULL DEFAULT now()", "")
+	for _, w := range wishes {
+		if w.key() != "" {
+			m.column(w.key(), "text", `NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(`+w.name+`)) STORED`, "The "+words(w.name)+" as it is sorted and searched by.")
+			m.generated = append(m.generated, w.key())
+		}
+	}
+	return m.text(o), nil
+}
+
+// key is the column that a text is sorted and searched by; empty for one that is neither.
+func (w *wish) key() string {
+	if w.kind == "text" && (w.has("sort") || w.has("search")) {
+		return w.name + "_key"
+	}
+	return ""
+}
+
+// A migration in the making.
+type migration struct {
+	entity
+	table       string
+	columns     [][]string // name, type, the rest
+	comments    [][]string // of columns
+	constraints [][]string // name, definition
+	words       [][]string // of constraints
+	indexes     [][]string
+	generated   []string
+}
+
+func (m *migration) column(name, kind, rest, comment string) {
+	m.columns = append(m.columns, []string{"    " + name, kind, rest})
+	if comment != "" {
+		m.comments = append(m.comments, []string{"COMMENT ON COLUMN " + m.table + "." + name, "IS " + literal(comment) + ";"})
+	}
+}
+
+func (m *migration) constraint(name, definition, words string) {
+	name = m.table + "_" + name
+	m.constraints = append(m.constraints, []string{"    CONSTRAINT " + name, definition})
+	if words != "" {
+		m.words = append(m.words, []string{"COMMENT ON CONSTRAINT " + name, "ON " + m.table + " IS " + literal(words) + ";"})
+	}
+}
+
+func (m *migration) index(name string, keys ...string) {
+	m.indexes = append(m.indexes, []string{"CREATE INDEX " + m.table + "_" + name + "_idx", "ON " + m.table + " (tenant_id, " + strings.Join(keys, ", ") + ");"})
+}
+
+// wish adds a column with its rules and its indexes.
+func (m *migration) wish(w wish) {
+	if w.kind == "range" {
+		m.span(w)
+		return
+	}
+	kind := kinds[w.kind]
+	rest := "NOT NULL"
+	if w.null {
+		rest = ""
+	}
+	if kind.limits == "default" {
+		rest += " DEFAULT " + w.limits[0]
+	}
+	m.column(w.name, kind.sql, rest, w.comment())
+	switch kind.limits {
+	case "bounds":
+		if condition, words := w.bounds(); condition != "" {
+			m.constraint(w.name+"_check", "CHECK ("+condition+")", words)
+		}
+	case "words":
+		m.constraint(w.name+"_check", "CHECK ("+w.name+" IN ('"+strings.Join(w.limits, "', '")+"'))", "One of "+strings.Join(w.limits, ", ")+".")
+	case "table":
+		m.constraint(w.name+"_fkey", "FOREIGN KEY (tenant_id, "+w.name+") REFERENCES "+w.limits[0]+" (tenant_id, id)", "There is no such row that you can see.")
+	}
+	if w.has("unique") {
+		m.constraint(w.name+"_key", "UNIQUE (tenant_id, "+cmp.Or(w.key(), w.name)+")", "Another "+words(m.snake)+" has this "+words(w.name)+".")
+	}
+	switch {
+	case w.key() != "":
+		m.index(w.key(), w.key(), "id")
+	case w.has("sort"):
+		m.index(w.name, w.name, "id")
+	case w.has("filter"), w.kind == "enum", w.kind == "bool", w.kind == "ref" && !w.has("unique"):
+		m.index(w.name, w.name, "created_at", "id")
+	}
+}
+
+// span adds the two columns of a range, of which the second is later than the first.
+func (m *migration) span(w wish) {
+	rest := "NOT NULL"
+	if w.null {
+		rest = ""
+	}
+	sql := kinds[w.limits[0]].sql
+	from, to := w.name+"_from", w.name+"_to"
+	examples := map[string][2]string{"date": {"2026-05-01", "2026-05-31"}, "time": {"2026-05-01T09:00:00Z", "2026-05-01T10:00:00Z"}, "int": {"1", "10"}}[w.limits[0]]
+	m.column(from, sql, rest, "Where it begins. Example: "+examples[0])
+	m.column(to, sql, rest, "Where it ends, and no longer in it. Example: "+examples[1])
+	m.constraint(w.name+"_check", "CHECK ("+from+" < "+to+")", to+" order: Later than "+from+".")
+	if w.null {
+		m.constraint(w.name+"_whole_check", "CHECK (("+from+" IS NULL) = ("+to+" IS NULL))", to+" range: Both ends, or neither.")
+	}
+	m.index(from, from, "id")
+}
+
+// comment is the column's: what it is, and an example.
+func (w *wish) comment() string {
+	var said []string
+	switch {
+	case w.kind == "rich":
+		said = append(said, "HTML, sanitised when it was written.")
+	case w.kind == "cents" || w.kind == "int" && strings.HasSuffix(w.name, "_cents"):
+		said = append(said, "Cents of the tenant's currency.")
+	}
+	if example := cmp.Or(w.example, w.exemplary()); example != "" {
+		said = append(said, "Example: "+example)
+	}
+	return strings.Join(said, " ")
+}
+
+// exemplary is an example that fits, where nobody has given one.
+func (w *wish) exemplary() string {
+	switch w.kind {
+	case "text", "rich":
+		text := capital(words(w.name)) + " 1"
+		most, _ := strconv.Atoi(w.limits[1])
+		return text[:min(len(text), most)]
+	case "int", "cents":
+		return cmp.Or(w.limits[0], w.limits[1], "1")
+	case "date":
+		return "2026-05-01"
+	case "time":
+		return "2026-05-01T09:00:00Z"
+	case "enum":
+		return w.limits[0]
+	}
+	return ""
+}
+
+// bounds are a CHECK and its words; nothing where there are none.
+func (w *wish) bounds() (condition, words string) {
+	from, to, of, what := w.limits[0], w.limits[1], w.name, ""
+	if kinds[w.kind].sql == "text" {
+		of, what = "length("+w.name+")", " characters"
+	}
+	switch {
+	case from != "" && to != "" && what != "":
+		return of + " BETWEEN " + from + " AND " + to, from + " to " + to + what + "."
+	case from != "" && to != "":
+		return of + " BETWEEN " + from + " AND " + to, "From " + from + " to " + to + "."
+	case from != "":
+		return of + " >= " + from, "At least " + from + "."
+	case to != "":
+		return of + " <= " + to, "At most " + to + what + "."
+	}
+	return "", ""
+}
+
+func (m *migration) text(o *Order) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	lines := func(rows [][]string) {
+		for _, text := range aligned(rows) {
+			line("%s", text)
+		}
+	}
+	line("-- +goose Up\nCREATE TABLE %s (", m.table)
+	parts := append(aligned(m.columns), aligned(m.constraints)...)
+	line("%s\n);", strings.Join(parts, ",\n"))
+	line("COMMENT ON TABLE %s IS %s;", m.table, literal(cmp.Or(o.About, capital(words(m.table))+" of a tenant.")))
+	lines(m.comments)
+	lines(m.words)
+	line("")
+	lines(m.indexes)
+	line("\nALTER TABLE %s ALTER COLUMN tenant_id SET (n_distinct = 100);", m.table)
+	line("\nALTER TABLE %s ENABLE ROW LEVEL SECURITY;\nALTER TABLE %[1]s FORCE  ROW LEVEL SECURITY;", m.table)
+	policy := func(kind, condition string) {
+		line("CREATE POLICY %s ON %s%s\n    USING      (%s)\n    WITH CHECK (%[4]s);", strings.Fields(kind)[0], m.table, strings.TrimPrefix(kind, strings.Fields(kind)[0]), condition)
+	}
+	policy("tenant_only", "tenant_id = (SELECT current_tenant())")
+	if o.Own != "" {
+		policy("own_only AS RESTRICTIVE", "(SELECT reaches_all()) OR user_id = (SELECT me())")
+	}
+	line("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO rowhouse_app;\n", m.table)
+	b.WriteString(m.triggers())
+	line("")
+	b.WriteString(m.permissions(o))
+	line("\n-- +goose Down\nDELETE FROM permissions WHERE name IN ('%s:read', '%[1]s:write');\nDROP TABLE %[1]s;", m.table)
+	return b.String()
+}
+
+// triggers count versions and write events.
+func (m *migration) triggers() string {
+	quoted := ""
+	for _, column := range m.generated {
+		quoted += ", '" + column + "'"
+	}
+	event := fmt.Sprintf("    FOR EACH STATEMENT EXECUTE FUNCTION audit('%s', '%s'%s);\n", m.table, m.prefix, quoted)
+	return fmt.Sprintf("CREATE TRIGGER touch BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION touch(%s);\n\n", m.table, strings.TrimPrefix(quoted, ", ")) +
+		fmt.Sprintf("CREATE TRIGGER audit_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows\n", m.table) + event +
+		fmt.Sprintf("CREATE TRIGGER audit_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows\n", m.table) + event +
+		fmt.Sprintf("CREATE TRIGGER audit_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows\n", m.table) + event
+}
+
+// primaryRoles are those of the grid, in its order.
+var primaryRoles = []string{"admin", "assistant", "artist", "member"}
+
+// permissions are the rows of the grid: everybody reads, and who has business with all rows writes; of rows with owners, one role has its own.
+func (m *migration) permissions(o *Order) string {
+	read := []string{"'any'", "'any'", "'any'", "'any'"}
+	write := []string{"'any'", "'any'", "NULL", "NULL"}
+	columns := "name, admin, assistant, artist, member, staff"
+	begin := []string{"'" + m.table + ":read'", "'" + m.table + ":write'"}
+	if i := slices.Index(primaryRoles, o.Own); i >= 0 {
+		columns = "name, ownable, admin, assistant, artist, member, staff"
+		begin[0], begin[1] = begin[0]+", true", begin[1]+", true"
+		read[i], write[i] = "'own'", "'own'"
+	}
+	rows := make([][]string, 2)
+	for i, held := range [][]string{append(read, "'any'"), append(write, "NULL")} {
+		cells := append(strings.SplitAfter(begin[i], ", "), held...)
+		for j, cell := range cells {
+			cell = strings.Trim(cell, ", ")
+			end := ","
+			if j == len(cells)-1 {
+				end = ")" + []string{",", ";"}[i]
+			}
+			cells[j] = cell + end
+		}
+		cells[0] = []string{"VALUES (", "       ("}[i] + cells[0]
+		rows[i] = cells
+	}
+	return "INSERT INTO permissions (" + columns + ")\n" + strings.Join(aligned(rows), "\n") + "\n"
+}
+
+// words is a name with blanks.
+func words(name string) string { return strings.ReplaceAll(name, "_", " ") }
+
+func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
