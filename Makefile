@@ -88,8 +88,9 @@ resource: ## Write a resource: NAME=coupons COLUMNS='code:text(1..20):unique …
 	go run ./cmd/resource -name '$(NAME)' -columns '$(COLUMNS)' -about '$(subst ','\'',$(ABOUT))' -own '$(OWN)' -with '$(WITH)'
 
 .PHONY: golden-api
-golden-api: ## Write those golden files that describe the API: openapi.json and the pages in docs
-	go test ./handlers -count=1 -run 'OpenAPIGolden|PagesGolden|PermissionGridGolden|RolesPageGolden' -update
+golden-api: ## Write those golden files that tell of the API: openapi.json, the pages in docs and the grid
+	go test ./handlers -count=1 -run 'OpenAPIGolden|PagesGolden|RolesPageGolden' -update
+	go test ./handlers -count=1 -run 'PermissionGridGolden' -update # whose answers are compared with the description
 
 .PHONY: golden
 golden: ## Write the golden files again; read the diff

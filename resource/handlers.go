@@ -219,7 +219,13 @@ func (f goField) shown() string {
 	return f.example
 }
 
-func (f goField) OutTag() string { return tag("json", f.name, "doc", f.doc, "example", f.shown()) }
+func (f goField) OutTag() string {
+	example := f.shown()
+	if f.kind == date || f.kind == instant { // whose form their type tells
+		example = ""
+	}
+	return tag("json", f.name, "doc", f.doc, "example", example)
+}
 
 func (f goField) InTag() string {
 	form := ""
