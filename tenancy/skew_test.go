@@ -60,13 +60,17 @@ func skewed(table string) string {
 	given := map[string]string{"tenant_id": "tenant_id", "id": id(table, "i"), "created_at": clock}
 	for _, c := range schema.Columns(table) {
 		unique := slices.ContainsFunc(schema.Indexes(table), func(i schema.Index) bool { return i.Unique && slices.Contains(i.Columns, c.Name) })
-		low, high, _ := within(table, c.Name)
+		low, high, words := within(table, c.Name)
 		switch {
 		case given[c.Name] != "":
 		case c.RefersTo != "" && unique:
 			given[c.Name] = id(c.RefersTo, "i")
 		case c.RefersTo != "":
 			given[c.Name] = id(c.RefersTo, "2 + i % 2")
+		case len(words) > 1:
+			given[c.Name] = fmt.Sprintf(`(ARRAY['%s'])[1 + i %% %d]`, strings.Join(words, "','"), len(words))
+		case c.Type == "boolean" && indexOf(table, false, c.Name, "created_at", "id") != "":
+			given[c.Name] = `i % 2 = 0`
 		case !c.NotNull || c.HasDefault:
 		case c.Type == "timestamp with time zone" || c.Type == "date":
 			given[c.Name] = clock
