@@ -84,6 +84,9 @@ func fill(v reflect.Value, r *rand.Rand) {
 	case *rest.Date:
 		*v = rest.Date(time.Unix(r.Int64N(4e9), 0).UTC())
 		return
+	case *rest.Rate:
+		*v = rest.Rate(float64(r.IntN(10_001)) / 10_000)
+		return
 	case *jsontext.Value:
 		*v = []jsontext.Value{nil, jsontext.Value("null"), jsontext.Value(`{"a": [1, "<é\u0001"]}`), jsontext.Value("{")}[r.IntN(4)]
 		return

@@ -524,6 +524,8 @@ func (g *grammar) value(p *phrase, f *rest.Field, somebody person) string {
 		return one(g, []string{"true", "false"})
 	case reflect.Int32, reflect.Int64:
 		return one(g, []string{"1", "2", "100", "3650", "365"})
+	case reflect.Float64:
+		return one(g, []string{"0", "0.5", "0.6667", "1"})
 	case reflect.String:
 		return text(one(g, []string{f.Example, "x", " x ", "é e\u0301 ς İ", strings.Repeat("\U0001F600", 20), f.Example + "!"}))
 	}

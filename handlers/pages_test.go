@@ -424,6 +424,8 @@ func plainType(t reflect.Type) string {
 		return "RFC 3339, UTC"
 	case reflect.TypeFor[rest.Date]():
 		return "`YYYY-MM-DD`"
+	case reflect.TypeFor[rest.Rate]():
+		return "number, up to four decimals"
 	case reflect.TypeFor[jsontext.Value]():
 		return "object"
 	}

@@ -171,8 +171,8 @@ func (f goField) value() string {
 	switch f.kind {
 	case integer:
 		return "int32"
-	case number:
-		return "float64"
+	case rate:
+		return "rest.Rate"
 	case boolean:
 		return "bool"
 	case date:
@@ -254,6 +254,10 @@ func (f goField) rules() string {
 func (f goField) read() string {
 	column := "row." + f.Column()
 	switch {
+	case f.kind == rate && f.null:
+		return "(*rest.Rate)(" + column + ")"
+	case f.kind == rate:
+		return "rest.Rate(" + column + ")"
 	case f.kind == date && f.null:
 		return "rest.DateOf(" + column + ")"
 	case f.kind == date:
@@ -272,6 +276,10 @@ func (f goField) Created() string {
 		value = "*" + value
 	}
 	switch {
+	case f.kind == rate && !f.null && f.fallback == "":
+		return "float64(" + value + ")"
+	case f.kind == rate:
+		return "(*float64)(" + value + ")"
 	case f.kind == date && !f.null && f.fallback == "":
 		return "time.Time(" + value + ")"
 	case f.kind == date:
@@ -284,6 +292,10 @@ func (f goField) Created() string {
 func (f goField) Updated() []string {
 	value := "in." + f.Go()
 	switch {
+	case f.null && f.kind == rate:
+		return []string{f.Column() + "Set: " + value + ".Set", f.Column() + ": (*float64)(" + value + ".Value)"}
+	case f.kind == rate:
+		return []string{f.Column() + ": (*float64)(" + value + ")"}
 	case f.null && f.kind == date:
 		return []string{f.Column() + "Set: " + value + ".Set", f.Column() + ": " + value + ".Value.Time()"}
 	case f.null:
@@ -309,6 +321,8 @@ func (f goField) Imported() []string {
 	switch f.kind {
 	case id:
 		value += ".UUID()"
+	case rate:
+		value = "float64(*" + value + ")"
 	case date:
 		value = "time.Time(*" + value + ")"
 	default:

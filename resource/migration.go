@@ -106,6 +106,9 @@ func (m *migration) wish(w wish) {
 		rest += " DEFAULT " + w.limits[0]
 	}
 	m.column(w.name, kind.sql, rest, w.comment())
+	if w.kind == "rate" {
+		m.constraint(w.name+"_check", "CHECK ("+w.name+" BETWEEN 0 AND 1)", w.name+" range: From 0 to 1.")
+	}
 	switch kind.limits {
 	case "bounds":
 		if condition, words := w.bounds(); condition != "" {
@@ -175,6 +178,8 @@ func (w *wish) exemplary() string {
 		return "2026-05-01"
 	case "time":
 		return "2026-05-01T09:00:00Z"
+	case "rate":
+		return "0.5"
 	case "enum":
 		return w.limits[0]
 	}

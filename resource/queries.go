@@ -75,7 +75,9 @@ func (f *field) pointed() bool { return f.kind != id || f.null }
 func (t *Table) conditions(indent, alias string) string {
 	var b strings.Builder
 	and := func(format string, args ...any) { fmt.Fprintf(&b, indent+"AND "+format+"\n", args...) }
-	b.WriteString(t.own(indent, alias))
+	if !t.shared {
+		b.WriteString(t.own(indent, alias))
+	}
 	if t.archived {
 		and("(%sarchived_at IS NOT NULL) = @archived::bool", alias)
 	}
@@ -116,7 +118,7 @@ func (t *Table) listQuery() string {
 	var b strings.Builder
 	sorts := t.sorts()
 	said := fmt.Sprintf("reads one page of a tenant's %s", t.nouns())
-	if t.owner != "" {
+	if t.owner != "" && !t.shared {
 		said += ": all, or the caller's own, as the permission reaches"
 	}
 	said += ", newest first"
@@ -196,12 +198,12 @@ func (t *Table) order(sorts []field) string {
 }
 
 func (t *Table) getQuery() string {
-	whose := "the tenant has none of that id"
-	if t.owner != "" {
-		whose = "the caller sees none of that id"
+	whose, own := "the tenant has none of that id", ""
+	if t.owner != "" && !t.shared {
+		whose, own = "the caller sees none of that id", t.own("   ", "")
 	}
 	return t.named("Get", "one", "reads one "+t.noun()+"; pgx.ErrNoRows when "+whose+".") +
-		"SELECT *\n  FROM " + t.table + "\n WHERE tenant_id = @tenant_id\n   AND id = @id" + strings.TrimSuffix("\n"+t.own("   ", ""), "\n") + ";\n"
+		"SELECT *\n  FROM " + t.table + "\n WHERE tenant_id = @tenant_id\n   AND id = @id" + strings.TrimSuffix("\n"+own, "\n") + ";\n"
 }
 
 // writable are the fields that a client says.
@@ -250,7 +252,7 @@ func (f *field) type_() string {
 		return "text"
 	case integer:
 		return "integer"
-	case number:
+	case rate:
 		return "numeric"
 	case boolean:
 		return "bool"

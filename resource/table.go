@@ -22,6 +22,7 @@ type Table struct {
 	fields     []field
 	owner      string // the column that says whose a row is; empty: nobody's
 	me         string // the function that says who is asking, of such owners
+	shared     bool   // everybody reads the rows, and owners change them
 	archived   bool
 	imported   bool
 	exported   bool
@@ -56,7 +57,7 @@ const (
 	rich    kind = "rich"
 	enum    kind = "enum"
 	integer kind = "integer"
-	number  kind = "number"
+	rate    kind = "rate"
 	boolean kind = "boolean"
 	date    kind = "date"
 	instant kind = "instant"
@@ -147,7 +148,7 @@ func newField(c schema.Column, comment string, entities []entity) (f field, err 
 	doc, example, _ := strings.Cut(" "+comment, " Example: ")
 	f = field{name: c.Name, null: !c.NotNull, fallback: c.Default, doc: strings.TrimSpace(doc), example: example, refersTo: c.RefersTo}
 	isKind, known := map[string]kind{
-		"text": text, "integer": integer, "boolean": boolean, "date": date, "timestamp with time zone": instant, "uuid": id, "numeric": number,
+		"text": text, "integer": integer, "boolean": boolean, "date": date, "timestamp with time zone": instant, "uuid": id, "numeric": rate,
 	}[strings.TrimRight(c.Type, "(0123456789,)")]
 	if !known {
 		return f, fmt.Errorf("nothing is written for columns of the type %s: write this resource by hand, with items as the model", c.Type)
@@ -245,8 +246,11 @@ func (t *Table) policies(catalogue schema.Catalogue) error {
 	if _, ok := catalogue["policy tenant_only on "+t.table]; !ok {
 		return fmt.Errorf("%s has no policy tenant_only: its migration keeps tenants apart, as that of items does", t.table)
 	}
-	if found := owned.FindStringSubmatch(catalogue["policy own_only on "+t.table]); found != nil {
-		t.owner, t.me = found[1], found[2]
+	for _, policy := range []string{"own_only", "own_update"} {
+		if found := owned.FindStringSubmatch(catalogue["policy "+policy+" on "+t.table]); found != nil {
+			t.owner, t.me, t.shared = found[1], found[2], policy == "own_update"
+			break
+		}
 	}
 	return nil
 }

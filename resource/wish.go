@@ -34,6 +34,7 @@ var kinds = map[string]struct {
 	"bool":  {"boolean", "default"},
 	"date":  {"date", ""},
 	"time":  {"timestamptz", ""},
+	"rate":  {"numeric(5,4)", ""},
 	"enum":  {"text", "words"},
 	"ref":   {"uuid", "table"},
 	"range": {"", "ends"},
@@ -112,7 +113,7 @@ func (w *wish) has(option string) bool { return slices.Contains(w.options, optio
 func (w *wish) limit(text string) error {
 	kind, known := kinds[w.kind]
 	if !known {
-		return fmt.Errorf("there is no kind %s; there are bool, cents, date, enum, int, range, ref, rich, text and time", w.kind)
+		return fmt.Errorf("there is no kind %s; there are bool, cents, date, enum, int, range, rate, ref, rich, text and time", w.kind)
 	}
 	for _, option := range w.options {
 		if options[option] == "" {

@@ -212,6 +212,11 @@ func (f *Field) typeProblem(raw jsontext.Value, err error) *FieldError {
 			return f.problem("range", "Too large a number.")
 		}
 		return f.problem("type", "Must be a whole number.")
+	case reflect.Float64:
+		if raw.Kind() == '0' && errors.As(err, &semantic) && semantic.Err != nil {
+			return f.problem("range", "%s.", sentence(semantic.Err))
+		}
+		return f.problem("type", "Must be a number.")
 	}
 	if raw.Kind() == '"' && errors.As(err, &semantic) && semantic.Err != nil {
 		return f.problem("format", "%s.", sentence(semantic.Err))

@@ -43,6 +43,10 @@ func newEncoder(t reflect.Type, around []reflect.Type) encoder {
 		return func(b []byte, v reflect.Value) ([]byte, error) { return strconv.AppendBool(b, v.Bool()), nil }
 	case kind == reflect.Int32 || kind == reflect.Int64:
 		return func(b []byte, v reflect.Value) ([]byte, error) { return strconv.AppendInt(b, v.Int(), 10), nil }
+	case kind == reflect.Float64:
+		return func(b []byte, v reflect.Value) ([]byte, error) {
+			return jsontext.AppendFloat(b, v.Float(), 64), nil
+		}
 	case kind == reflect.Slice && t.Elem().Kind() != reflect.Uint8:
 		return encodeSlice(newEncoder(t.Elem(), around))
 	case kind == reflect.Struct && !slices.Contains(around, t):

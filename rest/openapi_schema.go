@@ -250,6 +250,11 @@ func valueSchema(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 		p.Schema.AddType(jsonschema.String)
 		p.Schema.WithFormat("date")
 		return true, nil
+	case reflect.TypeFor[Rate]():
+		*p.Schema = jsonschema.Schema{Examples: []any{0.5}}
+		p.Schema.AddType(jsonschema.Number)
+		p.Schema.WithMinimum(0).WithMaximum(1)
+		return true, nil
 	case reflect.TypeFor[jsontext.Value]():
 		*p.Schema = jsonschema.Schema{Examples: []any{map[string]any{"price_cents": 24900}}}
 		p.Schema.AddType(jsonschema.Object)
