@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/rand"
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode"
@@ -12,6 +13,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+// The lengths of a username, in characters.
+const (
+	minUsername = 3
+	maxUsername = 64
+)
+
 // The longest an e-mail address and its local part may be, in bytes (RFC 5321, 4.5.3.1).
 const (
 	maxEmail     = 254
@@ -20,11 +27,11 @@ const (
 
 // The longest text, in bytes, that is looked at: all that one of the right length could have been made from.
 const (
-	maxUsernameInput = 64 * 4
+	maxUsernameInput = maxUsername * 4
 	maxEmailInput    = maxEmail * 4
 )
 
-var usernamePattern = regexp.MustCompile(`^[a-z0-9._-]{3,64}$`)
+var usernamePattern = regexp.MustCompile(fmt.Sprintf(`^[a-z0-9._-]{%d,%d}$`, minUsername, maxUsername))
 
 // NormalizeUsername returns the form of a username that is stored, compared and unique; false when there is none.
 func NormalizeUsername(text string) (string, bool) {
@@ -47,7 +54,7 @@ func UsernameFrom(email string) string {
 		}
 		return -1
 	}, local)
-	if len(kept) < 3 {
+	if len(kept) < minUsername {
 		kept = "user-" + randomSuffix(6)
 	}
 	return kept[:min(len(kept), 50)]

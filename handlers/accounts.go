@@ -46,9 +46,9 @@ var (
 )
 
 type accountRegisterInput struct {
-	Username   *string `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ada"`
-	Email      string  `json:"email" validate:"max=254" example:"ada@example.com"`
-	Password   string  `json:"password" validate:"max=255" text:"raw" doc:"8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
+	Username   *string `json:"username" validate:"min=1" limit:"username" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ada"`
+	Email      string  `json:"email" limit:"accounts.email" example:"ada@example.com"`
+	Password   string  `json:"password" limit:"password" text:"raw" doc:"8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
 	Name       *string `json:"name" limit:"accounts.name" example:"Ada Lovelace"`
 	TenantName *string `json:"tenant_name" limit:"tenants.name" doc:"Also makes a tenant of this name, with the account's user as its admin." example:"Analytical Engines"`
 }
@@ -96,6 +96,8 @@ func accountRegister(ctx context.Context, app *App, who rest.Caller, in accountR
 // After mails a proof to the e-mail of a new account.
 func (a *Account) After(any, rest.Caller) func() { return a.then }
 
+var badUsername = rest.Broken("accounts_username_check").Fields[0]
+
 var badEmail = rest.FieldError{Field: "email", Code: "format", Detail: "Must be an e-mail address such as ada@example.com."}
 
 // emailProblems is what is wrong with the field email.
@@ -127,7 +129,7 @@ func names(givenEmail string, givenUsername *string) (email, username string, wr
 		return email, auth.UsernameFrom(email), wrong
 	}
 	if username, ok = auth.NormalizeUsername(*givenUsername); !ok {
-		wrong = append(wrong, rest.FieldError{Field: "username", Code: "format", Detail: "3 to 64 of a–z, 0–9, dot, underscore and hyphen."})
+		wrong = append(wrong, badUsername)
 	}
 	return email, username, wrong
 }
@@ -243,8 +245,8 @@ func accountClose(ctx context.Context, tx *tenancy.Tx, who rest.Caller, _ struct
 }
 
 type accountPasswordChangeInput struct {
-	CurrentPassword string `json:"current_password" validate:"min=1,max=255" text:"raw" example:"harbour-lights"`
-	NewPassword     string `json:"new_password" validate:"max=255" text:"raw" example:"staple the battery horse"`
+	CurrentPassword string `json:"current_password" validate:"min=1" limit:"password" text:"raw" example:"harbour-lights"`
+	NewPassword     string `json:"new_password" limit:"password" text:"raw" example:"staple the battery horse"`
 }
 
 // accountPasswordChange replaces the password and ends the account's other sessions, and what was mailed for it.

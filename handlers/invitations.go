@@ -82,7 +82,7 @@ func invitationGet(ctx context.Context, q *db.Queries, who rest.Caller, in invit
 }
 
 type invitationCreateInput struct {
-	Email    string        `json:"email" validate:"max=254" doc:"Whom it is sent to." example:"cleo@example.com"`
+	Email    string        `json:"email" limit:"invitations.email" doc:"Whom it is sent to." example:"cleo@example.com"`
 	Role     string        `json:"role" limit:"invitations.role" doc:"The primary role that it gives; none that holds what the caller does not."`
 	TeamID   *ids.TeamID   `json:"team_id" doc:"The team that the user will be in."`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user will be: given exactly when the role is artist."`
@@ -137,9 +137,9 @@ var (
 )
 
 type invitationAcceptInput struct {
-	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rhi_03WHRsVGk4nXK6TzbJZQ8o"`
-	Username *string `json:"username" validate:"min=1,max=64" doc:"Of the account that is made; made from the e-mail when left out. Not with an access token." example:"cleo"`
-	Password *string `json:"password" validate:"max=255" text:"raw" doc:"Of the account that is made. Required without an access token, refused with one." example:"correct horse battery"`
+	Token    string  `json:"token" validate:"min=1" limit:"token" doc:"From the mail." example:"rhi_03WHRsVGk4nXK6TzbJZQ8o"`
+	Username *string `json:"username" validate:"min=1" limit:"username" doc:"Of the account that is made; made from the e-mail when left out. Not with an access token." example:"cleo"`
+	Password *string `json:"password" limit:"password" text:"raw" doc:"Of the account that is made. Required without an access token, refused with one." example:"correct horse battery"`
 	Name     *string `json:"name" limit:"accounts.name" example:"Cleo Moreau"`
 }
 

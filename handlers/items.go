@@ -40,7 +40,7 @@ func newItem(row db.Item) Item {
 // itemFilter says which items, in which order.
 type itemFilter struct {
 	Sort          string  `query:"sort" validate:"oneof=name -name price_cents -price_cents" doc:"By name (regardless of case) or price_cents; with - downwards. Newest first when left out."`
-	Q             *string `query:"q" validate:"max=100" doc:"Items whose name begins so, regardless of case." example:"oak"`
+	Q             *string `query:"q" limit:"items.name" doc:"Items whose name begins so, regardless of case." example:"oak"`
 	MinPriceCents *int32  `query:"min_price_cents" validate:"min=0" doc:"Items whose price_cents is this or more."`
 	MaxPriceCents *int32  `query:"max_price_cents" validate:"min=0" doc:"Items whose price_cents is this or less."`
 }

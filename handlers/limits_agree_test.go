@@ -13,10 +13,8 @@ import (
 
 // unequal are the fields whose tag and column rightly say different limits.
 var unequal = map[string]struct{ tag, column, why string }{
-	"invitations.email": {"max=254", "max=254,min=3", "the column holds the canonical form, and nothing shorter has one"},
-	"users.email":       {"max=254", "max=254,min=3", "the column holds the canonical form, and nothing shorter has one"},
-	"users.username":    {"max=64,min=1", "", "the column is a copy of that of accounts, whose canonical form is a pattern"},
-	"users.instagram":   {"max=65", "max=64", "the column holds it without the @ that it may be sent with"},
+	"users.username":  {"max=64,min=1", "", "the column is a copy of that of accounts, whose canonical form is a pattern"},
+	"users.instagram": {"max=65", "max=64", "the column holds it without the @ that it may be sent with"},
 }
 
 // What a body may hold is what the table's CHECKs allow, no less and no more: each field of a create or an update that is a column of the

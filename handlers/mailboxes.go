@@ -70,7 +70,7 @@ func (app *App) mails(who rest.Caller, email string) []rest.Attempt {
 var errOneTimeToken = rest.Invalid(rest.FieldError{Field: "token", Code: "invalid", Detail: "Not a token that is good: it was used, it has expired, a newer one was sent, or the password was changed or all sessions were ended since."})
 
 type passwordForgotInput struct {
-	Email string `json:"email" validate:"max=254" doc:"The login e-mail." example:"ada@example.com"`
+	Email string `json:"email" limit:"accounts.email" doc:"The login e-mail." example:"ada@example.com"`
 }
 
 func (in *passwordForgotInput) Problems() []rest.FieldError { return emailProblems(in.Email) }
@@ -149,8 +149,8 @@ func (app *App) spend(ctx context.Context, who rest.Caller, row db.TokenGetRow, 
 }
 
 type passwordResetInput struct {
-	Token    string `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
-	Password string `json:"password" validate:"max=255" text:"raw" doc:"The new one: 8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
+	Token    string `json:"token" validate:"min=1" limit:"token" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
+	Password string `json:"password" limit:"password" text:"raw" doc:"The new one: 8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
 }
 
 // Problems has the rules that hold for every account; the others are for whoever knows its names.
@@ -179,8 +179,8 @@ func passwordReset(ctx context.Context, app *App, who rest.Caller, in passwordRe
 }
 
 type emailVerifyInput struct {
-	Token    string  `json:"token" validate:"min=1,max=255" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
-	Password *string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's, to show that it is yours; an access token of the account does as well. Without either, password, sessions and API keys go; of an account that somebody else made they always go when its e-mail is confirmed for the first time, and password/forgot sets a new password." example:"correct horse battery"`
+	Token    string  `json:"token" validate:"min=1" limit:"token" doc:"From the mail." example:"rht_4zgq5j7uxk2v6ycm3o3wtd6fba"`
+	Password *string `json:"password" validate:"min=1" limit:"password" text:"raw" doc:"The account's, to show that it is yours; an access token of the account does as well. Without either, password, sessions and API keys go; of an account that somebody else made they always go when its e-mail is confirmed for the first time, and password/forgot sets a new password." example:"correct horse battery"`
 }
 
 // emailVerify confirms an address, which becomes the account's if it is a new one. Who shows that the account is his, by its token
@@ -224,8 +224,8 @@ func emailVerifyRequest(ctx context.Context, app *App, who rest.Caller, _ struct
 }
 
 type emailChangeInput struct {
-	Email    string `json:"email" validate:"max=254" doc:"The new login e-mail; it counts once it is confirmed." example:"ada@example.org"`
-	Password string `json:"password" validate:"min=1,max=255" text:"raw" doc:"The account's." example:"harbour-lights"`
+	Email    string `json:"email" limit:"accounts.email" doc:"The new login e-mail; it counts once it is confirmed." example:"ada@example.org"`
+	Password string `json:"password" validate:"min=1" limit:"password" text:"raw" doc:"The account's." example:"harbour-lights"`
 }
 
 func (in *emailChangeInput) Problems() []rest.FieldError { return emailProblems(in.Email) }

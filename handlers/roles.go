@@ -68,7 +68,7 @@ func unknownPermissions(field string, entries []string) (wrong []rest.FieldError
 type roleListInput struct {
 	rest.List
 	Sort string  `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
-	Q    *string `query:"q" validate:"max=100" doc:"Roles whose name begins so, regardless of case." example:"stock"`
+	Q    *string `query:"q" limit:"roles.name" doc:"Roles whose name begins so, regardless of case." example:"stock"`
 }
 
 // roleList reads a page of the roles that the tenant made.

@@ -44,8 +44,8 @@ func (app *App) issue(account ids.AccountID, session ids.SessionID, tenant *ids.
 var errLogin = rest.Unauthorized("invalid_login", "No active account has this login and password.")
 
 type sessionLoginInput struct {
-	Login     string        `json:"login" validate:"min=1,max=254" doc:"Username or login e-mail." example:"ada"`
-	Password  string        `json:"password" validate:"min=1,max=255" text:"raw" example:"harbour-lights"`
+	Login     string        `json:"login" validate:"min=1" limit:"accounts.email" doc:"Username or login e-mail." example:"ada"`
+	Password  string        `json:"password" validate:"min=1" limit:"password" text:"raw" example:"harbour-lights"`
 	TenantID  *ids.TenantID `json:"tenant_id" doc:"Binds the session to this tenant (derived mode): its tokens need no X-Tenant-Id." example:"-"`
 	UserAgent *string       `header:"User-Agent" text:"any"`
 }
@@ -172,7 +172,7 @@ func truncated(text *string, limit int) *string {
 }
 
 type sessionRefreshInput struct {
-	RefreshToken string `json:"refresh_token" validate:"min=1,max=255" example:"rhr_4zgq5j7uxk2v6ycm3o3wtd6fba"`
+	RefreshToken string `json:"refresh_token" validate:"min=1" limit:"token" example:"rhr_4zgq5j7uxk2v6ycm3o3wtd6fba"`
 }
 
 // sessionRefresh spends a refresh token for the next pair. A client that lost the answer may send the same token again for

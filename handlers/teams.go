@@ -38,7 +38,7 @@ func newTeam(row db.Team) Team {
 type teamListInput struct {
 	rest.List
 	Sort string  `query:"sort" validate:"oneof=name -name" doc:"By name, regardless of case; with - downwards. Newest first when left out."`
-	Q    *string `query:"q" validate:"max=100" doc:"Teams whose name begins so, regardless of case." example:"work"`
+	Q    *string `query:"q" limit:"teams.name" doc:"Teams whose name begins so, regardless of case." example:"work"`
 }
 
 // teamList reads a page of the tenant's teams.

@@ -122,7 +122,7 @@ var errNotConfirmed = rest.Invalid(rest.FieldError{Field: "confirm", Code: "mism
 
 type tenantDeleteInput struct {
 	rest.Conditional
-	Confirm string `query:"confirm" required:"true" validate:"max=100" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
+	Confirm string `query:"confirm" required:"true" limit:"tenants.name" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
 }
 
 // tenantDelete gives the tenant in scope up: nobody enters it from the next request on.

@@ -40,8 +40,8 @@ type User struct {
 	Roles            []RoleName    `json:"roles" doc:"Roles of the tenant's own that the user has besides."`
 	ArtistID         *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
 	IsActive         bool          `json:"is_active" doc:"Whether the user may enter the tenant."`
-	SearchVisibility string        `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
-	EmailPrivacy     string        `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
+	SearchVisibility string        `json:"search_visibility" limit:"users.search_visibility" doc:"private: found by nobody in the directory."`
+	EmailPrivacy     string        `json:"email_privacy" limit:"users.email_privacy" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
 	PublicProfile    bool          `json:"public_profile" doc:"Whether there is a profile in the directory."`
 	LastLogin        *time.Time    `json:"last_login" doc:"When the newest login began with which the user entered this tenant; an API key leaves it alone."`
 	DateJoined       time.Time     `json:"date_joined" doc:"The same as created_at."`
@@ -134,12 +134,12 @@ func (u *User) hideEmail(shown bool) {
 type userListInput struct {
 	rest.List
 	Sort     string      `query:"sort" validate:"oneof=name -name username -username" doc:"By name, regardless of case, or username; with - downwards. Newest first when left out."`
-	Q        *string     `query:"q" validate:"max=120" doc:"Users whose name or username begins so, regardless of case." example:"ad"`
+	Q        *string     `query:"q" limit:"users.name" doc:"Users whose name or username begins so, regardless of case." example:"ad"`
 	TeamID   *ids.TeamID `query:"team_id" doc:"Users in this team."`
 	Role     *string     `query:"role" limit:"users.role" doc:"Users with this primary role."`
 	IsActive *bool       `query:"is_active" doc:"Users who are active, or who are not."`
-	Email    *string     `query:"email" validate:"max=254" doc:"The user with this contact e-mail."`
-	Username *string     `query:"username" validate:"max=64" doc:"The user with this username."`
+	Email    *string     `query:"email" limit:"users.email" doc:"The user with this contact e-mail."`
+	Username *string     `query:"username" limit:"username" doc:"The user with this username."`
 }
 
 // userList reads a page of the tenant's users, or of those whom the caller sees.
@@ -213,8 +213,8 @@ type profile struct {
 	Phone            rest.Nullable[string]    `json:"phone" validate:"max=32" example:"+44 20 7946 0000"`
 	Instagram        rest.Nullable[string]    `json:"instagram" validate:"max=65" doc:"At most 64 characters; a leading @ is left out." example:"@ada.engines"`
 	Bio              rest.Nullable[string]    `json:"bio" validate:"max=10000" text:"rich" example:"<p>Writes programs.</p>"`
-	SearchVisibility *string                  `json:"search_visibility" validate:"oneof=public private" doc:"private: found by nobody in the directory."`
-	EmailPrivacy     *string                  `json:"email_privacy" validate:"oneof=public private never" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
+	SearchVisibility *string                  `json:"search_visibility" limit:"users.search_visibility" doc:"private: found by nobody in the directory."`
+	EmailPrivacy     *string                  `json:"email_privacy" limit:"users.email_privacy" doc:"Who sees the e-mail: everybody, users of the tenant (private), or the user and who may write any user alone (never)."`
 	PublicProfile    *bool                    `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
@@ -232,10 +232,10 @@ func (p *profile) handle() *string {
 
 type userCreateInput struct {
 	profile
-	Email    string        `json:"email" validate:"max=254" doc:"The contact e-mail here, and the login e-mail of the account that is made." example:"ben@example.com"`
-	Username *string       `json:"username" validate:"min=1,max=64" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ben"`
+	Email    string        `json:"email" limit:"users.email" doc:"The contact e-mail here, and the login e-mail of the account that is made." example:"ben@example.com"`
+	Username *string       `json:"username" validate:"min=1" limit:"username" doc:"3 to 64 of a–z, 0–9, dot, underscore and hyphen; made from the e-mail when left out, and then fixed." example:"ben"`
 	Name     string        `json:"name" limit:"users.name" example:"Ben Nakamura"`
-	Password *string       `json:"password" validate:"max=255" text:"raw" doc:"To tell the user; without it, a mail lets the user choose one." example:"correct horse battery"`
+	Password *string       `json:"password" limit:"password" text:"raw" doc:"To tell the user; without it, a mail lets the user choose one." example:"correct horse battery"`
 	Role     string        `json:"role" limit:"users.role" default:"\"member\"" doc:"The primary role."`
 	TeamID   *ids.TeamID   `json:"team_id"`
 	ArtistID *ids.ArtistID `json:"artist_id" doc:"Which artist the user is: given exactly when the role is artist."`
@@ -296,7 +296,7 @@ type userUpdateInput struct {
 	rest.Conditional
 	profile
 	UserID   ids.UserID                  `path:"user_id"`
-	Email    rest.Nullable[string]       `json:"email" validate:"max=254" doc:"The contact e-mail; not of oneself." example:"ben@example.com"`
+	Email    rest.Nullable[string]       `json:"email" limit:"users.email" doc:"The contact e-mail; not of oneself." example:"ben@example.com"`
 	Name     *string                     `json:"name" limit:"users.name" example:"Ben Nakamura"`
 	Role     *string                     `json:"role" limit:"users.role" doc:"Not of oneself."`
 	TeamID   rest.Nullable[ids.TeamID]   `json:"team_id" doc:"Not of oneself."`

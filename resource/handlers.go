@@ -360,7 +360,11 @@ type filter struct {
 // Filters are the query parameters of the list, its order among them.
 func (f file) Filters() (all []filter) {
 	query := func(name, in, rules, doc, example string, arguments ...string) {
-		all = append(all, filter{camel(name, initialisms), in, tag("query", name, "validate", rules, "doc", doc, "example", example), arguments})
+		limits := "validate"
+		if strings.HasPrefix(rules, f.t.table+".") {
+			limits = "limit"
+		}
+		all = append(all, filter{camel(name, initialisms), in, tag("query", name, limits, rules, "doc", doc, "example", example), arguments})
 	}
 	nouns := capital(f.Nouns())
 	if sorts := f.t.sorts(); len(sorts) > 0 {
@@ -382,7 +386,7 @@ func (f file) Filters() (all []filter) {
 		if one.searched {
 			rules := ""
 			if one.max != nil {
-				rules = fmt.Sprint("max=", *one.max)
+				rules = f.t.table + "." + one.name
 			}
 			example, _, _ := strings.Cut(strings.ToLower(one.example), " ")
 			query("q", "*string", rules, nouns+" whose "+words(one.name)+" begins so, regardless of case.", example, "Q: in.Q")
@@ -398,7 +402,7 @@ func (f file) Filters() (all []filter) {
 		}
 		switch {
 		case one.filtered && one.pointed():
-			query(one.name, "*"+one.value(), strings.Join(oneOf(one.values), ""), nouns+" whose "+one.name+" is this.", "", argument(one.name))
+			query(one.name, "*"+one.value(), f.among(one), nouns+" whose "+one.name+" is this.", "", argument(one.name))
 		case one.filtered:
 			query(one.name, "*"+one.value(), "", nouns+" whose "+one.name+" is this.", "",
 				one.Column()+": *cmp.Or(in."+one.Go()+", new("+one.value()+"))", "Of"+camel(strings.TrimSuffix(one.name, "_id"), nil)+": in."+one.Go()+" != nil")
@@ -415,11 +419,12 @@ func (f file) Filters() (all []filter) {
 	return all
 }
 
-func oneOf(values []string) []string {
-	if values == nil {
-		return nil
+// among is the limit of a filter by a word: those of the column.
+func (f file) among(one goField) string {
+	if one.values == nil {
+		return ""
 	}
-	return []string{"oneof=" + strings.Join(values, " ")}
+	return f.t.table + "." + one.name
 }
 
 // initialisms are written in capitals in handlers. Package db knows but ID.

@@ -4,13 +4,18 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"fmt"
 	"net/http"
-	"rowhouse/tenancy"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"rowhouse/tenancy"
 )
+
+// maxKey is the longest Idempotency-Key, in characters.
+const maxKey = 255
 
 // readKey takes the Idempotency-Key of a POST.
 func (x *exchange) readKey() error {
@@ -23,8 +28,8 @@ func (x *exchange) readKey() error {
 	}
 	x.key = given[0]
 	printable := !strings.ContainsFunc(x.key, func(c rune) bool { return c < ' ' || c > '~' })
-	if len(given) > 1 || x.key == "" || len(x.key) > 255 || !printable {
-		return badRequest("invalid_idempotency_key", "Idempotency-Key is sent once: 1 to 255 printable ASCII characters.")
+	if len(given) > 1 || x.key == "" || len(x.key) > maxKey || !printable {
+		return badRequest("invalid_idempotency_key", fmt.Sprintf("Idempotency-Key is sent once: 1 to %d printable ASCII characters.", maxKey))
 	}
 	return nil
 }

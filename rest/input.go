@@ -30,9 +30,12 @@ import (
 // Fields that several inputs have are those of a struct that each embeds, so that their limits are said once. Behind the embedded struct the tag
 // required:"name price_cents" names those of its fields *T that this input must have.
 //
-// A validate tag (go-playground/validator) limits the value, or limit:"users.role" as the CHECK constraints of that column do; a text tag changes how a string is read: raw keeps its blanks
-// and is measured in its normal form (passwords), long may hold tabs and newlines, rich is long and HTML, of which only what is harmless is kept. any, of a header that
-// is only kept for people to read, refuses nothing, and keeps what can be read.
+// A validate tag (go-playground/validator) limits the value. So does a limit tag, with a limit that is said elsewhere: limit:"users.role" with
+// what the CHECK constraints of that column allow, limit:"password" with the length that package auth gives to passwords.
+//
+// A text tag changes how a string is read: raw keeps its blanks and is measured in its normal form (passwords), long may hold tabs and newlines,
+// rich is long and HTML, of which only what is harmless is kept. any, of a header that is only kept for people to read, refuses nothing, and keeps
+// what can be read.
 //
 // What tags cannot say, a method Problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
 // which: a field that is wrong already is not named again.
@@ -88,16 +91,29 @@ type Field struct {
 
 const leftOut = "-"
 
-// rulesOf are the rules of a validate tag, or those that the CHECK constraints of the column in a limit tag make. It panics where these do not
-// tell them.
+// rulesOf are the rules of a field's tags: those of its validate tag, and those of its limit tag. In a query the latter only says what is too long:
+// whoever looks for something may know as little of it as he likes.
 func rulesOf(tag reflect.StructTag) string {
-	column, ok := tag.Lookup("limit")
-	if !ok {
-		return tag.Get("validate")
+	rules := strings.FieldsFunc(tag.Get("validate"), func(c rune) bool { return c == ',' })
+	if of, ok := tag.Lookup("limit"); ok {
+		limits := limitsOf(of)
+		if _, sought := tag.Lookup("query"); sought {
+			limits = slices.DeleteFunc(limits, func(rule string) bool { return strings.HasPrefix(rule, "min=") })
+		}
+		rules = append(rules, limits...)
 	}
-	var rules []string
+	return strings.Join(rules, ",")
+}
+
+// limitsOf are the rules that a limit tag stands for: of a column, such as users.role, what its CHECK constraints say plainly; of anything else the
+// length that auth.Longest knows of it. It panics where neither says anything.
+func limitsOf(name string) (rules []string) {
+	table, column, _ := strings.Cut(name, ".")
+	if most := auth.Longest(name); most > 0 {
+		return []string{fmt.Sprint("max=", most)}
+	}
 	for _, c := range constraints {
-		if c.Kind != "check" || !slices.Equal(c.Columns, strings.SplitN(column, ".", 2)[1:]) || !strings.HasPrefix(column, c.Table+".") {
+		if c.Kind != "check" || c.Table != table || !slices.Equal(c.Columns, []string{column}) {
 			continue
 		}
 		if c.Min != nil {
@@ -111,9 +127,9 @@ func rulesOf(tag reflect.StructTag) string {
 		}
 	}
 	if rules == nil {
-		panic("no CHECK constraint limits " + column + " plainly")
+		panic("no CHECK constraint limits " + name + " plainly, nor does package auth")
 	}
-	return strings.Join(rules, ",")
+	return rules
 }
 
 var inputs sync.Map // reflect.Type → []field

@@ -143,7 +143,7 @@ var (
 			Name: "X-Tenant-Id", In: openapi31.ParameterInHeader, Schema: ref("TenantID"),
 			Description: new("The tenant of the request. Required with an access token that is not bound to a tenant (header-selected mode), refused with one that is, and with an API key (derived mode)."),
 		}},
-		"IdempotencyKey": headerParameter("Idempotency-Key", "The same request with the same key within 24 hours is done once, and answered alike.", "b7d0c3f2-order-1", 255),
+		"IdempotencyKey": headerParameter("Idempotency-Key", "The same request with the same key within 24 hours is done once, and answered alike.", "b7d0c3f2-order-1", maxKey),
 		"IfMatch":        headerParameter("If-Match", "Changes the row only in this version: an ETag of it, or *.", exampleETag, 0),
 		"IfNoneMatch":    headerParameter("If-None-Match", "Answers 304 when the row is still as this ETag says.", exampleETag, 0),
 	}

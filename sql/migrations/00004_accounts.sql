@@ -21,7 +21,7 @@ CREATE TABLE accounts (
     CONSTRAINT accounts_email_key      UNIQUE (email),
     CONSTRAINT accounts_username_check CHECK (username ~ '^[a-z0-9._-]{3,64}$'),
     -- What an e-mail's canonical form is, the server decides; here, as in other tables, only that it has no capitals, in whatever locale.
-    CONSTRAINT accounts_email_check    CHECK (email = lower(email COLLATE "C") AND length(email) BETWEEN 3 AND 254),
+    CONSTRAINT accounts_email_check    CHECK (email = lower(email COLLATE "C") AND length(email) <= 254),
     CONSTRAINT accounts_name_check     CHECK (length(name) BETWEEN 1 AND 120)
 );
 COMMENT ON COLUMN accounts.email             IS 'The login e-mail in its canonical form: compared, and unique among all accounts.';

@@ -35,7 +35,7 @@ CREATE TABLE users (
     CONSTRAINT users_artist_id_key           UNIQUE (tenant_id, artist_id),
     CONSTRAINT users_role_check              CHECK (role IN ('admin', 'assistant', 'artist', 'member')),
     CONSTRAINT users_artist_check            CHECK ((role = 'artist') = (artist_id IS NOT NULL)),
-    CONSTRAINT users_email_check             CHECK (email = lower(email COLLATE "C") AND length(email) BETWEEN 3 AND 254),
+    CONSTRAINT users_email_check             CHECK (email = lower(email COLLATE "C") AND length(email) <= 254),
     CONSTRAINT users_name_check              CHECK (length(name) BETWEEN 1 AND 120),
     CONSTRAINT users_first_name_check        CHECK (length(first_name) <= 150),
     CONSTRAINT users_last_name_check         CHECK (length(last_name) <= 150),

@@ -19,7 +19,7 @@ CREATE TABLE invitations (
     CONSTRAINT invitations_artist_id_fkey  FOREIGN KEY (tenant_id, artist_id) REFERENCES artists (tenant_id, id),
     CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (tenant_id, invited_by) REFERENCES users (tenant_id, id) ON DELETE CASCADE,
     CONSTRAINT invitations_token_hash_key  UNIQUE (tenant_id, token_hash),
-    CONSTRAINT invitations_email_check     CHECK (email = lower(email COLLATE "C") AND length(email) BETWEEN 3 AND 254),
+    CONSTRAINT invitations_email_check     CHECK (email = lower(email COLLATE "C") AND length(email) <= 254),
     CONSTRAINT invitations_role_check      CHECK (role IN ('admin', 'assistant', 'artist', 'member')),
     CONSTRAINT invitations_artist_check    CHECK ((role = 'artist') = (artist_id IS NOT NULL))
 );
