@@ -53,7 +53,16 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 
 // API is all that the application serves. Its descriptions can be read of it as it is; to serve it New is needed.
 func API() *rest.API {
-	return &rest.API{Routes: routes, Rules: rules, Guessed: []string{errAccountExists.Code, errUsernameTaken.Code}, About: about, Tags: tagged, FieldCodes: fieldCodes, Summaries: summaries}
+	return &rest.API{
+		Routes:     routes,
+		Rules:      rules,
+		Guessed:    []string{errAccountExists.Code, errUsernameTaken.Code},
+		Hints:      hints,
+		About:      about,
+		Tags:       tagged,
+		FieldCodes: fieldCodes,
+		Summaries:  summaries,
+	}
 }
 
 // What the rules in the database raise.
@@ -73,6 +82,14 @@ var (
 		"RHOWN": {Error: errOwnField, Each: rest.FieldError{Code: "forbidden_field", Detail: "This is for others to change."}},
 	}
 )
+
+// hints say which operation gives what a request lacked.
+var hints = map[string]string{
+	"unauthorized":   "POST /api/v1/auth/login gives you one.",
+	"token_required": "POST /api/v1/auth/login gives you one.",
+	"missing_tenant": "GET /api/v1/me/tenants lists yours.",
+	"email_unproven": "POST /api/v1/auth/email/verify/request sends a mail.",
+}
 
 // logins are the attempts that a password is checked under: of an account that the caller has shown to know, or else of the name that he
 // gave, whether or not it is somebody's. So what a login is refused tells neither that there is an account nor which two names are of

@@ -8,14 +8,15 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"rowhouse/rest"
-	"rowhouse/tenancy"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rowhouse/rest"
+	"rowhouse/tenancy"
 )
 
 // The description is what stands in testdata/openapi.json, every time that it is made.
@@ -90,6 +91,34 @@ func description(t *testing.T) node {
 func (n node) described(r *rest.Route) node {
 	method, path, _ := strings.Cut(r.Pattern, " ")
 	return n.at("paths", colons.ReplaceAllString(path, "{$1}"), strings.ToLower(method))
+}
+
+var operationNamed = regexp.MustCompile(`\b(GET|POST|PATCH|DELETE) (?:` + rest.Base + `)?(/[a-z/-]+)`)
+
+// Where a text for clients names an operation, there is one: a hint, what a broken constraint means, or what the description says.
+func TestTextsNameOperations(t *testing.T) {
+	t.Parallel()
+	text, err := API().OpenAPI("https://api.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{string(text)}
+	for _, c := range tenancy.Constraints() {
+		texts = append(texts, c.Words)
+	}
+	for code, hint := range hints {
+		if !operationNamed.MatchString(hint) {
+			t.Errorf("the hint of %s names no operation", code)
+		}
+		texts = append(texts, hint)
+	}
+	for _, text := range texts {
+		for _, named := range operationNamed.FindAllStringSubmatch(text, -1) {
+			if !slices.ContainsFunc(routes, func(r rest.Route) bool { return r.Pattern == named[1]+" "+named[2] }) {
+				t.Errorf("%s: there is no such operation", named[0])
+			}
+		}
+	}
 }
 
 // Every row of the table is one operation, under its handler's name, and there are no others but those at the root.

@@ -641,7 +641,7 @@ func (p docsPage) errors() string {
 	rows := [][]string{{"status", "code", "", "at"}}
 	var all [][]string
 	for refusal, at := range refusals {
-		code, said := "`"+refusal.Code+"`", refusal.Detail
+		code, said := "`"+refusal.Code+"`", strings.TrimSpace(refusal.Detail+" "+hints[refusal.Code])
 		if len(refusal.Fields) == 1 {
 			wrong := refusal.Fields[0]
 			code, said = "`"+wrong.Code+"` of `"+wrong.Field+"`", wrong.Detail

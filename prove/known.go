@@ -425,6 +425,7 @@ Claim.Key string
 Claim.Permission auth.Permission
 Database.AcquireTimeout time.Duration
 Database.QueueTimeout time.Duration
+const VisitEnd
 func (c *Caller) ByKey() bool
 func (c *Caller) Credential() ids.AccountID
 func (d *Database) Account(who Caller) *db.Queries

@@ -92,7 +92,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"is a hash of this answer's own content", `
 		rest.answer.write 48409f5a  rest.exchange.appendBody b9daf47c`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
-		rest.Server.handle 5be9fe6d`},
+		rest.Server.handle 5c5819ab`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
@@ -156,18 +156,18 @@ var loosely = []struct{ why, entries string }{
 		rest.docsPages 92e0b4b4
 		rest.forms.of 1afd3231`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged e4b9dbd5  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5
-		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442
+		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged e4b9dbd5  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5  handlers.hints e4b9dbd5
+		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442  rest.API.Hints e3b0c442
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
 		rest.API.OpenAPI 09fcb3d2  rest.answerHeaders d554ca69  rest.changing 8be103f7  rest.document.operation 7fe5daff
 		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
 		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
-		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41  rest.securitySchemes ade3be93
+		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41
 		rest.API.wrongValues 7087c85d
 		rest.document.refusal d32aae7f  rest.otherwise 2e370b6b`},
 	{"refusals as they are written here; who adds a field or a header to one does it to a copy", `
-		rest.Rule.of b8c31c33  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
+		rest.Rule.of b8c31c33  rest.API.told bd256479  rest.API.Refuse 1659158a  rest.Endpoint.Refusing bd256479  rest.Endpoint.Refuses b8beb2a9
 		rest.Error.Fields 4c056285  rest.Error.header cc74720b  rest.Error.with 7dbf5f8f  rest.broken 8df15903
 		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b
 		rest.refusal 6f93bab8`},
@@ -186,7 +186,7 @@ var loosely = []struct{ why, entries string }{
 		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		rest.Endpoint.app 9df876b1  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
+		rest.Endpoint.app 9df876b1  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
 		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12

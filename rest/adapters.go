@@ -42,6 +42,7 @@ var accountEntry = entry{
 func Need[In, Out any](p auth.Permission, h work[In, Out]) Endpoint {
 	e := describe[In, Out](TenantScope, h)
 	e.Permission = p
+	e.keyed = true
 	e.run = single(tenantEntry(p), h)
 	return e
 }
@@ -58,6 +59,7 @@ func Change[In, Out, ReadIn, Row any](p auth.Permission, write work[In, Out], re
 // Account is an account route whose handler makes exactly one accessor call.
 func Account[In, Out any](h work[In, Out]) Endpoint {
 	e := describe[In, Out](AccountScope, h)
+	e.keyed = true
 	e.run = single(accountEntry, h)
 	return e
 }
@@ -72,6 +74,7 @@ func AccountChange[In, Out, ReadIn, Row any](write work[In, Out], read work[Read
 // AccountAtomic is an account route that makes or leaves tenants, and so goes through several doors in one transaction.
 func AccountAtomic[In, Out any](h func(context.Context, *tenancy.Tx, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](AccountScope, h)
+	e.keyed = true
 	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
 		return h(ctx, tx, x.who, in)
 	})
@@ -83,6 +86,7 @@ func Atomic[App, In, Out any](p auth.Permission, h func(context.Context, App, *t
 	e := describe[In, Out](TenantScope, h)
 	e.Permission = p
 	e.app = reflect.TypeFor[App]()
+	e.keyed = true
 	e.run = several(func(ctx context.Context, x *exchange, tx *tenancy.Tx, in In) (Out, error) {
 		return h(ctx, x.server.api.App.(App), tx, x.who, in)
 	})

@@ -2,9 +2,10 @@ package rest
 
 import (
 	"net/http"
+	"strings"
+
 	"rowhouse/auth"
 	"rowhouse/ids"
-	"strings"
 )
 
 // identify fills in the caller as far as the route asks, offline.
@@ -85,7 +86,7 @@ func (x *exchange) chooseTenant(derived ids.TenantID) error {
 		return nil
 	case len(header) == 0 || len(header) == 1 && header[0] == "":
 		return refuse("missing_tenant", "Missing X-Tenant-Id",
-			"Missing X-Tenant-Id: name the tenant of this request; GET /api/v1/me/tenants lists yours.")
+			"Missing X-Tenant-Id: name the tenant of this request.")
 	case len(header) > 1:
 		return refuse("repeated_tenant", "Repeated X-Tenant-Id", "Send X-Tenant-Id once.")
 	}

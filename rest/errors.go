@@ -97,10 +97,10 @@ var (
 	errNotFound      = &Error{Status: http.StatusNotFound, Code: "not_found", Title: "Not found", Detail: "There is no such row that you can see."}
 	errForbiddenRow  = Forbidden("forbidden", "You see this row, but may not change it.")
 	errStale         = &Error{Status: http.StatusPreconditionFailed, Code: "precondition_failed", Title: "Precondition failed", Detail: "The row has changed since the version in If-Match; ETag is its version now."}
-	errNoCredential  = Unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>, from POST /api/v1/auth/login.")
+	errNoCredential  = Unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>.")
 	ErrCredential    = Unauthorized("invalid_token", "The credential is malformed, expired or revoked.")
-	errTokenRequired = Forbidden("token_required", "An API key belongs to one user of one tenant; this asks for an access token of the account, from POST /api/v1/auth/login.")
-	ErrUnproven      = Forbidden("email_unproven", "Nobody has confirmed this account's e-mail yet: POST /api/v1/auth/email/verify/request sends a mail.")
+	errTokenRequired = Forbidden("token_required", "An API key belongs to one user of one tenant; this asks for an access token of the account.")
+	ErrUnproven      = Forbidden("email_unproven", "Nobody has confirmed this account's e-mail yet.")
 	ErrTenant        = Forbidden("tenant_forbidden", "You are not an active user of this tenant.")
 	ErrBusy          = Unavailable("busy", "Too many passwords are being checked at this moment; nothing was done.")
 	errUnavailable   = Unavailable("unavailable", "The database cannot be reached or is overloaded; nothing was done.")
@@ -217,6 +217,17 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 		return &Error{Status: http.StatusUnprocessableEntity, Code: "validation_failed", Title: "Validation failed", Detail: "A value is not acceptable to the database."}
 	}
 	return errInternal
+}
+
+// told is a refusal as clients read it, with the hint that the API has for it.
+func (a *API) told(e *Error) *Error {
+	hint, ok := a.Hints[e.Code]
+	if !ok {
+		return e
+	}
+	more := *e
+	more.Detail += " " + hint
+	return &more
 }
 
 // private says that an error carries the given private code.

@@ -88,7 +88,7 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 		Paths:   &openapi31.Paths{MapOfPathItemValues: paths},
 		Components: &openapi31.Components{
 			Schemas: d.schemas, Responses: map[string]openapi31.ResponseOrReference{"Refusal": {Response: d.refusal()}},
-			Parameters: parameters, Headers: answerHeaders, SecuritySchemes: securitySchemes,
+			Parameters: parameters, Headers: answerHeaders, SecuritySchemes: a.securitySchemes(),
 		},
 	}
 	if d.err != nil {
@@ -117,11 +117,19 @@ func (d *document) fail(err error) {
 	}
 }
 
-// The ways to be known.
+// The ways to be known, by scope.
 var (
-	securitySchemes = map[string]openapi31.SecuritySchemeOrReference{
+	securityByKey = []map[string][]string{{"accessToken": {}}, {"keyHeader": {}}}
+	security      = map[Scope][]map[string][]string{
+		AccountScope: {{"accessToken": {}}},
+		TenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
+	}
+)
+
+func (a *API) securitySchemes() map[string]openapi31.SecuritySchemeOrReference {
+	return map[string]openapi31.SecuritySchemeOrReference{
 		"accessToken": {SecurityScheme: &openapi31.SecurityScheme{
-			Description: new("From `POST /auth/login`."),
+			Description: new(strings.TrimSpace("An access token of the account. " + a.Hints[errNoCredential.Code])),
 			HTTPBearer:  &openapi31.SecuritySchemeHTTPBearer{Scheme: "bearer", BearerFormat: new("JWT")},
 		}},
 		"keyHeader": {SecurityScheme: &openapi31.SecurityScheme{
@@ -129,12 +137,7 @@ var (
 			APIKey:      &openapi31.SecuritySchemeAPIKey{Name: "X-API-Key", In: openapi31.SecuritySchemeAPIKeyInHeader},
 		}},
 	}
-	securityByKey = []map[string][]string{{"accessToken": {}}, {"keyHeader": {}}}
-	security      = map[Scope][]map[string][]string{
-		AccountScope: {{"accessToken": {}}},
-		TenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
-	}
-)
+}
 
 // The headers that many operations share.
 var (
@@ -462,7 +465,7 @@ func (a *API) refusals(r *Route) []*Error {
 	add(known || r.Welcomes, errNoCredential, ErrCredential)
 	add(tenant, ErrTenant, ErrUnproven, refused["RHPER"])
 	add(r.Welcomes || r.Scope == AccountScope && !r.ByKey, errTokenRequired)
-	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != "session.logout", refused["RHVIS"])
+	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), errNotFound)
@@ -489,6 +492,9 @@ func (a *API) refusals(r *Route) []*Error {
 	list = append(append(list, r.collisions()...), r.Refuses...)
 	add(true, errInternal, errUnavailable)
 	add(!reads, tenancy.ErrLost)
+	for i, e := range list {
+		list[i] = a.told(e)
+	}
 	return list
 }
 

@@ -41,6 +41,7 @@ type Endpoint struct {
 	ByKey      bool         // an account route that an API key may use too
 	Welcomes   bool         // a public route that heeds an access token, if there is one
 	Refuses    []*Error     // see Refusing
+	keyed      bool         // its adapter keeps the answer to a POST under the Idempotency-Key
 	app        reflect.Type // what of the API's App the handler is given; nil: nothing
 	run        func(*exchange) (answer, error)
 }
@@ -48,6 +49,12 @@ type Endpoint struct {
 // Refusing adds, for the description of the API, refusals that neither the input nor the table shows.
 func (e Endpoint) Refusing(refusals ...*Error) Endpoint {
 	e.Refuses = slices.Concat(e.Refuses, refusals)
+	return e
+}
+
+// Unkeyed takes no Idempotency-Key: of an operation that ends the session which asks for it, and so could not ask again.
+func (e Endpoint) Unkeyed() Endpoint {
+	e.keyed = false
 	return e
 }
 
@@ -67,8 +74,7 @@ func (e *Endpoint) Row() reflect.Type {
 
 // Idempotent says that the operation takes an Idempotency-Key.
 func (r *Route) Idempotent() bool {
-	method, path, _ := strings.Cut(r.Pattern, " ")
-	return method == http.MethodPost && r.Scope != PublicScope && r.Accepts == nil && !strings.HasPrefix(path, "/auth/")
+	return r.keyed && strings.HasPrefix(r.Pattern, http.MethodPost+" ")
 }
 
 // Table is the route table for people: a header row, then method, path, scope, permission and handler of each operation.

@@ -42,7 +42,8 @@ type API struct {
 	Routes []Route
 	Rules  map[string]Rule // by private SQLSTATE code
 
-	Guessed []string // codes of refusals that tell a guesser something, and are counted as guesses
+	Guessed []string          // codes of refusals that tell a guesser something, and are counted as guesses
+	Hints   map[string]string // by code of a refusal, a sentence behind its detail: which operation helps
 
 	About      string            // for the OpenAPI document
 	Tags       map[string]string // what the operations under the first word of a path are about, where it is no table: that has a comment
@@ -199,7 +200,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			case refused.Code == errKeyDenied.Code && x.who.ByKey():
 				refused = errKeyDenied
 			}
-			given = refusal(refused, x.who.RequestID)
+			given = refusal(s.api.told(refused), x.who.RequestID)
 		} else if tag := given.Header.Get("ETag"); tag != "" && x.reads() && noneMatch(strings.Join(c.Request.Header.Values("If-None-Match"), ", "), tag) {
 			given.Status, given.Body = http.StatusNotModified, nil
 		}

@@ -49,7 +49,7 @@ func noteGet(ctx context.Context, q *db.Queries, who rest.Caller, in noteGetInpu
 var toy = rest.API{Routes: []rest.Route{
 	{Pattern: "POST /notes", Status: 201, Title: "Noted", Endpoint: rest.Need("items:write", noteCreate)},
 	{Pattern: "GET /notes/:id", Status: 200, Title: "Here it is", Endpoint: rest.Need("items:read", noteGet)},
-}}
+}, Hints: map[string]string{"validation_failed": "Notes are numbered otherwise."}}
 
 // The package serves any API: these two routes are all that this one has, and the rest is the contract's.
 func TestToy(t *testing.T) {
@@ -60,6 +60,7 @@ func TestToy(t *testing.T) {
 		{"POST", "/notes", `{"nane":""}`, `{"field":"name","code":"required","detail":"Must be given."},{"field":"nane","code":"unknown_field"`},
 		{"GET", "/notes/" + ids.New[ids.ItemID]().String(), ``, `"code":"not_found"`},
 		{"GET", "/notes", ``, `"code":"method_not_allowed"`},
+		{"GET", "/notes/1", ``, `"code":"validation_failed","detail":"Some values are not acceptable; each is listed under fields. Notes are numbered otherwise.","fields"`},
 	} {
 		r, _ := http.NewRequest(c.method, url+rest.Base+c.path, strings.NewReader(c.body))
 		r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}

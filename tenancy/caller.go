@@ -27,3 +27,6 @@ func (c *Caller) Credential() ids.AccountID {
 	}
 	return c.AccountID
 }
+
+// VisitEnd is the one operation that a visit may do at the door of accounts.
+const VisitEnd = "session.logout"
