@@ -51,7 +51,7 @@ func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, toke
 	return app, err
 }
 
-// API is all that the application serves. Its descriptions can be read of it as it is; to serve it New is needed.
+// API is what the application serves. As it is it can be described; New serves it.
 func API() *rest.API {
 	return &rest.API{
 		Routes:     routes,

@@ -41,7 +41,8 @@ func newAuditEvent(row db.AuditEvent) AuditEvent {
 	return e
 }
 
-// typedIDs is an image with its ids in the standard form, as everywhere else: the trigger that made it knows uuids only. NULL is nil.
+// typedIDs writes the ids in the before or after of an event with their prefix, as everywhere else: the trigger that stored them has only
+// uuids. NULL is nil.
 func typedIDs(image []byte) *jsontext.Value {
 	if image == nil {
 		return nil

@@ -108,7 +108,7 @@ func invitationCreate(ctx context.Context, q *db.Queries, who rest.Caller, in in
 	return out, err
 }
 
-// After mails it.
+// After mails the invitation.
 func (i *Invitation) After(app any, who rest.Caller) func() {
 	if i.letter == nil {
 		return nil

@@ -106,7 +106,7 @@ func (app *App) welcome(who rest.Caller, account db.Account, tenant string) *wel
 	}}
 }
 
-// After mails it.
+// After mails the welcome.
 func (u *User) After(app any, who rest.Caller) func() {
 	if u.welcome == nil {
 		return nil

@@ -107,9 +107,9 @@ func (app *App) bearer(ctx context.Context, who rest.Caller, token, purpose stri
 	return row, hash, err
 }
 
-// prove makes an address the account's proven e-mail, for the token that was mailed there, which it takes away: errOneTimeToken for all
-// but the first who comes with it. A nil token: the proof was another. Wipe: password and sessions go, and hash is of the new password, if
-// there is one; where that address was not proven before, the account may change hands, and API keys go too.
+// prove makes an address the account's proven e-mail. The token that was mailed there is spent: whoever comes with it a second time gets
+// errOneTimeToken. Without a token (nil) the caller has another proof. Wipe takes the password and the sessions away, and hash, unless it is
+// nil, is that of the new password; where the address was not proven before, somebody else may get the account, and its API keys go too.
 func (app *App) prove(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account db.Account, email string, token []byte, hash *string, wipe bool) (db.Account, error) {
 	owner := tx.Assume(account.ID, who)
 	if _, err := owner.AccountHold(ctx, account.ID); err != nil { // whoever voids the token has done so, or waits
@@ -153,7 +153,7 @@ type passwordResetInput struct {
 	Password string `json:"password" limit:"password" text:"raw" doc:"The new one: 8 to 255 characters, not a common password, without the username or the e-mail's local part." example:"correct horse battery"`
 }
 
-// Problems has the rules that hold for every account; the others are for whoever knows its names.
+// Problems has the rules for passwords of any account; those that compare it with the account's names come when the account is known.
 func (in *passwordResetInput) Problems() []rest.FieldError {
 	if problem := passwordProblem("password", in.Password, "", ""); problem != nil {
 		return []rest.FieldError{*problem}

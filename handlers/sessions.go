@@ -64,7 +64,7 @@ func sessionLogin(ctx context.Context, app *App, who rest.Caller, in sessionLogi
 		login, ok = auth.NormalizeEmail(in.Login)
 	}
 	if !ok {
-		login = "" // nobody's, and looked up all the same
+		login = "" // is nobody's, but looked up as any other, so that the answer takes as long
 	}
 	var found db.Account
 	err = tenancy.Retry(ctx, true, func() (err error) {

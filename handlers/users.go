@@ -144,7 +144,7 @@ type userListInput struct {
 
 // userList reads a page of the tenant's users, or of those whom the caller sees.
 func userList(ctx context.Context, q *db.Queries, who rest.Caller, in userListInput) (rest.Page[User], error) {
-	// What has no canonical form is nobody's, and is looked up all the same.
+	// A text without a canonical form, which becomes "", is nobody's: the list is empty.
 	if in.Email != nil {
 		email, _ := auth.NormalizeEmail(*in.Email)
 		in.Email = &email
@@ -205,7 +205,7 @@ func userGet(ctx context.Context, q *db.Queries, who rest.Caller, in userGetInpu
 	return user, err
 }
 
-// profile is what users change of themselves, and others of them.
+// profile has the fields that a user may change of himself, too.
 type profile struct {
 	FirstName        rest.Nullable[string]    `json:"first_name" validate:"max=150" example:"Ada"`
 	LastName         rest.Nullable[string]    `json:"last_name" validate:"max=150" example:"Lovelace"`
@@ -218,7 +218,7 @@ type profile struct {
 	PublicProfile    *bool                    `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
-// handle is the Instagram name as it is stored; nil where nothing is left of it.
+// handle is the Instagram name as it is stored, without its @; nil where nothing else was sent.
 func (p *profile) handle() *string {
 	if p.Instagram.Value == nil {
 		return nil
@@ -248,7 +248,7 @@ func (in *userCreateInput) Problems() []rest.FieldError {
 // userCreate makes an account that nobody has proven yet, and its user. Whoever has an account is invited instead.
 func userCreate(ctx context.Context, app *App, tx *tenancy.Tx, who rest.Caller, in userCreateInput) (User, error) {
 	email, username, _ := names(in.Email, in.Username)
-	// Who may not make users learns no names and has nothing hashed.
+	// The permission is checked first: whoever lacks it learns no names, and has nothing hashed.
 	tenant, err := app.doors.Enter(who, usersWrite.All()).TenantGet(ctx, who.TenantID)
 	if err != nil {
 		return User{}, err
@@ -310,7 +310,7 @@ func (in *userUpdateInput) Problems() []rest.FieldError {
 	return emailProblems(*in.Email.Value)
 }
 
-// notOwn are the given fields that nobody changes of himself.
+// notOwn are those of the fields sent that nobody may change of himself.
 func (in *userUpdateInput) notOwn() (fields []string) {
 	for _, f := range []struct {
 		name  string

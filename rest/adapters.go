@@ -17,7 +17,8 @@ import (
 // Caller is who is asking; see tenancy.Caller.
 type Caller = tenancy.Caller
 
-// work is a handler over one scope's queries. It maps no errors and keeps nothing: it may be run again.
+// work is a handler that is given the queries of one scope. It may be run again, after a conflict in the database, and so keeps nothing; it
+// returns errors as they come.
 type work[In, Out any] func(ctx context.Context, q *db.Queries, who Caller, in In) (Out, error)
 
 // entry is the way into one scope: for a call on its own, and within a transaction.
@@ -64,7 +65,7 @@ func Account[In, Out any](h work[In, Out]) Endpoint {
 	return e
 }
 
-// AccountChange is change in the account scope.
+// AccountChange is Change in the account scope.
 func AccountChange[In, Out, ReadIn, Row any](write work[In, Out], read work[ReadIn, Row]) Endpoint {
 	e := describe[In, Out](AccountScope, write)
 	e.run = changing(accountEntry, accountEntry, write, read)
@@ -93,7 +94,7 @@ func Atomic[App, In, Out any](p auth.Permission, h func(context.Context, App, *t
 	return e
 }
 
-// Open is a public route: login and what else must run before anyone is known.
+// Open is a public route, such as login: nobody is known yet.
 func Open[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
 	e := describe[In, Out](PublicScope, h)
 	e.app = reflect.TypeFor[App]()
@@ -125,7 +126,7 @@ func Session[App, In, Out any](h func(context.Context, App, Caller, In) (Out, er
 	return e
 }
 
-// Whoever is session for an API key too.
+// Whoever is Session, and lets API keys in too.
 func Whoever[App, In, Out any](h func(context.Context, App, Caller, In) (Out, error)) Endpoint {
 	e := Session(h)
 	e.ByKey = true
@@ -248,14 +249,14 @@ func served[In, Out any](h func(*exchange, In) (Out, error)) func(*exchange) (an
 	}
 }
 
-// committed keeps what an output has to do that must wait for its transaction and for its answer, such as writing mail.
+// committed keeps the work of a Postponed output until the answer is sent.
 func (x *exchange) committed(out any) {
 	if c, ok := out.(Postponed); ok {
 		x.after = c.After(x.server.api.App, x.who)
 	}
 }
 
-// answered does what was left until the answer is on its way, so that how long the answer took tells nothing of it.
+// answered does what committed has kept. The answer is sent first, so that how long it took tells nothing of that work.
 func (x *exchange) answered() {
 	if x.after != nil {
 		_ = http.NewResponseController(x.writer).Flush() // an error: the client is gone, and what it asked for is done

@@ -11,16 +11,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// answer is what is written to the client; stored as it is under an Idempotency-Key.
+// answer is what is written to the client. Under an Idempotency-Key it is stored as it is here.
 type answer struct {
 	Status int
-	Header http.Header // Location is a path: what stands before it is added to every answer, a kept one too
+	Header http.Header // Location is a path; PUBLIC_URL is put before it when it is written
 	Body   []byte
 
 	stream func(http.ResponseWriter) error // instead of Body
 }
 
-// Resource is an output that stands under its name in the content, has an address, and versions.
+// Resource is an output that is one thing: it is written under its name, and has an address and, as most do, versions.
 type Resource interface {
 	// Resource returns the singular name, the path under /api/v1, and the version; 0 for what has no versions.
 	Resource() (name, path string, version int64)
@@ -31,21 +31,21 @@ type Deleted[ID any] struct {
 	ID ID `json:"id"`
 }
 
-// Done is the output of an action that has nothing to say, but may have something to do once that is said.
+// Done is the output of an action that returns no data. Then, if there is one, runs when the answer has been sent.
 type Done struct {
 	Then func() `json:"-"` // exported, since the library encodes no struct without such a field
 }
 
-// After is what Postponed asks.
+// After makes Done a Postponed.
 func (d *Done) After(any, Caller) func() { return d.Then }
 
-// Postponed is an output that has something to do once its transaction is committed and its answer on the way, such as writing mail.
+// Postponed is an output with work, such as writing mail, that has to wait until the transaction is committed and the answer is sent.
 type Postponed interface {
-	// After returns what is to be done; nil: nothing. App is the API's.
+	// After returns that work; nil: there is none. App is the API's.
 	After(app any, who Caller) func()
 }
 
-// render makes the answer of a success from a pointer to the handler's output. Its body is the exchange's until it is written.
+// render makes the answer of a success from a pointer to the handler's output. Its body is in a buffer that written takes back.
 func (x *exchange) render(out any) (answer, error) {
 	a := answer{Status: x.route.Status, Header: http.Header{}}
 	room := bodies.Get().(*[]byte)
@@ -105,12 +105,12 @@ func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
 	return append(b, '}'), nil
 }
 
-// bodies that were written serve the next answers. A large one would be held for many small ones.
+// bodies are the buffers of answers that were written, to be used again. A large one is not kept: many small answers would hold its memory.
 var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 const maxKeptBody = 64 << 10 // bytes
 
-// written gives the bodies back: nobody may look at them any more.
+// written gives the buffers back to the pool; the answers in them must not be used any more.
 func (x *exchange) written() {
 	for _, room := range x.bodies {
 		if cap(*room) <= maxKeptBody {
@@ -138,7 +138,7 @@ func shortened(text string) string {
 	return text[:end] + "…"
 }
 
-// refusal makes the answer of an error. However much was wrong, it stays small.
+// refusal makes the answer of an error. It lists at most maxProblems fields, so that it stays small.
 func refusal(e *Error, requestID string) answer {
 	fields, more, detail := e.Fields, e.more, e.Detail
 	if len(fields) > maxProblems {
@@ -164,7 +164,7 @@ func refusal(e *Error, requestID string) answer {
 	return answer{Status: e.Status, Header: e.header.Clone(), Body: body}
 }
 
-// write sends the answer; a stream's error leaves a connection that breaks off, which is how its reader learns of it.
+// write sends the answer. After an error of a stream the caller has to break the connection off: that is how the client learns of it.
 func (a answer) write(w http.ResponseWriter) error {
 	header := w.Header()
 	for name, values := range a.Header {
@@ -186,7 +186,7 @@ func (a answer) write(w http.ResponseWriter) error {
 			header.Set("Cache-Control", "private, no-cache")
 		}
 	}
-	// However long we took for it, the client has all of its time to take it; a writer that knows no deadline has none to move.
+	// The client has all of writeTimeout, however long the handler took. A writer without deadlines returns an error, which is no matter.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTimeout))
 	w.WriteHeader(a.Status)
 	_, err := w.Write(a.Body)

@@ -13,12 +13,12 @@ const (
 		"RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"
 	corsMethods = "GET, HEAD, POST, PATCH, DELETE"
 
-	// strangersEvery is how often the log tells of an origin that may not call; maxOrigin is how many bytes of its name.
+	// strangersEvery is how often the log tells of an origin that is not allowed; maxOrigin is how many bytes of its name.
 	strangersEvery = time.Minute
 	maxOrigin      = 100
 )
 
-// preflight is what a browser's question before a request of a page is.
+// preflight says whether a request is the OPTIONS that a browser sends before the request of a page, and what it is answered.
 type preflight int
 
 const (

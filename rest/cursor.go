@@ -15,7 +15,8 @@ import (
 // maxCursor is in characters. A cursor holds one sorted value, of which the longest is a name.
 const maxCursor = 2048
 
-// cursors seals positions: encrypted, so that they show nothing, and bound to the list that they belong to. The first seals, all open.
+// cursors make a position in a list into a text that shows nothing, and is good for that list alone, and read it again. There is one for
+// each signing key: the first makes new texts, and those of all are read.
 type cursors []seal
 
 type seal struct {

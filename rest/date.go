@@ -42,7 +42,7 @@ func (d *Date) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// DateOf and time are how a date comes from the database and goes there; nil is NULL.
+// DateOf makes a Date of a column's value; nil is NULL.
 func DateOf(column *time.Time) *Date {
 	if column == nil {
 		return nil
@@ -51,4 +51,5 @@ func DateOf(column *time.Time) *Date {
 	return new(Date(time.Date(year, month, day, 0, 0, 0, 0, time.UTC)))
 }
 
+// Time makes a column's value of a Date; nil is NULL.
 func (d *Date) Time() *time.Time { return (*time.Time)(d) }

@@ -22,8 +22,9 @@ import (
 const (
 	// maxDepth bounds the nesting of a body: deeper than any input, shallower than any stack.
 	maxDepth = 32
-	// maxDistinct is up to how many bytes of a body no key may stand twice in any object of it. To remember the keys costs thirty times
-	// what reading them costs, so in a larger body it is looked for only among those that are ours, and the first of those that are not.
+	// maxDistinct is the size in bytes up to which a body is searched for keys that stand twice in one object, at any depth. In a larger one
+	// only those of the outermost object are compared that are fields of the input, and the first that are not: to remember every key
+	// costs thirty times what reading it costs.
 	maxDistinct = 4 << 10
 )
 
@@ -58,7 +59,7 @@ func decode(x *exchange, in any) error {
 		case "header":
 			values := x.request.Header.Values(f.Name)
 			text = strings.Join(values, ", ")
-			given = len(values) > 0 && !(text == "" && f.Text == "any") // an empty condition is none that can be kept
+			given = len(values) > 0 && !(text == "" && f.Text == "any") // an empty User-Agent counts as none, an empty If-Match is malformed
 		case "json":
 			continue
 		}
@@ -128,8 +129,8 @@ func decodeMembers(body members, fields []Field, in reflect.Value, wrong []Field
 	return wrong
 }
 
-// judge adds what an input finds wrong with itself, in the order of its fields. What it finds about a field that is wrong already is
-// left out: the field need not hold what was sent.
+// judge adds what the input's method Problems finds, in the order of the fields. A field that is wrong already is not named again: it does
+// not hold what was sent.
 func judge(in any, fields []Field, wrong []FieldError) []FieldError {
 	judging, ok := in.(interface{ Problems() []FieldError })
 	if !ok {
@@ -183,7 +184,7 @@ func (f *Field) decode(raw jsontext.Value, in reflect.Value) *FieldError {
 	return f.check(target)
 }
 
-// longer says that a list has more members than most, without looking at what they are.
+// longer says that a list has more than so many members, without reading what they are.
 func longer(list jsontext.Value, most int) bool {
 	scan := jsontext.NewDecoder(bytes.NewBuffer(list), lenient)
 	_, _ = scan.ReadToken() // the opening bracket; the list was read before
@@ -266,7 +267,7 @@ func readBody(x *exchange, fields []Field) (members, error) {
 	}
 	x.body = body
 	if len(body) == 0 && !(expected && required) {
-		return members{}, nil // a POST of which nothing is required is as one of {}
+		return members{}, nil // as {}, where a POST needs no field
 	}
 	if err := checkContentType(x.request, "application/json"); err != nil {
 		return members{}, err
@@ -300,14 +301,14 @@ func checkContentType(r *http.Request, accepted ...string) error {
 	return refused
 }
 
-// members is a body, of which only what the operation knows is kept.
+// members is a body: the values of the fields that the operation has, and the names of others.
 type members struct {
 	known   map[string]jsontext.Value
 	unknown []string // the first of the other keys, and how many more there are
 	more    int
 }
 
-// lenient leaves the encoding of texts to be judged later, a field at a time, and does not remember keys.
+// lenient takes texts that are not Unicode, which are refused later, field by field; and keys that stand twice, which take refuses.
 var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
 
 // readObject reads one JSON object and nothing after it.
@@ -352,7 +353,7 @@ func readObject(body []byte, fields []Field) (members, error) {
 	return read, nil
 }
 
-// take notes a key. One that is ours in capitals, or stands twice, is an error.
+// take notes a key of the body: a field's, which is ours, or another. A field's name with capitals, or a key that stands twice, is an error.
 func (m *members) take(quoted jsontext.Value, fields []Field) (name string, ours bool, err error) {
 	text := quoted[1 : len(quoted)-1]
 	full := len(m.unknown) == maxProblems
@@ -386,7 +387,7 @@ func (m *members) take(quoted jsontext.Value, fields []Field) (name string, ours
 
 var errDeep = errors.New("nested too deeply")
 
-// readValue reads the next value of a body, as the part of it that it is.
+// readValue reads the next value of a body, and returns that part of the body, not a copy.
 func readValue(decoder *jsontext.Decoder, body []byte) (jsontext.Value, error) {
 	if kind := decoder.PeekKind(); kind != '{' && kind != '[' {
 		value, err := decoder.ReadValue()
@@ -421,7 +422,7 @@ func syntaxDetail(err error) string {
 	return "The body is not valid JSON."
 }
 
-// readQuery refuses what the operation does not know and what stands twice, as soon as it meets it.
+// readQuery reads the query string. The first parameter that the operation does not have, or that stands twice, is refused.
 func readQuery(u *url.URL, fields []Field) (url.Values, error) {
 	query := url.Values{}
 	for pair := range strings.SplitSeq(u.RawQuery, "&") {

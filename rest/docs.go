@@ -42,7 +42,7 @@ func asset(path, name, media string) root {
 	return root{path, func(x *exchange) (answer, error) { return load().of(x), nil }}
 }
 
-// forms are what everybody is answered alike, as it is and packed.
+// forms are an answer that is the same for everybody, plain and in gzip.
 type forms struct{ plain, packed answer }
 
 func formsOf(body []byte, media string) *forms {

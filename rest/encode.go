@@ -28,7 +28,8 @@ func AppendJSON(b []byte, pointer any) ([]byte, error) {
 	return encode.(encoder)(b, v)
 }
 
-// newEncoder knows what answers are made of; the rest, and what is within itself, is left to json.
+// newEncoder makes the encoder of a type, of the kinds that answers are made of. Other kinds, and types that contain themselves, are left
+// to json.
 func newEncoder(t reflect.Type, around []reflect.Type) encoder {
 	switch kind := t.Kind(); {
 	case kind == reflect.Pointer:

@@ -71,10 +71,10 @@ type Attempt struct {
 	limit      Limit
 }
 
-// Of is an attempt that is counted for whom it is of, such as a name.
+// Of is an attempt that is counted by what it is made on, such as the name at a login.
 func Of(what, whom string, limit Limit) Attempt { return Attempt{what, whom, limit} }
 
-// From is an attempt that is counted for the caller's address.
+// From is an attempt that is counted by the caller's address.
 func From(what string, who Caller, limit Limit) Attempt {
 	return Attempt{what + " from", subscriber(who.Address), limit}
 }
@@ -125,8 +125,8 @@ func (s *Server) Give(ctx context.Context, who Caller, attempts ...Attempt) erro
 	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
-// countGuess counts a refusal that tells whether a name is taken, or that a key which could be one is none; at the limit it
-// tells nothing any more.
+// countGuess counts a refusal that helps somebody who guesses: one that the API lists as such, or that an API key of the right form is none.
+// At the limit it is replaced by the limit's refusal, which tells nothing.
 func (s *Server) countGuess(x *exchange, refused *Error) *Error {
 	if !slices.Contains(s.api.Guessed, refused.Code) && !(x.who.ByKey() && refused == ErrCredential) {
 		return refused
@@ -134,7 +134,7 @@ func (s *Server) countGuess(x *exchange, refused *Error) *Error {
 	return s.Guess(x.ctx, x.who, refused)
 }
 
-// Guess counts a wrong guess from an address: what it returns is the refusal, or at the limit the limit's.
+// Guess counts a wrong guess from the caller's address, and returns its refusal; at the limit, the limit's.
 func (s *Server) Guess(ctx context.Context, who Caller, refused *Error) *Error {
 	if err := s.Take(ctx, who, From("guess", who, s.config.Guess)); err != nil {
 		return s.api.Refuse(err, false)

@@ -41,14 +41,14 @@ func (s *Server) record(x *exchange, status int, took time.Duration, refused *Er
 	s.log.LogAttrs(context.Background(), level, "request", attrs...)
 }
 
-// probes are asked again and again by machines; as long as they are answered, nobody wants to read of it.
+// probes are asked every few seconds by machines, and are logged only when they fail.
 var probes = map[string]bool{"GET /healthz": true, "GET /readyz": true}
 
-// maxShape is how many segments of a path that leads nowhere are logged.
+// maxShape is how many segments of a path without a route are logged.
 const maxShape = 8
 
-// shapeOf is a path that leads nowhere, for the log: the words that stand in addresses that there are, and * for every other
-// segment, since a secret may stand there.
+// shapeOf is how the log shows a path that has no route: a segment that is a word of some route stands as it is, any other as *, since it may
+// be a secret.
 func (s *Server) shapeOf(path string) string {
 	var shape strings.Builder
 	segments := strings.SplitN(strings.TrimPrefix(path, "/"), "/", maxShape+1)

@@ -17,7 +17,7 @@ const (
 	maxRefusals = 4
 )
 
-// refusalLog is of refusals that are noted after the answer, so that it is neither slower nor another for it.
+// refusalLog writes refusals into the events of accounts. It does so after the answer, which is neither delayed nor changed by it.
 type refusalLog struct {
 	noted   *lru.Cache[string, time.Time]
 	writing chan struct{}

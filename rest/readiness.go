@@ -66,7 +66,7 @@ func (s *Server) readyz(x *exchange) (answer, error) {
 	return jsonAnswer([]byte(`{"status":"ready"}`)), nil
 }
 
-// Check says why this server must not serve: the database is away or its surroundings are unfit, its login could bypass a wall, the
+// Check says why this server must not serve: the database is away or its surroundings are unfit, its login could bypass row-level security, the
 // catalogue keeps tenants apart less than it should, or is not what the migrations of this program have left. All that is wrong is listed.
 func (s *Server) Check(ctx context.Context) error {
 	return tenancy.Retry(ctx, true, func() error { return s.check(ctx) })
@@ -88,7 +88,7 @@ func (s *Server) check(ctx context.Context) error {
 	if faults, err = q.CatalogueFaults(ctx); err != nil {
 		return err
 	}
-	if len(faults) == 0 { // a wall that is down is named as such, and not as a difference too
+	if len(faults) == 0 { // a table without its policy is told as that, and not also as a difference from the catalogue
 		if faults, err = s.doors.SchemaFaults(ctx); err != nil {
 			return err
 		}

@@ -195,7 +195,7 @@ func longLine(number int) error {
 	return Invalid(FieldError{"lines." + strconv.Itoa(number), "max_length", "A line has at most " + formatBytes(maxLine) + "."})
 }
 
-// record lets a reader of CSV read no more than a line may have, and what it reads ahead, until left is set again.
+// record bounds how much a reader of CSV reads before left is set again: a line, and what it reads ahead.
 type record struct {
 	r    io.Reader
 	left int

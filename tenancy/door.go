@@ -15,7 +15,8 @@ import (
 	"rowhouse/ids"
 )
 
-// The statements that bind a transaction. Parameterised and so prepared once: text that differs a tenant would not be.
+// The statements that bind a transaction. They take parameters, and so are prepared once on each connection; with the tenant in
+// their text they would be prepared anew for each.
 const (
 	enterTenant  = `SELECT enter($1, $2, $3, $4, $5, $6, $7)`
 	enterByKey   = `SELECT enter_key($1, $2, $3, $4, $5, $6, $7)`
