@@ -28,15 +28,30 @@ var unmutated = map[string]string{
 	"uuid_v7":          "it computes what is new",
 	"fold":             "it computes, and reads nothing but its argument",
 	"fold_unicode":     "the same",
-	"touch":            "it counts versions, in a row that the statement changes anyway",
+}
+
+// model is the table of whose audit and versions there are mutants.
+const model = "items"
+
+// alike are the functions that differ from those of the model in table and columns alone: package resource writes them all, and its tests
+// compare them.
+func (s *schema) alike() map[string]bool {
+	names := map[string]bool{}
+	for _, t := range s.tables {
+		if t.name != model {
+			names[t.audit()], names[t.touch()] = true, true
+		}
+	}
+	return names
 }
 
 // Mutants are those of every function that the migrations leave, in the order of the functions' names: of what runs as its owner, what is
 // called by it, and what is called by the database or for the permission of a caller.
 func Mutants(project fs.FS) (all []Mutant, err error) {
 	s := readSchema(project, func(at place, subject, fault string) { err = fmt.Errorf("%v", finding{at, subject, fault}) }, anyReason)
+	alike := s.alike()
 	for _, name := range slices.Sorted(maps.Keys(s.functions)) {
-		if pinnedFunctions[name] != "" || unmutated[name] != "" {
+		if alike[name] || pinnedFunctions[name] != "" || unmutated[name] != "" {
 			continue
 		}
 		of, failed := s.functions[name].mutants()

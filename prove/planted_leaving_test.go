@@ -25,7 +25,7 @@ func TestPlantedLeaving(t *testing.T) {
 		{"what a variable in quotes was given", tickets, held, held + "    \"login\" := OLD.email; RAISE EXCEPTION '%', \"login\"; /*!*/\n", "void_tickets: accounts.email goes to a refusal"},
 		{"an account's name in a refusal's message", tickets, already, "RAISE EXCEPTION '% is one', (SELECT a.username FROM accounts a /*!*/ LIMIT 1) USING ERRCODE = 'RHINV';", "refuse_users: accounts.username goes to a refusal"},
 		{"a whole account in a refusal", tickets, already, "RAISE EXCEPTION 'x' USING ERRCODE = 'RHINV', DETAIL = (SELECT to_jsonb(a)::text FROM accounts a /*!*/ LIMIT 1);", "refuse_users: accounts.* goes to a refusal"},
-		{"a login name in a user", users, "    RETURN NEW;", "    NEW.name := (SELECT a.username FROM accounts a WHERE a.id = NEW.account_id); /*!*/\n    RETURN NEW;", "refuse_closed: accounts.username goes to users.name, which the tenant reads"},
+		{"a login name in a user", users, "RHCLO';\n    END IF;\n    RETURN NEW;", "RHCLO';\n    END IF;\n    NEW.name := (SELECT a.username FROM accounts a WHERE a.id = NEW.account_id); /*!*/\n    RETURN NEW;", "refuse_closed: accounts.username goes to users.name, which the tenant reads"},
 		{"a session as the result of a definer", doors, "    RETURN account;", "    RETURN (SELECT s.id FROM sessions s WHERE s.account_id = account LIMIT 1); /*!*/",
 			"key_account: sessions.id goes to its result, which whoever calls it is given"},
 		{"what a variable was given before", tickets, held, held + "    UPDATE users u SET phone = login WHERE u.tenant_id = current_tenant() AND u.id = OLD.id; /*!*/\n", "void_tickets: accounts.email goes to users.phone"},

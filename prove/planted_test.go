@@ -33,9 +33,16 @@ ALTER TABLE leases ENABLE ROW LEVEL SECURITY;
 ALTER TABLE leases FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_only ON leases
     USING (tenant_id = (SELECT current_tenant())) WITH CHECK (tenant_id = (SELECT current_tenant()));
-CREATE TRIGGER audit_insert AFTER INSERT ON leases REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit('lease');
-CREATE TRIGGER audit_update AFTER UPDATE ON leases REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit('lease');
-CREATE TRIGGER audit_delete AFTER DELETE ON leases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit('lease');
+CREATE FUNCTION leases_audit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id) SELECT n.tenant_id, 'changed', 'lease', n.id FROM changed n;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION leases_audit() FROM PUBLIC;
+CREATE TRIGGER audit_insert AFTER INSERT ON leases REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION leases_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON leases REFERENCING OLD TABLE AS previous NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION leases_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON leases REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION leases_audit();
 `
 
 // check plants each, and sees one finding of each fault, the right one, at its line, and no other. What it makes anew it calls
@@ -190,19 +197,20 @@ func TestPlantedTables(t *testing.T) {
 		{"a restriction that asks everybody", migration, "", "CREATE POLICY own ON items AS RESTRICTIVE\n    USING (EXISTS (SELECT 1 FROM users u /*!*/ WHERE u.id = items.id));", "users u is not held to the bound tenant"},
 		{"a policy changed later", migration, "", "ALTER POLICY tenant_only ON items USING (true);", "statement: alter_policy_stmt is nothing"},
 
-		{"no audit of deletes", migration, "CREATE TRIGGER audit_delete AFTER DELETE ON leases REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION audit('lease');\n", "", "leases: no trigger AFTER DELETE"},
+		{"no audit of deletes", migration, "CREATE TRIGGER audit_delete AFTER DELETE ON leases REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION leases_audit();\n", "", "leases: no trigger AFTER DELETE"},
 		{"the audit taken away", migration, "", "DROP TRIGGER audit_delete ON items;", "items: no trigger AFTER DELETE"},
-		{"an audit of one column", migration, "", "CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE OF name ON items FOR EACH STATEMENT EXECUTE FUNCTION audit('item');", "items: no trigger AFTER UPDATE"},
-		{"an audit for each row", migration, "", "CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION audit('item');", "items: no trigger AFTER INSERT"},
-		{"an audit that never fires", migration, "", "CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON items FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION audit('item');", "items: no trigger AFTER INSERT"},
-		{"an audit by another function", migration, "", "CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON items FOR EACH STATEMENT EXECUTE FUNCTION touch();", "items: no trigger AFTER DELETE"},
-		{"an audit too early", migration, "", "CREATE OR REPLACE TRIGGER audit_insert BEFORE INSERT ON items FOR EACH STATEMENT EXECUTE FUNCTION audit('item');", "items: no trigger AFTER INSERT"},
+		{"an audit of one column", migration, "", "CREATE OR REPLACE TRIGGER audit_update AFTER UPDATE OF name ON items REFERENCING OLD TABLE AS previous NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION items_audit();", "items: no trigger AFTER UPDATE"},
+		{"an audit for each row", migration, "", "CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON items FOR EACH ROW EXECUTE FUNCTION items_audit();", "items: no trigger AFTER INSERT"},
+		{"an audit that never fires", migration, "", "CREATE OR REPLACE TRIGGER audit_insert AFTER INSERT ON items FOR EACH STATEMENT WHEN (false) EXECUTE FUNCTION items_audit();", "items: no trigger AFTER INSERT"},
+		{"an audit by another function", migration, "", "CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON items FOR EACH STATEMENT EXECUTE FUNCTION items_touch();", "items: no trigger AFTER DELETE"},
+		{"an audit as another table's", migration, "", "CREATE OR REPLACE TRIGGER audit_delete AFTER DELETE ON items REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION teams_audit();", "items: no trigger AFTER DELETE"},
+		{"an audit too early", migration, "", "CREATE OR REPLACE TRIGGER audit_insert BEFORE INSERT ON items FOR EACH STATEMENT EXECUTE FUNCTION items_audit();", "items: no trigger AFTER INSERT"},
 		{"another type", migration, "", "ALTER TABLE items ALTER price_cents TYPE bigint;", ""},
 		{"a number that counts itself", migration, "", "ALTER TABLE items ADD n integer GENERATED ALWAYS AS IDENTITY;", "CONSTR_IDENTITY is nothing"},
 		{"the triggers at rest", migration, "", "ALTER TABLE items DISABLE TRIGGER USER; ALTER TABLE items ENABLE TRIGGER USER;", "items: its triggers rest, audit among them; only a backfill may do that"},
 		{"the triggers disabled", migration, "", "ALTER TABLE items DISABLE TRIGGER ALL;", "AT_DisableTrigAll is nothing"},
 		{"one trigger disabled", migration, "", "ALTER TABLE items DISABLE TRIGGER audit_delete;", "AT_DisableTrig is nothing"},
-		{"a constraint trigger", migration, "", "CREATE CONSTRAINT TRIGGER c AFTER UPDATE ON items DEFERRABLE FOR EACH ROW EXECUTE FUNCTION touch();", "CreateTrigStmt.isconstraint is nothing"},
+		{"a constraint trigger", migration, "", "CREATE CONSTRAINT TRIGGER c AFTER UPDATE ON items DEFERRABLE FOR EACH ROW EXECUTE FUNCTION items_touch();", "CreateTrigStmt.isconstraint is nothing"},
 		{"cents of nothing", migration, "COMMENT ON COLUMN leases.fee_cents IS 'Cents.';\n", "", "leases: the comment on fee_cents must say"},
 
 		{"a view, whose owner sees all", migration, "", "CREATE VIEW all_items AS SELECT * FROM items;", "view_stmt is nothing that prove understands"},
@@ -357,7 +365,7 @@ func TestPlantedFunctions(t *testing.T) {
 		{"a definer with the caller's search_path", migration, "", "CREATE OR REPLACE FUNCTION migration_version() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN (SELECT max(version_id) FROM goose_db_version); END $$;", "migration_version: SECURITY DEFINER without SET search_path"},
 		{"a power that is listed and not used", migration, "", "CREATE OR REPLACE FUNCTION migration_version() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN (SELECT max(version_id) FROM goose_db_version); END $$;", "migration_version: prove lists it with the power definer, which it does not use"},
 		{"a function that calls one with powers", migration, "", sql("SELECT migration_version()"), "planted: it reads PostgreSQL's own catalogue"},
-		{"a function that calls a trigger's", migration, "", sql("SELECT 1::bigint FROM touch()"), "planted: it calls the trigger function touch"},
+		{"a function that calls a trigger's", migration, "", sql("SELECT 1::bigint FROM items_touch()"), "planted: it calls the trigger function items_touch"},
 		{"a body that is no SQL", migration, "", sql("SELECT 1\n  FROM FROM /*!*/ items"), "syntax error"},
 		{"a body that is no PL/pgSQL", migration, "", plpgsql("IF 1 THEN RETURN 2;"), "planted: syntax error"},
 		{"a sample in a function", migration, "", sql("SELECT count(*)\n  FROM items TABLESAMPLE /*!*/ system (1)\n WHERE tenant_id = current_tenant()"), "RangeTableSample is nothing"},
@@ -370,7 +378,7 @@ func TestPlantedFunctions(t *testing.T) {
 		{"a second function of a trusted name", migration, "", "CREATE FUNCTION holds(x uuid) RETURNS boolean LANGUAGE sql AS 'SELECT true';", "holds: there is one of this name with other parameters"},
 		{"another answer to who is bound", migration, "", "CREATE OR REPLACE FUNCTION current_tenant() RETURNS uuid LANGUAGE sql STABLE RETURN caller_field(2)::uuid;", "current_tenant: everything stands on it, so it is RETURN"},
 		{"another answer to who asks", migration, "", "CREATE OR REPLACE FUNCTION my_account() RETURNS uuid LANGUAGE sql STABLE RETURN current_setting('app.account')::uuid;", "my_account: everything stands on it"},
-		{"an audit that writes nothing", migration, "", "CREATE OR REPLACE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;", "audit: it writes no audit event"},
+		{"an audit that writes nothing", migration, "", "CREATE OR REPLACE FUNCTION items_audit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;", "items_audit: it writes no audit event"},
 		{"a door that binds for the session", migration, "", "CREATE OR REPLACE FUNCTION key_account(tenant uuid, prefix text, key_hash bytea) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER " + pinned + " AS $$\nBEGIN\n    PERFORM set_config('app.tenant_id', '', false); /*!*/\n    RETURN (SELECT gen_random_uuid() FROM accounts);\nEND\n$$;", "key_account: set_config takes a name, a value and true"},
 		{"a door that sets what is none of its business", migration, "", "CREATE OR REPLACE FUNCTION key_account(tenant uuid, prefix text, key_hash bytea) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER " + pinned + " AS $$\nBEGIN\n    PERFORM set_config('role', 'postgres', true); /*!*/\n    RETURN (SELECT gen_random_uuid() FROM accounts);\nEND\n$$;", "key_account: set_config of 'role'"},
 		{"a door that takes another tenant after it has bound one", migration, "", "CREATE OR REPLACE FUNCTION key_account(tenant uuid, prefix text, key_hash bytea) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER " + pinned + " AS $$\nBEGIN\n    PERFORM set_config('app.tenant_id', tenant::text, true);\n    tenant := prefix::uuid; /*!*/\n    RETURN (SELECT u.account_id FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.tenant_id = tenant);\nEND\n$$;", "key_account: tenant is declared or assigned anew"},
@@ -385,9 +393,9 @@ func TestPlantedFunctions(t *testing.T) {
 		{"a trigger that replaces the row", migration, "", onItems("NEW := OLD; /*!*/\nRETURN NEW;"), "planted: new is declared or assigned anew"},
 		{"a trigger that returns another's row", migration, "", onItems("RETURN (SELECT i FROM items i WHERE i.tenant_id = NEW.tenant_id LIMIT 1); /*!*/"), "a trigger returns NEW, OLD, coalesce(NEW, OLD) or NULL"},
 		{"a trigger that looks by id", migration, "", onItems("SELECT id INTO other FROM users /*!*/ WHERE id = NEW.id;\nRETURN NEW;"), "planted: users is not held to the bound tenant"},
-		{"a trigger that goes by a tenant which its rows do not have", migration, "", "CREATE TRIGGER t AFTER INSERT ON accounts REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION audit('account');", "the trigger t executes audit, which goes by the tenant_id of its rows"},
+		{"a trigger that goes by a tenant which its rows do not have", migration, "", "CREATE TRIGGER t AFTER INSERT ON accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION items_audit();", "the trigger t executes items_audit, which goes by the tenant_id of its rows"},
 		{"a trigger of a function that nobody made", migration, "", "CREATE TRIGGER t BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();", "which is no trigger function that the migrations make"},
-		{"a trigger that asks a function", migration, "", "CREATE TRIGGER t BEFORE INSERT ON items FOR EACH ROW WHEN (pg_backend_pid() = 1) EXECUTE FUNCTION touch();", "items: the function pg_backend_pid is not among"},
+		{"a trigger that asks a function", migration, "", "CREATE TRIGGER t BEFORE INSERT ON items FOR EACH ROW WHEN (pg_backend_pid() = 1) EXECUTE FUNCTION items_touch();", "items: the function pg_backend_pid is not among"},
 		{"a check that asks for rows", migration, "", "ALTER TABLE items ADD CONSTRAINT items_x CHECK (holds(name));", "items: the function holds does more than compute"},
 		{"a default that asks for rows", migration, "", "ALTER TABLE items ADD COLUMN x text[] DEFAULT user_grants(me());", "items: the function user_grants does more than compute"},
 		{"a check that asks the catalogue", migration, "", "ALTER TABLE items ADD CONSTRAINT items_x CHECK (migration_version() > 0);", "items: the function migration_version does more than compute"},

@@ -329,7 +329,7 @@ var leaks = []leak{
 	{"a tenant's grants asked for by an account", "account", `SELECT user_grants(u.id) FROM users u WHERE u.account_id = @account_id`, "which is not for queries of the scope account",
 		`SELECT role_grants(u.role) FROM users u WHERE u.account_id = @account_id`},
 	{"the catalogue of the database", "tenant", `SELECT id, migration_version() FROM items WHERE tenant_id = @tenant_id`, "the function migration_version is not for queries of the scope tenant", ""},
-	{"a trigger function called by hand", "tenant", `SELECT id, audit() FROM items WHERE tenant_id = @tenant_id`, "the function audit is for triggers", ""},
+	{"a trigger function called by hand", "tenant", `SELECT id, items_audit() FROM items WHERE tenant_id = @tenant_id`, "the function items_audit is for triggers", ""},
 	{"a function that runs the text it is given", "tenant", `SELECT x FROM query_to_xml(@q, true, true, @tenant_id) AS x`, "the function query_to_xml is not among", ""},
 	{"a function of another database", "tenant", `SELECT x.id FROM dblink(@q, @tenant_id) AS x (id uuid)`, "RangeFunction.coldeflist is nothing", ""},
 	{"a built-in's name in another schema", "tenant", `SELECT evil.lower(name) FROM items WHERE tenant_id = @tenant_id`, "the function evil.lower is not among",

@@ -106,6 +106,12 @@ func (t *table) why() string {
 	return "its rows belong to tenants"
 }
 
+// audit is the name of the function that writes the events of a table's rows.
+func (t *table) audit() string { return t.name + "_audit" }
+
+// touch is the name of the function that counts the versions of a table's rows.
+func (t *table) touch() string { return t.name + "_touch" }
+
 // lead is the column that says whose a row is.
 func (t *table) lead() string {
 	switch {

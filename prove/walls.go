@@ -143,13 +143,13 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 	if _, excused := unaudited[t.name]; !excused && t.kind() == ofTenant {
 		var audited int32
 		for _, c := range t.triggers {
-			if c.function() == "audit" && !c.Row && c.Timing == 0 && c.WhenClause == nil && c.Columns == nil {
+			if c.function() == t.audit() && !c.Row && c.Timing == 0 && c.WhenClause == nil && c.Columns == nil {
 				audited |= c.Events
 			}
 		}
 		for _, event := range slices.Sorted(maps.Keys(events)) {
 			if audited&events[event] == 0 {
-				fault(t.missed("audit audit"), "no trigger AFTER %s FOR EACH STATEMENT executes audit(): what one does to a tenant's rows stands in no log of that tenant's", strings.ToUpper(event))
+				fault(t.missed("audit "+t.audit()), "no trigger AFTER %s FOR EACH STATEMENT executes %s(): what one does to a tenant's rows stands in no log of that tenant's", strings.ToUpper(event), t.audit())
 			}
 		}
 	}

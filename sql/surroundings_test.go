@@ -86,7 +86,7 @@ func TestMissing(t *testing.T) {
 		{`ALTER TABLE items NO FORCE ROW LEVEL SECURITY`, "table items is not as the migrations left it: rows, row-level security, and it must be rows, row-level security, forced"},
 		{`ALTER TABLE items ALTER name DROP NOT NULL`, "column items.name is not as the migrations left it: text, and it must be text NOT NULL"},
 		{`ALTER TABLE items ALTER description TYPE varchar(500)`, "column items.description is not as the migrations left it: character varying(500), and it must be text"},
-		{`ALTER FUNCTION audit() SECURITY DEFINER`, "function audit() is not as the migrations left it: "},
+		{`ALTER FUNCTION items_audit() SECURITY DEFINER`, "function items_audit() is not as the migrations left it: "},
 		{`CREATE OR REPLACE FUNCTION me() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE RETURN gen_random_uuid()`, "function me() is not as the migrations left it: "},
 		{`DROP TABLE rate_limits`, "table rate_limits is missing"},
 		{`REVOKE SELECT ON items FROM rowhouse_app`, "what rowhouse_app may do with table items is not as the migrations left it: DELETE, INSERT, UPDATE, and it must be DELETE, INSERT, SELECT, UPDATE"},

@@ -1,5 +1,5 @@
 -- +goose Up
--- What tables fill their columns with: identifiers, the keys of names, and versions.
+-- What tables fill their columns with: identifiers, and the keys of names.
 
 CREATE FUNCTION uuid_v7() RETURNS uuid
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -94,29 +94,11 @@ RETURN CASE WHEN octet_length(name) = length(name) THEN lower(name COLLATE "C")
        END;
 COMMENT ON FUNCTION fold(text) IS 'What names are compared, sorted and searched by: regardless of case and of how accents are composed, the same in every locale.';
 
--- +goose StatementBegin
-CREATE FUNCTION touch() RETURNS trigger
-LANGUAGE plpgsql AS $$
--- Before an update: a row that really changes gets the next version and the time. Arguments: generated columns, which are
--- not computed yet at this point and so cannot be compared.
-DECLARE
-    generated CONSTANT text[] := coalesce(TG_ARGV, '{}');
-BEGIN
-    IF to_jsonb(NEW) - generated IS DISTINCT FROM to_jsonb(OLD) - generated THEN
-        NEW.version    := OLD.version + 1;
-        NEW.updated_at := now();
-    END IF;
-    RETURN NEW;
-END
-$$;
--- +goose StatementEnd
-
-REVOKE EXECUTE ON FUNCTION uuid_v7(), fold_unicode(text), fold(text), touch() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION uuid_v7(), fold_unicode(text), fold(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION uuid_v7(), fold(text), fold_unicode(text) TO rowhouse_app;
 GRANT EXECUTE ON FUNCTION uuid_v7() TO rowhouse_login;
 
 -- +goose Down
-DROP FUNCTION touch();
 DROP FUNCTION fold(text);
 DROP FUNCTION fold_unicode(text);
 DROP FUNCTION uuid_v7();

@@ -37,7 +37,25 @@ COMMENT ON CONSTRAINT accounts_name_check     ON accounts IS '1 to 120 character
 
 GRANT SELECT, INSERT, UPDATE ON accounts TO rowhouse_login;
 
-CREATE TRIGGER touch BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION touch('proofs');
+-- +goose StatementBegin
+CREATE FUNCTION accounts_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.username, OLD.email, OLD.name, OLD.password_hash, OLD.is_active, OLD.is_staff, OLD.is_superuser, OLD.email_verified_at,
+        OLD.made_in)
+       IS DISTINCT FROM
+       (NEW.username, NEW.email, NEW.name, NEW.password_hash, NEW.is_active, NEW.is_staff, NEW.is_superuser, NEW.email_verified_at,
+        NEW.made_in) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION accounts_touch() FROM PUBLIC;
+
+CREATE TRIGGER touch BEFORE UPDATE ON accounts FOR EACH ROW EXECUTE FUNCTION accounts_touch();
 
 CREATE TABLE account_events (
     id           uuid        NOT NULL DEFAULT uuid_v7(),
@@ -97,3 +115,4 @@ DROP TRIGGER account_event ON accounts;
 DROP FUNCTION account_event();
 DROP TABLE account_events;
 DROP TABLE accounts;
+DROP FUNCTION accounts_touch();

@@ -36,7 +36,23 @@ CREATE POLICY tenant_only ON tenants
 GRANT SELECT, INSERT, UPDATE ON tenants TO rowhouse_app;
 GRANT SELECT ON tenants TO rowhouse_login;
 
-CREATE TRIGGER touch BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION touch('tenant_id', 'name_key');
+-- +goose StatementBegin
+CREATE FUNCTION tenants_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.name, OLD.slug, OLD.status, OLD.is_public, OLD.created_by)
+       IS DISTINCT FROM
+       (NEW.name, NEW.slug, NEW.status, NEW.is_public, NEW.created_by) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION tenants_touch() FROM PUBLIC;
+
+CREATE TRIGGER touch BEFORE UPDATE ON tenants FOR EACH ROW EXECUTE FUNCTION tenants_touch();
 
 -- +goose StatementBegin
 CREATE FUNCTION confirmed(name text, given text) RETURNS boolean
@@ -62,3 +78,4 @@ VALUES ('tenant:read',  'any', 'any', 'any', 'any', 'any'),
 DELETE FROM permissions WHERE name IN ('tenant:read', 'tenant:write');
 DROP FUNCTION confirmed(text, text);
 DROP TABLE tenants;
+DROP FUNCTION tenants_touch();

@@ -3,16 +3,16 @@ CREATE TABLE audit_events (
     tenant_id        uuid        NOT NULL,
     id               uuid        NOT NULL DEFAULT uuid_v7(),
     created_at       timestamptz NOT NULL DEFAULT now(),
-    actor_user_id    uuid,
-    actor_account_id uuid,
+    actor_user_id    uuid                 DEFAULT me(),
+    actor_account_id uuid                 DEFAULT my_account(),
     action           text        NOT NULL,
     entity_type      text        NOT NULL,
     entity_id        uuid,
     row_count        bigint      NOT NULL DEFAULT 1,
     before           jsonb,
     after            jsonb,
-    request_id       text,
-    address          text,
+    request_id       text                 DEFAULT caller_field(6),
+    address          text                 DEFAULT caller_field(4),
     CONSTRAINT audit_events_pkey           PRIMARY KEY (tenant_id, id),
     CONSTRAINT audit_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id),
     CONSTRAINT audit_events_many_check     CHECK (entity_id IS NOT NULL OR before IS NULL AND after IS NULL)
@@ -41,76 +41,60 @@ CREATE POLICY tenant_only ON audit_events
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT ON audit_events TO rowhouse_app;
 
+-- Of tenants, which the events refer to and so are made before them. A table that is audited has a function and triggers like these, as resource
+-- writes them: who changed a row, from where and by which request is the default of the columns above.
 -- +goose StatementBegin
-CREATE FUNCTION audit() RETURNS trigger
+CREATE FUNCTION tenants_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
--- After a statement: one event a row that it changed, or one a tenant for all of them when they are over a hundred.
--- Arguments: the table's name, the entity type, then the columns that never stand in an event. Its transition tables are old_rows and
--- new_rows. The name is an argument, here and in other triggers, because PostgreSQL names a part of a table that is spread over several nodes.
--- One statement a case, without variables: PL/pgSQL prepares each expression anew in each transaction. Names are qualified
--- because a search_path of its own would cost as much as a case.
+-- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, after, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.insert'), TG_ARGV[1], n.id,
-               to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]),
-               public.caller_field(6), public.caller_field(4)
-          FROM new_rows n
-         WHERE (SELECT count(*) FROM new_rows) <= 100;
-    ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, request_id, address)
-        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.delete'), TG_ARGV[1], o.id,
-               to_jsonb(o) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]),
-               public.caller_field(6), public.caller_field(4)
-          FROM old_rows o
-         WHERE (SELECT count(*) FROM old_rows) <= 100;
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.update'), 'tenant', n.id,
+               CASE WHEN o.name       IS DISTINCT FROM n.name       THEN jsonb_build_object('name',       o.name)       ELSE '{}' END
+            || CASE WHEN o.slug       IS DISTINCT FROM n.slug       THEN jsonb_build_object('slug',       o.slug)       ELSE '{}' END
+            || CASE WHEN o.status     IS DISTINCT FROM n.status     THEN jsonb_build_object('status',     o.status)     ELSE '{}' END
+            || CASE WHEN o.is_public  IS DISTINCT FROM n.is_public  THEN jsonb_build_object('is_public',  o.is_public)  ELSE '{}' END
+            || CASE WHEN o.created_by IS DISTINCT FROM n.created_by THEN jsonb_build_object('created_by', o.created_by) ELSE '{}' END,
+               CASE WHEN o.name       IS DISTINCT FROM n.name       THEN jsonb_build_object('name',       n.name)       ELSE '{}' END
+            || CASE WHEN o.slug       IS DISTINCT FROM n.slug       THEN jsonb_build_object('slug',       n.slug)       ELSE '{}' END
+            || CASE WHEN o.status     IS DISTINCT FROM n.status     THEN jsonb_build_object('status',     n.status)     ELSE '{}' END
+            || CASE WHEN o.is_public  IS DISTINCT FROM n.is_public  THEN jsonb_build_object('is_public',  n.is_public)  ELSE '{}' END
+            || CASE WHEN o.created_by IS DISTINCT FROM n.created_by THEN jsonb_build_object('created_by', n.created_by) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.name, o.slug, o.status, o.is_public, o.created_by) IS DISTINCT FROM (n.name, n.slug, n.status, n.is_public, n.created_by)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, entity_id, before, after, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.update'), TG_ARGV[1], n.id,
-               changed.before, changed.after, public.caller_field(6), public.caller_field(4)
-          FROM new_rows n
-          JOIN old_rows o ON o.tenant_id = n.tenant_id AND o.id = n.id
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.' || lower(TG_OP COLLATE "C")), 'tenant', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
          CROSS JOIN LATERAL (
-               SELECT jsonb_object_agg(key, was.fields -> key) AS before,
-                      jsonb_object_agg(key, value)             AS after
-                 FROM (SELECT to_jsonb(o) AS fields OFFSET 0) was, -- OFFSET: made once, not for each key
-                      jsonb_each(to_jsonb(n) - (ARRAY['tenant_id', 'id', 'version', 'created_at', 'updated_at'] || TG_ARGV[2:]))
-                WHERE value <> was.fields -> key
-               ) changed
-         WHERE changed.after IS NOT NULL
-           AND (SELECT count(*) FROM new_rows) <= 100;
+               SELECT jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public,
+                                         'created_by', n.created_by) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
-    IF FOUND THEN
-        RETURN NULL;
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT o.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.delete'), TG_ARGV[1], count(*),
-               public.caller_field(6), public.caller_field(4)
-          FROM old_rows o
-         GROUP BY o.tenant_id
-        HAVING (SELECT count(*) FROM old_rows) > 100;
-    ELSE
-        INSERT INTO public.audit_events (tenant_id, actor_user_id, actor_account_id, action, entity_type, row_count, request_id, address)
-        SELECT n.tenant_id, public.me(), public.my_account(), coalesce(public.caller_field(5), TG_ARGV[0] || '.' || lower(TG_OP COLLATE "C")), TG_ARGV[1], count(*),
-               public.caller_field(6), public.caller_field(4)
-          FROM new_rows n
-         GROUP BY n.tenant_id
-        HAVING (SELECT count(*) FROM new_rows) > 100;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.' || lower(TG_OP COLLATE "C")), 'tenant', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
     END IF;
     RETURN NULL;
 END
 $$;
 -- +goose StatementEnd
-REVOKE EXECUTE ON FUNCTION audit() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION tenants_audit() FROM PUBLIC;
 
--- Of tenants, which the events refer to and so are made before them.
-CREATE TRIGGER audit_insert AFTER INSERT ON tenants REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
-CREATE TRIGGER audit_update AFTER UPDATE ON tenants REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
-CREATE TRIGGER audit_delete AFTER DELETE ON tenants REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('tenants', 'tenant', 'name_key');
+CREATE TRIGGER audit_insert AFTER INSERT ON tenants REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON tenants REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON tenants REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit();
 
 INSERT INTO permissions (name, admin, assistant, artist, member)
 VALUES ('audit:read', 'any', NULL, NULL, NULL);
@@ -120,5 +104,5 @@ DELETE FROM permissions WHERE name = 'audit:read';
 DROP TRIGGER audit_delete ON tenants;
 DROP TRIGGER audit_update ON tenants;
 DROP TRIGGER audit_insert ON tenants;
-DROP FUNCTION audit();
+DROP FUNCTION tenants_audit();
 DROP TABLE audit_events;

@@ -23,14 +23,69 @@ CREATE POLICY tenant_only ON artists
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT ON artists TO rowhouse_app;
 
-CREATE TRIGGER touch BEFORE UPDATE ON artists FOR EACH ROW EXECUTE FUNCTION touch();
+-- +goose StatementBegin
+CREATE FUNCTION artists_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.name, OLD.is_active) IS DISTINCT FROM (NEW.name, NEW.is_active) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION artists_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON artists REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
-CREATE TRIGGER audit_update AFTER UPDATE ON artists REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
-CREATE TRIGGER audit_delete AFTER DELETE ON artists REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('artists', 'artist');
+CREATE TRIGGER touch BEFORE UPDATE ON artists FOR EACH ROW EXECUTE FUNCTION artists_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION artists_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.update'), 'artist', n.id,
+               CASE WHEN o.name      IS DISTINCT FROM n.name      THEN jsonb_build_object('name',      o.name)      ELSE '{}' END
+            || CASE WHEN o.is_active IS DISTINCT FROM n.is_active THEN jsonb_build_object('is_active', o.is_active) ELSE '{}' END,
+               CASE WHEN o.name      IS DISTINCT FROM n.name      THEN jsonb_build_object('name',      n.name)      ELSE '{}' END
+            || CASE WHEN o.is_active IS DISTINCT FROM n.is_active THEN jsonb_build_object('is_active', n.is_active) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.name, o.is_active) IS DISTINCT FROM (n.name, n.is_active)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.' || lower(TG_OP COLLATE "C")), 'artist', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('name', n.name, 'is_active', n.is_active) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.' || lower(TG_OP COLLATE "C")), 'artist', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION artists_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON artists REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION artists_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON artists REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION artists_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON artists REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION artists_audit();
 
 -- +goose Down
 DROP TABLE artists;
+DROP FUNCTION artists_audit();
+DROP FUNCTION artists_touch();

@@ -30,14 +30,67 @@ CREATE POLICY tenant_only ON teams
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON teams TO rowhouse_app;
 
-CREATE TRIGGER touch BEFORE UPDATE ON teams FOR EACH ROW EXECUTE FUNCTION touch('name_key');
+-- +goose StatementBegin
+CREATE FUNCTION teams_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.name, OLD.description) IS DISTINCT FROM (NEW.name, NEW.description) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION teams_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON teams REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
-CREATE TRIGGER audit_update AFTER UPDATE ON teams REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
-CREATE TRIGGER audit_delete AFTER DELETE ON teams REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('teams', 'team', 'name_key');
+CREATE TRIGGER touch BEFORE UPDATE ON teams FOR EACH ROW EXECUTE FUNCTION teams_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION teams_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.update'), 'team', n.id,
+               CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', o.description) ELSE '{}' END,
+               CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        n.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', n.description) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.name, o.description) IS DISTINCT FROM (n.name, n.description)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.' || lower(TG_OP COLLATE "C")), 'team', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('name', n.name, 'description', n.description) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.' || lower(TG_OP COLLATE "C")), 'team', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION teams_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON teams REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION teams_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON teams REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION teams_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON teams REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION teams_audit();
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('teams:read',  'any', 'any', 'any', 'any', 'any'),
@@ -46,3 +99,5 @@ VALUES ('teams:read',  'any', 'any', 'any', 'any', 'any'),
 -- +goose Down
 DELETE FROM permissions WHERE name IN ('teams:read', 'teams:write');
 DROP TABLE teams;
+DROP FUNCTION teams_audit();
+DROP FUNCTION teams_touch();

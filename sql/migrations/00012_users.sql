@@ -98,14 +98,109 @@ CREATE POLICY account_own ON users FOR SELECT TO rowhouse_login
 CREATE POLICY account_own ON tenants FOR SELECT TO rowhouse_login
     USING ((SELECT current_tenant()) IS NULL AND id IN (SELECT tenant_id FROM users WHERE account_id = (SELECT my_account())));
 
-CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch('name_key', 'last_login');
+-- +goose StatementBegin
+CREATE FUNCTION users_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.account_id, OLD.username, OLD.email, OLD.name, OLD.role, OLD.is_active, OLD.team_id, OLD.artist_id, OLD.first_name, OLD.last_name,
+        OLD.birthdate, OLD.phone, OLD.instagram, OLD.bio, OLD.search_visibility, OLD.email_privacy, OLD.public_profile)
+       IS DISTINCT FROM
+       (NEW.account_id, NEW.username, NEW.email, NEW.name, NEW.role, NEW.is_active, NEW.team_id, NEW.artist_id, NEW.first_name, NEW.last_name,
+        NEW.birthdate, NEW.phone, NEW.instagram, NEW.bio, NEW.search_visibility, NEW.email_privacy, NEW.public_profile) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION users_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
-CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
-CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('users', 'user', 'name_key', 'last_login');
+CREATE TRIGGER touch BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION users_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION users_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.update'), 'user', n.id,
+               CASE WHEN o.account_id        IS DISTINCT FROM n.account_id        THEN jsonb_build_object('account_id',        o.account_id)        ELSE '{}' END
+            || CASE WHEN o.username          IS DISTINCT FROM n.username          THEN jsonb_build_object('username',          o.username)          ELSE '{}' END
+            || CASE WHEN o.email             IS DISTINCT FROM n.email             THEN jsonb_build_object('email',             o.email)             ELSE '{}' END
+            || CASE WHEN o.name              IS DISTINCT FROM n.name              THEN jsonb_build_object('name',              o.name)              ELSE '{}' END
+            || CASE WHEN o.role              IS DISTINCT FROM n.role              THEN jsonb_build_object('role',              o.role)              ELSE '{}' END
+            || CASE WHEN o.is_active         IS DISTINCT FROM n.is_active         THEN jsonb_build_object('is_active',         o.is_active)         ELSE '{}' END
+            || CASE WHEN o.team_id           IS DISTINCT FROM n.team_id           THEN jsonb_build_object('team_id',           o.team_id)           ELSE '{}' END
+            || CASE WHEN o.artist_id         IS DISTINCT FROM n.artist_id         THEN jsonb_build_object('artist_id',         o.artist_id)         ELSE '{}' END
+            || CASE WHEN o.first_name        IS DISTINCT FROM n.first_name        THEN jsonb_build_object('first_name',        o.first_name)        ELSE '{}' END
+            || CASE WHEN o.last_name         IS DISTINCT FROM n.last_name         THEN jsonb_build_object('last_name',         o.last_name)         ELSE '{}' END
+            || CASE WHEN o.birthdate         IS DISTINCT FROM n.birthdate         THEN jsonb_build_object('birthdate',         o.birthdate)         ELSE '{}' END
+            || CASE WHEN o.phone             IS DISTINCT FROM n.phone             THEN jsonb_build_object('phone',             o.phone)             ELSE '{}' END
+            || CASE WHEN o.instagram         IS DISTINCT FROM n.instagram         THEN jsonb_build_object('instagram',         o.instagram)         ELSE '{}' END
+            || CASE WHEN o.bio               IS DISTINCT FROM n.bio               THEN jsonb_build_object('bio',               o.bio)               ELSE '{}' END
+            || CASE WHEN o.search_visibility IS DISTINCT FROM n.search_visibility THEN jsonb_build_object('search_visibility', o.search_visibility) ELSE '{}' END
+            || CASE WHEN o.email_privacy     IS DISTINCT FROM n.email_privacy     THEN jsonb_build_object('email_privacy',     o.email_privacy)     ELSE '{}' END
+            || CASE WHEN o.public_profile    IS DISTINCT FROM n.public_profile    THEN jsonb_build_object('public_profile',    o.public_profile)    ELSE '{}' END,
+               CASE WHEN o.account_id        IS DISTINCT FROM n.account_id        THEN jsonb_build_object('account_id',        n.account_id)        ELSE '{}' END
+            || CASE WHEN o.username          IS DISTINCT FROM n.username          THEN jsonb_build_object('username',          n.username)          ELSE '{}' END
+            || CASE WHEN o.email             IS DISTINCT FROM n.email             THEN jsonb_build_object('email',             n.email)             ELSE '{}' END
+            || CASE WHEN o.name              IS DISTINCT FROM n.name              THEN jsonb_build_object('name',              n.name)              ELSE '{}' END
+            || CASE WHEN o.role              IS DISTINCT FROM n.role              THEN jsonb_build_object('role',              n.role)              ELSE '{}' END
+            || CASE WHEN o.is_active         IS DISTINCT FROM n.is_active         THEN jsonb_build_object('is_active',         n.is_active)         ELSE '{}' END
+            || CASE WHEN o.team_id           IS DISTINCT FROM n.team_id           THEN jsonb_build_object('team_id',           n.team_id)           ELSE '{}' END
+            || CASE WHEN o.artist_id         IS DISTINCT FROM n.artist_id         THEN jsonb_build_object('artist_id',         n.artist_id)         ELSE '{}' END
+            || CASE WHEN o.first_name        IS DISTINCT FROM n.first_name        THEN jsonb_build_object('first_name',        n.first_name)        ELSE '{}' END
+            || CASE WHEN o.last_name         IS DISTINCT FROM n.last_name         THEN jsonb_build_object('last_name',         n.last_name)         ELSE '{}' END
+            || CASE WHEN o.birthdate         IS DISTINCT FROM n.birthdate         THEN jsonb_build_object('birthdate',         n.birthdate)         ELSE '{}' END
+            || CASE WHEN o.phone             IS DISTINCT FROM n.phone             THEN jsonb_build_object('phone',             n.phone)             ELSE '{}' END
+            || CASE WHEN o.instagram         IS DISTINCT FROM n.instagram         THEN jsonb_build_object('instagram',         n.instagram)         ELSE '{}' END
+            || CASE WHEN o.bio               IS DISTINCT FROM n.bio               THEN jsonb_build_object('bio',               n.bio)               ELSE '{}' END
+            || CASE WHEN o.search_visibility IS DISTINCT FROM n.search_visibility THEN jsonb_build_object('search_visibility', n.search_visibility) ELSE '{}' END
+            || CASE WHEN o.email_privacy     IS DISTINCT FROM n.email_privacy     THEN jsonb_build_object('email_privacy',     n.email_privacy)     ELSE '{}' END
+            || CASE WHEN o.public_profile    IS DISTINCT FROM n.public_profile    THEN jsonb_build_object('public_profile',    n.public_profile)    ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.account_id, o.username, o.email, o.name, o.role, o.is_active, o.team_id, o.artist_id, o.first_name, o.last_name, o.birthdate,
+                o.phone, o.instagram, o.bio, o.search_visibility, o.email_privacy, o.public_profile)
+               IS DISTINCT FROM
+               (n.account_id, n.username, n.email, n.name, n.role, n.is_active, n.team_id, n.artist_id, n.first_name, n.last_name, n.birthdate,
+                n.phone, n.instagram, n.bio, n.search_visibility, n.email_privacy, n.public_profile)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.' || lower(TG_OP COLLATE "C")), 'user', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
+                                         'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
+                                         'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram,
+                                         'bio', n.bio, 'search_visibility', n.search_visibility, 'email_privacy', n.email_privacy,
+                                         'public_profile', n.public_profile) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.' || lower(TG_OP COLLATE "C")), 'user', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION users_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON users REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION users_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON users REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION users_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON users REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION users_audit();
 
 -- +goose StatementBegin
 CREATE FUNCTION keep_an_admin() RETURNS trigger
@@ -193,6 +288,8 @@ VALUES ('users:read',  true, 'any', 'any', 'any', 'own', 'any'),
 DELETE FROM permissions WHERE name IN ('users:read', 'users:write');
 DROP POLICY account_own ON tenants; -- it reads users
 DROP TABLE users;
+DROP FUNCTION users_audit();
+DROP FUNCTION users_touch();
 DROP FUNCTION own_fields(uuid, text[]);
 DROP FUNCTION refuse_closed();
 DROP FUNCTION keep_an_admin();

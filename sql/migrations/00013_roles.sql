@@ -38,14 +38,69 @@ CREATE POLICY tenant_only ON roles
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON roles TO rowhouse_app;
 
-CREATE TRIGGER touch BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION touch('name_key');
+-- +goose StatementBegin
+CREATE FUNCTION roles_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.name, OLD.description, OLD.permissions) IS DISTINCT FROM (NEW.name, NEW.description, NEW.permissions) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION roles_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON roles REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
-CREATE TRIGGER audit_update AFTER UPDATE ON roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
-CREATE TRIGGER audit_delete AFTER DELETE ON roles REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('roles', 'role', 'name_key');
+CREATE TRIGGER touch BEFORE UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION roles_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION roles_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.update'), 'role', n.id,
+               CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', o.description) ELSE '{}' END
+            || CASE WHEN o.permissions IS DISTINCT FROM n.permissions THEN jsonb_build_object('permissions', o.permissions) ELSE '{}' END,
+               CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        n.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', n.description) ELSE '{}' END
+            || CASE WHEN o.permissions IS DISTINCT FROM n.permissions THEN jsonb_build_object('permissions', n.permissions) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.name, o.description, o.permissions) IS DISTINCT FROM (n.name, n.description, n.permissions)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.' || lower(TG_OP COLLATE "C")), 'role', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('name', n.name, 'description', n.description, 'permissions', n.permissions) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.' || lower(TG_OP COLLATE "C")), 'role', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION roles_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON roles REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION roles_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON roles REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION roles_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON roles REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION roles_audit();
 
 CREATE TABLE user_roles (
     tenant_id  uuid        NOT NULL,
@@ -73,12 +128,49 @@ CREATE POLICY tenant_only ON user_roles
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, DELETE ON user_roles TO rowhouse_app;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON user_roles REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
-CREATE TRIGGER audit_update AFTER UPDATE ON user_roles REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
-CREATE TRIGGER audit_delete AFTER DELETE ON user_roles REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('user_roles', 'user', 'user_id');
+-- +goose StatementBegin
+CREATE FUNCTION user_roles_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.update'), 'user', n.id,
+               CASE WHEN o.role_id IS DISTINCT FROM n.role_id THEN jsonb_build_object('role_id', o.role_id) ELSE '{}' END,
+               CASE WHEN o.role_id IS DISTINCT FROM n.role_id THEN jsonb_build_object('role_id', n.role_id) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE o.role_id IS DISTINCT FROM n.role_id
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.' || lower(TG_OP COLLATE "C")), 'user', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('role_id', n.role_id) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.' || lower(TG_OP COLLATE "C")), 'user', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION user_roles_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON user_roles REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION user_roles_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON user_roles REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION user_roles_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON user_roles REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION user_roles_audit();
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('roles:read',  'any', 'any', 'any', 'any', 'any'),
@@ -87,4 +179,7 @@ VALUES ('roles:read',  'any', 'any', 'any', 'any', 'any'),
 -- +goose Down
 DELETE FROM permissions WHERE name IN ('roles:read', 'roles:write');
 DROP TABLE user_roles;
+DROP FUNCTION user_roles_audit();
 DROP TABLE roles;
+DROP FUNCTION roles_audit();
+DROP FUNCTION roles_touch();

@@ -49,14 +49,82 @@ CREATE POLICY tenant_only ON api_keys
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, UPDATE, DELETE ON api_keys TO rowhouse_app;
 
-CREATE TRIGGER touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION touch('last_used_at');
+-- +goose StatementBegin
+CREATE FUNCTION api_keys_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.user_id, OLD.name, OLD.description, OLD.key_prefix, OLD.scopes, OLD.expires_at, OLD.revoked_at)
+       IS DISTINCT FROM
+       (NEW.user_id, NEW.name, NEW.description, NEW.key_prefix, NEW.scopes, NEW.expires_at, NEW.revoked_at) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION api_keys_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON api_keys REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
-CREATE TRIGGER audit_update AFTER UPDATE ON api_keys REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
-CREATE TRIGGER audit_delete AFTER DELETE ON api_keys REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('api_keys', 'apikey', 'hash', 'last_used_at');
+CREATE TRIGGER touch BEFORE UPDATE ON api_keys FOR EACH ROW EXECUTE FUNCTION api_keys_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION api_keys_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.update'), 'apikey', n.id,
+               CASE WHEN o.user_id     IS DISTINCT FROM n.user_id     THEN jsonb_build_object('user_id',     o.user_id)     ELSE '{}' END
+            || CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', o.description) ELSE '{}' END
+            || CASE WHEN o.key_prefix  IS DISTINCT FROM n.key_prefix  THEN jsonb_build_object('key_prefix',  o.key_prefix)  ELSE '{}' END
+            || CASE WHEN o.scopes      IS DISTINCT FROM n.scopes      THEN jsonb_build_object('scopes',      o.scopes)      ELSE '{}' END
+            || CASE WHEN o.expires_at  IS DISTINCT FROM n.expires_at  THEN jsonb_build_object('expires_at',  o.expires_at)  ELSE '{}' END
+            || CASE WHEN o.revoked_at  IS DISTINCT FROM n.revoked_at  THEN jsonb_build_object('revoked_at',  o.revoked_at)  ELSE '{}' END,
+               CASE WHEN o.user_id     IS DISTINCT FROM n.user_id     THEN jsonb_build_object('user_id',     n.user_id)     ELSE '{}' END
+            || CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        n.name)        ELSE '{}' END
+            || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', n.description) ELSE '{}' END
+            || CASE WHEN o.key_prefix  IS DISTINCT FROM n.key_prefix  THEN jsonb_build_object('key_prefix',  n.key_prefix)  ELSE '{}' END
+            || CASE WHEN o.scopes      IS DISTINCT FROM n.scopes      THEN jsonb_build_object('scopes',      n.scopes)      ELSE '{}' END
+            || CASE WHEN o.expires_at  IS DISTINCT FROM n.expires_at  THEN jsonb_build_object('expires_at',  n.expires_at)  ELSE '{}' END
+            || CASE WHEN o.revoked_at  IS DISTINCT FROM n.revoked_at  THEN jsonb_build_object('revoked_at',  n.revoked_at)  ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.user_id, o.name, o.description, o.key_prefix, o.scopes, o.expires_at, o.revoked_at)
+               IS DISTINCT FROM
+               (n.user_id, n.name, n.description, n.key_prefix, n.scopes, n.expires_at, n.revoked_at)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.' || lower(TG_OP COLLATE "C")), 'apikey', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
+                                         'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.' || lower(TG_OP COLLATE "C")), 'apikey', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION api_keys_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON api_keys REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION api_keys_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON api_keys REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION api_keys_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON api_keys REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION api_keys_audit();
 
 INSERT INTO permissions (name, ownable, admin, assistant, artist, member, staff)
 VALUES ('keys:read',       true,  'own', 'own', 'own', 'own', 'any'),
@@ -66,3 +134,5 @@ VALUES ('keys:read',       true,  'own', 'own', 'own', 'own', 'any'),
 -- +goose Down
 DELETE FROM permissions WHERE name IN ('keys:read', 'keys:write', 'keys:revoke_any');
 DROP TABLE api_keys;
+DROP FUNCTION api_keys_audit();
+DROP FUNCTION api_keys_touch();

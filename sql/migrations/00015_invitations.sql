@@ -50,14 +50,80 @@ CREATE POLICY tenant_only ON invitations
     WITH CHECK (tenant_id = (SELECT current_tenant()));
 GRANT SELECT, INSERT, DELETE ON invitations TO rowhouse_app;
 
-CREATE TRIGGER touch BEFORE UPDATE ON invitations FOR EACH ROW EXECUTE FUNCTION touch();
+-- +goose StatementBegin
+CREATE FUNCTION invitations_touch() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF (OLD.email, OLD.role, OLD.team_id, OLD.artist_id, OLD.invited_by, OLD.expires_at)
+       IS DISTINCT FROM
+       (NEW.email, NEW.role, NEW.team_id, NEW.artist_id, NEW.invited_by, NEW.expires_at) THEN
+        NEW.version    := OLD.version + 1;
+        NEW.updated_at := now();
+    END IF;
+    RETURN NEW;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION invitations_touch() FROM PUBLIC;
 
-CREATE TRIGGER audit_insert AFTER INSERT ON invitations REFERENCING NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
-CREATE TRIGGER audit_update AFTER UPDATE ON invitations REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
-CREATE TRIGGER audit_delete AFTER DELETE ON invitations REFERENCING OLD TABLE AS old_rows
-    FOR EACH STATEMENT EXECUTE FUNCTION audit('invitations', 'invite', 'token_hash');
+CREATE TRIGGER touch BEFORE UPDATE ON invitations FOR EACH ROW EXECUTE FUNCTION invitations_touch();
+
+-- +goose StatementBegin
+CREATE FUNCTION invitations_audit() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- What audit_events is told of a statement.
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.update'), 'invite', n.id,
+               CASE WHEN o.email      IS DISTINCT FROM n.email      THEN jsonb_build_object('email',      o.email)      ELSE '{}' END
+            || CASE WHEN o.role       IS DISTINCT FROM n.role       THEN jsonb_build_object('role',       o.role)       ELSE '{}' END
+            || CASE WHEN o.team_id    IS DISTINCT FROM n.team_id    THEN jsonb_build_object('team_id',    o.team_id)    ELSE '{}' END
+            || CASE WHEN o.artist_id  IS DISTINCT FROM n.artist_id  THEN jsonb_build_object('artist_id',  o.artist_id)  ELSE '{}' END
+            || CASE WHEN o.invited_by IS DISTINCT FROM n.invited_by THEN jsonb_build_object('invited_by', o.invited_by) ELSE '{}' END
+            || CASE WHEN o.expires_at IS DISTINCT FROM n.expires_at THEN jsonb_build_object('expires_at', o.expires_at) ELSE '{}' END,
+               CASE WHEN o.email      IS DISTINCT FROM n.email      THEN jsonb_build_object('email',      n.email)      ELSE '{}' END
+            || CASE WHEN o.role       IS DISTINCT FROM n.role       THEN jsonb_build_object('role',       n.role)       ELSE '{}' END
+            || CASE WHEN o.team_id    IS DISTINCT FROM n.team_id    THEN jsonb_build_object('team_id',    n.team_id)    ELSE '{}' END
+            || CASE WHEN o.artist_id  IS DISTINCT FROM n.artist_id  THEN jsonb_build_object('artist_id',  n.artist_id)  ELSE '{}' END
+            || CASE WHEN o.invited_by IS DISTINCT FROM n.invited_by THEN jsonb_build_object('invited_by', n.invited_by) ELSE '{}' END
+            || CASE WHEN o.expires_at IS DISTINCT FROM n.expires_at THEN jsonb_build_object('expires_at', n.expires_at) ELSE '{}' END
+          FROM changed n
+          JOIN previous o ON o.tenant_id = n.tenant_id AND o.id = n.id
+         WHERE (o.email, o.role, o.team_id, o.artist_id, o.invited_by, o.expires_at)
+               IS DISTINCT FROM
+               (n.email, n.role, n.team_id, n.artist_id, n.invited_by, n.expires_at)
+           AND NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSE
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.' || lower(TG_OP COLLATE "C")), 'invite', n.id,
+               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+          FROM changed n
+         CROSS JOIN LATERAL (
+               SELECT jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id,
+                                         'invited_by', n.invited_by, 'expires_at', n.expires_at) AS fields
+               ) image
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    END IF;
+    IF NOT FOUND THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, row_count)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.' || lower(TG_OP COLLATE "C")), 'invite', count(*)
+          FROM changed n
+         WHERE EXISTS (SELECT FROM changed OFFSET 100)
+         GROUP BY n.tenant_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+REVOKE EXECUTE ON FUNCTION invitations_audit() FROM PUBLIC;
+
+CREATE TRIGGER audit_insert AFTER INSERT ON invitations REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION invitations_audit();
+CREATE TRIGGER audit_update AFTER UPDATE ON invitations REFERENCING OLD TABLE AS previous NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION invitations_audit();
+CREATE TRIGGER audit_delete AFTER DELETE ON invitations REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION invitations_audit();
 
 INSERT INTO permissions (name, admin, assistant, artist, member, staff)
 VALUES ('invitations:read',  'any', NULL, NULL, NULL, 'any'),
@@ -66,3 +132,5 @@ VALUES ('invitations:read',  'any', NULL, NULL, NULL, 'any'),
 -- +goose Down
 DELETE FROM permissions WHERE name IN ('invitations:read', 'invitations:write');
 DROP TABLE invitations;
+DROP FUNCTION invitations_audit();
+DROP FUNCTION invitations_touch();
