@@ -231,24 +231,18 @@ func (m *migration) text(o *Order) string {
 		policy("own_only AS RESTRICTIVE", "(SELECT reaches_all()) OR user_id = (SELECT me())")
 	}
 	line("GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO rowhouse_app;\n", m.table)
-	b.WriteString(m.triggers())
+	var written []string
+	for _, column := range m.columns {
+		if name := strings.TrimSpace(column[0]); !slices.Contains(m.generated, name) {
+			written = append(written, name)
+		}
+	}
+	b.WriteString(Triggers(m.table, m.prefix, Audited(m.table, written)))
 	line("")
 	b.WriteString(m.permissions(o))
 	line("\n-- +goose Down\nDELETE FROM permissions WHERE name IN ('%s:read', '%[1]s:write');\nDROP TABLE %[1]s;", m.table)
+	b.WriteString(TriggersDown(m.table))
 	return b.String()
-}
-
-// triggers count versions and write events.
-func (m *migration) triggers() string {
-	quoted := ""
-	for _, column := range m.generated {
-		quoted += ", '" + column + "'"
-	}
-	event := fmt.Sprintf("    FOR EACH STATEMENT EXECUTE FUNCTION audit('%s', '%s'%s);\n", m.table, m.prefix, quoted)
-	return fmt.Sprintf("CREATE TRIGGER touch BEFORE UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION touch(%s);\n\n", m.table, strings.TrimPrefix(quoted, ", ")) +
-		fmt.Sprintf("CREATE TRIGGER audit_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows\n", m.table) + event +
-		fmt.Sprintf("CREATE TRIGGER audit_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows\n", m.table) + event +
-		fmt.Sprintf("CREATE TRIGGER audit_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows\n", m.table) + event
 }
 
 // primaryRoles are those of the grid, in its order.
