@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,39 +71,40 @@ func repository(t *testing.T, name string) string {
 func without(t *testing.T, table, marker string) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	write := func(name, content string) {
-		path := filepath.Join(root, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := withoutIn(root, table, marker); err != nil {
+		t.Fatal(err)
 	}
-	lines := func(name string, but ...string) {
+	return root
+}
+
+func withoutIn(root, table, marker string) error {
+	names, err := filepath.Glob("../" + migrationsPath + "/*.sql")
+	if err != nil {
+		return err
+	}
+	for i := range names {
+		names[i] = strings.TrimPrefix(names[i], "../")
+	}
+	for _, name := range append(names, markersFile, routesFile) {
+		content, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil {
+			return err
+		}
+		if strings.Contains(string(content), "CREATE TABLE "+table+" ") {
+			continue
+		}
 		var kept strings.Builder
-		for line := range strings.Lines(repository(t, name)) {
-			drop := false
-			for _, part := range but {
-				drop = drop || strings.Contains(line, part)
-			}
-			if !drop {
+		for line := range strings.Lines(string(content)) {
+			if !strings.HasPrefix(line, "\t"+marker+" ") && !strings.Contains(line, ` /`+table) {
 				kept.WriteString(line)
 			}
 		}
-		write(name, kept.String())
-	}
-	lines(markersFile, "\t"+marker+" ")
-	lines(routesFile, `"GET /`+table, `"POST /`+table, `"PATCH /`+table, `"DELETE /`+table)
-	names, err := filepath.Glob("../" + migrationsPath + "/*.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range names {
-		name := migrationsPath + "/" + filepath.Base(path)
-		if content := repository(t, name); !strings.Contains(content, "CREATE TABLE "+table+" ") {
-			write(name, content)
+		path := filepath.Join(root, name)
+		err = errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.MkdirAll(filepath.Join(root, "sql/queries"), 0o755),
+			os.WriteFile(path, []byte(kept.String()), 0o644))
+		if err != nil {
+			return err
 		}
 	}
-	return root
+	return nil
 }

@@ -88,7 +88,7 @@ func wishesOf(text string) (all []wish, err error) {
 	}
 	var sorts, searched []string
 	for _, w := range all {
-		if w.has("sort") || w.has("search") { // what is searched has the index to be sorted by
+		if w.has("sort") || w.has("search") || w.kind == "range" && !w.null { // what is searched, and where a range begins, has the index to be sorted by
 			sorts = append(sorts, w.name)
 		}
 		if w.has("search") {

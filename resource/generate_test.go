@@ -1,0 +1,219 @@
+package resource
+
+import (
+	"context"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// every is an order with a column of every kind.
+var every = Order{
+	Name: "gift_cards",
+	Columns: `code:text(1..20):unique:sort="SPRING" notes:text(..2000)? terms:rich(..10000)? price_cents:cents(1..) uses:int(..100)? share:rate
+		active:bool(true) starts_on:date:sort ends_at:time? state:enum(draft,live) team:ref(teams)? seller:ref(users) valid:range(date)`,
+	Own:  "member",
+	With: []string{"archive", "export", "import"},
+}
+
+// The same order a second time finds everything written, and so does the table alone, by its migration.
+func TestTwice(t *testing.T) {
+	t.Parallel()
+	root, first := planned(t)
+	if got, want := len(first), 6; got != want {
+		t.Errorf("%d files are written, want %d: %v", got, want, slices.Sorted(maps.Keys(first)))
+	}
+	second, _, err := Plan(t.Context(), root, every)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range second {
+		if diff := cmp.Diff(first[name], text); diff != "" {
+			t.Errorf("%s (-first +second):\n%s", name, diff)
+		}
+	}
+	alone, _, err := Plan(t.Context(), root, Order{Name: every.Name, With: []string{"export", "import"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range alone {
+		if diff := cmp.Diff(first[name], text); diff != "" {
+			t.Errorf("%s (-of the columns +of the migration):\n%s", name, diff)
+		}
+	}
+}
+
+// What somebody has written is not written over.
+func TestYours(t *testing.T) {
+	t.Parallel()
+	root, files := planned(t)
+	mine := files["handlers/gift_cards.go"] + "\n// Mine.\n"
+	put(t, root, map[string]string{"handlers/gift_cards.go": mine})
+	if _, err := Make(t.Context(), root, every); err == nil || !strings.Contains(err.Error(), "handlers/gift_cards.go is there, and otherwise than would be written") {
+		t.Errorf("got %v", err)
+	}
+	if got := tree(t, root)["handlers/gift_cards.go"]; got != mine {
+		t.Errorf("it was written over:\n%s", got)
+	}
+}
+
+// When what follows from the files cannot be made, none of them stays: here there is no Makefile.
+func TestNothingHalfDone(t *testing.T) {
+	t.Parallel()
+	root := without(t, "gift_cards", "giftCard")
+	before := tree(t, root)
+	if _, err := Make(t.Context(), root, every); err == nil || !strings.Contains(err.Error(), "make generate") {
+		t.Errorf("got %v", err)
+	}
+	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+// What cannot be written is refused with a sentence that says what can.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	root := without(t, "coupons", "coupon")
+	before := tree(t, root)
+	of := func(columns string) Order { return Order{Name: "coupons", Columns: columns} }
+	for want, o := range map[string]Order{
+		`"Coupon" is not the name of a table`:                              {Name: "Coupon", Columns: "a:text(1..9)"},
+		`"sheep" is not the name of a table`:                               {Name: "sheep", Columns: "a:text(1..9)"},
+		`no migration makes a table coupons: say its COLUMNS`:              {Name: "coupons"},
+		`"chef" is no role that has rows of its own`:                       {Name: "coupons", Columns: "a:text(1..9)", Own: "chef"},
+		`there is no exports; there are archive, export and import`:        {Name: "coupons", Columns: "a:text(1..9)", With: []string{"exports"}},
+		`without COLUMNS none is`:                                          {Name: "coupons", Own: "member"},
+		`"code" is not name:kind(limits)?`:                                 of(`code`),
+		`"Code:text(1..9)" is not name:kind`:                               of(`Code:text(1..9)`),
+		`code: there is no kind string`:                                    of(`code:string`),
+		`code: there is no option index`:                                   of(`code:text(1..9):index`),
+		`code: a text has a length, such as text(1..100)`:                  of(`code:text`),
+		`code: nothing is from 9 to 1`:                                     of(`code:text(9..1)`),
+		`uses: many is no whole number`:                                    of(`uses:int(1..many)`),
+		`state: enum(Draft,live) is not enum(word,word,…)`:                 of(`state:enum(Draft,live)`),
+		`state: an enum of one word says nothing`:                          of(`state:enum(draft)`),
+		`active: bool(yes) is not bool(true) or bool(false)`:               of(`active:bool(yes)`),
+		`active: a bool is true or false; for three answers take an enum`:  of(`active:bool?`),
+		`starts: a list is sorted by`:                                      of(`starts:date?:sort`),
+		`code: a text is found by search`:                                  of(`code:text(1..9):filter`),
+		`valid: range(text) is not range(date), range(time) or range(int)`: of(`valid:range(text)`),
+		`code: there is such a column already`:                             of(`code:text(1..9) code:int`),
+		`version: there is such a column already`:                          of(`version:int`),
+		`one column is searched by q, and these are a, b`:                  of(`a:text(1..9):search b:text(1..9):search`),
+		`a list has at most 3 sorts besides newest first`:                  of(`a:int:sort b:int:sort c:int:sort d:date:sort`),
+		`no column; a resource has one at least`:                           of(` `),
+		`relation "nothings" does not exist`:                               of(`nothing:ref(nothings)`),
+	} {
+		if want == `no column; a resource has one at least` {
+			_, err := wishesOf(o.Columns)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%q: got %v, want %s", o.Columns, err, want)
+			}
+			continue
+		}
+		if _, err := Make(t.Context(), root, o); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: got %v, want %s", o.Columns, err, want)
+		}
+	}
+	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
+		t.Errorf("something was written (-before +after):\n%s", diff)
+	}
+}
+
+// A table that nothing keeps apart, or whose columns are of a type that nothing is written for, is for hands.
+func TestRefusedMigrations(t *testing.T) {
+	t.Parallel()
+	root, files := planned(t)
+	var migration string
+	for name := range files {
+		if strings.HasPrefix(name, migrationsPath) {
+			migration = name
+		}
+	}
+	for want, change := range map[string][2]string{
+		"gift_cards has no policy tenant_only":                                    {"CREATE POLICY tenant_only", "CREATE POLICY everybody"},
+		"gift_cards.ends_at: nothing is written for columns of the type interval": {"ends_at     timestamptz", "ends_at     interval"},
+		"there are indexes for 4":                                                 {"(tenant_id, active, created_at, id)", "(tenant_id, price_cents, id)"},
+	} {
+		put(t, root, map[string]string{migration: strings.Replace(files[migration], change[0], change[1], 1)})
+		if _, _, err := Plan(t.Context(), root, Order{Name: every.Name}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// Whoever gives up in the middle leaves nothing either.
+func TestGivenUp(t *testing.T) {
+	t.Parallel()
+	root := without(t, "gift_cards", "giftCard")
+	before := tree(t, root)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Make(ctx, root, every); err == nil {
+		t.Error("it went on")
+	}
+	if diff := cmp.Diff(before, tree(t, root)); diff != "" {
+		t.Errorf("(-before +after):\n%s", diff)
+	}
+}
+
+var plannedOnce = sync.OnceValues(func() (files map[string]string, err error) {
+	root, err := os.MkdirTemp("", "")
+	if err == nil {
+		defer os.RemoveAll(root)
+		if err = withoutIn(root, "gift_cards", "giftCard"); err == nil {
+			files, _, err = Plan(context.Background(), root, every)
+		}
+	}
+	return files, err
+})
+
+// planned is a repository with the files that every asks for.
+func planned(t *testing.T) (root string, files map[string]string) {
+	t.Helper()
+	files, err := plannedOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root = without(t, "gift_cards", "giftCard")
+	put(t, root, files)
+	return root, files
+}
+
+func put(t *testing.T, root string, files map[string]string) {
+	t.Helper()
+	for name, text := range files {
+		path := filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// tree is the text of each file below the root.
+func tree(t *testing.T, root string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		all[strings.TrimPrefix(path, root+"/")] = string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
