@@ -20,9 +20,10 @@ func TestAuditIDColumns(t *testing.T) {
 	w := newRows(t)
 	for _, line := range testdb.Value[[]string](w.db, `
 		WITH audited AS (
-		     SELECT DISTINCT tgrelid AS id, split_part(encode(tgargs, 'escape'), '\000', 2) AS entity
-		       FROM pg_trigger
-		      WHERE tgfoid = 'audit'::regproc)
+		     SELECT DISTINCT g.tgrelid AS id, substring(p.prosrc FROM ', ''(\w+)'', n\.id') AS entity
+		       FROM pg_trigger g
+		       JOIN pg_proc p ON p.oid = g.tgfoid
+		      WHERE g.tgname ^@ 'audit_')
 		SELECT array_agg(concat_ws(' ', a.attrelid::regclass, a.attname, referred.entity) ORDER BY a.attrelid::regclass::text, a.attname)
 		  FROM audited
 		  JOIN pg_attribute a         ON a.attrelid = audited.id AND a.attnum > 0 AND NOT a.attisdropped
@@ -89,7 +90,7 @@ func TestAuditIDs(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(changes))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, table := range testdb.Value[[]string](w.db, `SELECT array_agg(DISTINCT tgrelid::regclass::text) FROM pg_trigger WHERE tgfoid = 'audit'::regproc`) {
+	for _, table := range testdb.Value[[]string](w.db, `SELECT array_agg(DISTINCT tgrelid::regclass::text) FROM pg_trigger WHERE tgname ^@ 'audit_'`) {
 		if !tables[table] {
 			t.Errorf("%s is audited, and no event of it was looked at", table)
 		}

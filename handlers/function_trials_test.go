@@ -638,6 +638,7 @@ func tryEvents(add adding) {
 		for what, change := range map[string]string{
 			"an item is made":               "INSERT INTO items (tenant_id, id, name, description, price_cents) VALUES ('{B}', '" + x1 + "', 'N', NULL, 7)",
 			"an item is changed":            "UPDATE items SET price_cents = 8, description = NULL WHERE tenant_id = '{B}' AND id = '{twin}'",
+			"an item is renamed":            "UPDATE items SET name = 'other' WHERE tenant_id = '{B}' AND id = '{twin}'",
 			"an item is not changed":        "UPDATE items SET price_cents = price_cents WHERE tenant_id = '{B}' AND id = '{twin}'",
 			"an item is gone":               "DELETE FROM items WHERE tenant_id = '{B}' AND id = '{twin}'",
 			"twins are changed":             "UPDATE items SET price_cents = CASE tenant_id WHEN '{A}' THEN 1 ELSE 2 END, name = tenant_id::text WHERE id = '{twin}'",

@@ -71,9 +71,9 @@ func Audit(table, entity string, columns []string) string {
 		for _, c := range some {
 			pairs = append(pairs, fmt.Sprintf("'%s', n.%[1]s", c))
 		}
-		objects = append(objects, "jsonb_build_object("+list(pairs, 22+len("jsonb_build_object("))+")")
+		objects = append(objects, "jsonb_build_object("+list(pairs, 15+len("jsonb_build_object("))+")")
 	}
-	image := strings.Join(objects, "\n                   || ")
+	image := strings.Join(objects, "\n            || ")
 	changes := func(row string) string {
 		var parts []string
 		for _, c := range columns {
@@ -83,7 +83,13 @@ func Audit(table, entity string, columns []string) string {
 		return strings.Join(parts, "\n            || ")
 	}
 	return function(table+"_audit", "What audit_events is told of a statement.", fmt.Sprintf(`
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.insert'), '%[2]s', n.id,
+               %[6]s
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.update'), '%[2]s', n.id,
                %[3]s,
@@ -93,13 +99,10 @@ func Audit(table, entity string, columns []string) string {
          WHERE %[5]s
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.' || lower(TG_OP COLLATE "C")), '%[2]s', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.delete'), '%[2]s', n.id,
+               %[6]s
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT %[6]s AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

@@ -48,7 +48,13 @@ CREATE FUNCTION tenants_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.insert'), 'tenant', n.id,
+               jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public, 'created_by', n.created_by)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.update'), 'tenant', n.id,
                CASE WHEN o.name       IS DISTINCT FROM n.name       THEN jsonb_build_object('name',       o.name)       ELSE '{}' END
@@ -66,14 +72,10 @@ BEGIN
          WHERE (o.name, o.slug, o.status, o.is_public, o.created_by) IS DISTINCT FROM (n.name, n.slug, n.status, n.is_public, n.created_by)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.' || lower(TG_OP COLLATE "C")), 'tenant', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.delete'), 'tenant', n.id,
+               jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public, 'created_by', n.created_by)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public,
-                                         'created_by', n.created_by) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

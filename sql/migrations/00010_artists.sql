@@ -44,7 +44,13 @@ CREATE FUNCTION artists_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.insert'), 'artist', n.id,
+               jsonb_build_object('name', n.name, 'is_active', n.is_active)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.update'), 'artist', n.id,
                CASE WHEN o.name      IS DISTINCT FROM n.name      THEN jsonb_build_object('name',      o.name)      ELSE '{}' END
@@ -56,13 +62,10 @@ BEGIN
          WHERE (o.name, o.is_active) IS DISTINCT FROM (n.name, n.is_active)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.' || lower(TG_OP COLLATE "C")), 'artist', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.delete'), 'artist', n.id,
+               jsonb_build_object('name', n.name, 'is_active', n.is_active)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('name', n.name, 'is_active', n.is_active) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

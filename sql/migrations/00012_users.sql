@@ -123,7 +123,17 @@ CREATE FUNCTION users_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.insert'), 'user', n.id,
+               jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
+                                  'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
+                                  'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram, 'bio', n.bio,
+                                  'search_visibility', n.search_visibility, 'email_privacy', n.email_privacy,
+                                  'public_profile', n.public_profile)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.update'), 'user', n.id,
                CASE WHEN o.account_id        IS DISTINCT FROM n.account_id        THEN jsonb_build_object('account_id',        o.account_id)        ELSE '{}' END
@@ -169,17 +179,14 @@ BEGIN
                 n.phone, n.instagram, n.bio, n.search_visibility, n.email_privacy, n.public_profile)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.' || lower(TG_OP COLLATE "C")), 'user', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.delete'), 'user', n.id,
+               jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
+                                  'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
+                                  'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram, 'bio', n.bio,
+                                  'search_visibility', n.search_visibility, 'email_privacy', n.email_privacy,
+                                  'public_profile', n.public_profile)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
-                                         'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
-                                         'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram,
-                                         'bio', n.bio, 'search_visibility', n.search_visibility, 'email_privacy', n.email_privacy,
-                                         'public_profile', n.public_profile) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

@@ -59,7 +59,13 @@ CREATE FUNCTION roles_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.insert'), 'role', n.id,
+               jsonb_build_object('name', n.name, 'description', n.description, 'permissions', n.permissions)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.update'), 'role', n.id,
                CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
@@ -73,13 +79,10 @@ BEGIN
          WHERE (o.name, o.description, o.permissions) IS DISTINCT FROM (n.name, n.description, n.permissions)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.' || lower(TG_OP COLLATE "C")), 'role', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'roles.delete'), 'role', n.id,
+               jsonb_build_object('name', n.name, 'description', n.description, 'permissions', n.permissions)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('name', n.name, 'description', n.description, 'permissions', n.permissions) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN
@@ -133,7 +136,13 @@ CREATE FUNCTION user_roles_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.insert'), 'user', n.id,
+               jsonb_build_object('role_id', n.role_id)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.update'), 'user', n.id,
                CASE WHEN o.role_id IS DISTINCT FROM n.role_id THEN jsonb_build_object('role_id', o.role_id) ELSE '{}' END,
@@ -143,13 +152,10 @@ BEGIN
          WHERE o.role_id IS DISTINCT FROM n.role_id
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.' || lower(TG_OP COLLATE "C")), 'user', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_roles.delete'), 'user', n.id,
+               jsonb_build_object('role_id', n.role_id)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('role_id', n.role_id) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

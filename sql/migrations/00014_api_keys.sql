@@ -72,7 +72,14 @@ CREATE FUNCTION api_keys_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.insert'), 'apikey', n.id,
+               jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
+                                  'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.update'), 'apikey', n.id,
                CASE WHEN o.user_id     IS DISTINCT FROM n.user_id     THEN jsonb_build_object('user_id',     o.user_id)     ELSE '{}' END
@@ -96,14 +103,11 @@ BEGIN
                (n.user_id, n.name, n.description, n.key_prefix, n.scopes, n.expires_at, n.revoked_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.' || lower(TG_OP COLLATE "C")), 'apikey', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.delete'), 'apikey', n.id,
+               jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
+                                  'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
-                                         'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

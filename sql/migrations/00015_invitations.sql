@@ -73,7 +73,14 @@ CREATE FUNCTION invitations_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.insert'), 'invite', n.id,
+               jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id, 'invited_by', n.invited_by,
+                                  'expires_at', n.expires_at)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.update'), 'invite', n.id,
                CASE WHEN o.email      IS DISTINCT FROM n.email      THEN jsonb_build_object('email',      o.email)      ELSE '{}' END
@@ -95,14 +102,11 @@ BEGIN
                (n.email, n.role, n.team_id, n.artist_id, n.invited_by, n.expires_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.' || lower(TG_OP COLLATE "C")), 'invite', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.delete'), 'invite', n.id,
+               jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id, 'invited_by', n.invited_by,
+                                  'expires_at', n.expires_at)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id,
-                                         'invited_by', n.invited_by, 'expires_at', n.expires_at) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN

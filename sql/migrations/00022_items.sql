@@ -58,7 +58,13 @@ CREATE FUNCTION items_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'items.insert'), 'item', n.id,
+               jsonb_build_object('name', n.name, 'description', n.description, 'price_cents', n.price_cents)
+          FROM changed n
+         WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
+    ELSIF TG_OP = 'UPDATE' THEN
         INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
         SELECT n.tenant_id, coalesce(public.caller_field(5), 'items.update'), 'item', n.id,
                CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
@@ -72,13 +78,10 @@ BEGIN
          WHERE (o.name, o.description, o.price_cents) IS DISTINCT FROM (n.name, n.description, n.price_cents)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'items.' || lower(TG_OP COLLATE "C")), 'item', n.id,
-               CASE WHEN TG_OP = 'DELETE' THEN image.fields END, CASE WHEN TG_OP = 'INSERT' THEN image.fields END
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'items.delete'), 'item', n.id,
+               jsonb_build_object('name', n.name, 'description', n.description, 'price_cents', n.price_cents)
           FROM changed n
-         CROSS JOIN LATERAL (
-               SELECT jsonb_build_object('name', n.name, 'description', n.description, 'price_cents', n.price_cents) AS fields
-               ) image
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     END IF;
     IF NOT FOUND THEN
