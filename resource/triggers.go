@@ -45,7 +45,8 @@ func TriggersDown(table string) string {
 }
 
 // Touch counts versions: before an update, a row of which one of the columns changes gets the next version and the time. What is compared
-// stands in the function, not in a WHEN: of that PostgreSQL makes a new plan in each statement, which costs more than all else here.
+// stands in the function, not in the trigger's WHEN: PostgreSQL makes a plan of that anew in each statement, at twice the cost of all the rest
+// here for a table of twenty columns.
 func Touch(table string, columns []string) string {
 	changed := distinct("OLD", "NEW", columns, 4+len("IF "))
 	return function(table+"_touch", "", `
@@ -60,9 +61,10 @@ CREATE TRIGGER touch BEFORE UPDATE ON %[1]s FOR EACH ROW EXECUTE FUNCTION %[1]s_
 }
 
 // Audit writes events: after a statement one for each row that it changed, or one a tenant for all of them when they are over a hundred.
-// Columns are compared as values, not as JSON, which only becomes of those that differ. All names of tables are qualified, because a
-// search_path of its own would cost the function as much as a case; the table's own is written out, because PostgreSQL names a part of a table
-// that is spread over several nodes.
+// Columns are compared as values, and only those that differ become JSON. There is one statement a case, without variables, because PL/pgSQL
+// prepares each expression anew in each transaction. Tables and functions are qualified, because a search_path of its own would cost the
+// function as much as a case. The table's name is written out, because PostgreSQL gives a part of a table that is spread over several nodes
+// another.
 func Audit(table, entity string, columns []string) string {
 	name := longest(columns)
 	var objects []string
