@@ -9,12 +9,14 @@ GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs 
 FUZZTIME := 20s
 SEED := 0
 BASE := HEAD~1
+TURNS := 6
 
 # prove reads and shares nothing, and its parser takes minutes to build for the race detector.
 RACED = $$(go list ./... | grep -v /prove$$)
 
-# Thousands of requests one after the other, each as large as may be: nothing in them is shared.
-UNRACED := ^TestRefusalsAreSmall$$
+# Of ./handlers: up to thousands of requests, one after the other. Nothing is shared among them, and other tests make the same with the race
+# detector, under which these took minutes.
+UNRACED := ^Test(RefusalsAreSmall|LoginLimitTellsNothing|NextRequest|RoundTrips|EveryState|Audit|OneTenantAlone|ForeignTiming|\w*Mutants)$$
 
 .DEFAULT_GOAL := help
 
@@ -31,9 +33,16 @@ build: ## Build ./rowhouse
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -o rowhouse ./cmd/rowhouse # gin would bring a fifth of the binary for it
 
 .PHONY: test
-test: ## Run all tests but the browser's; they bring their own PostgreSQL
+test: test-raced test-unraced ## Run all tests but the browser's; they bring their own PostgreSQL
+	go test -run Golden ./handlers ./sql # without the race detector, as verify runs them
+
+.PHONY: test-raced
+test-raced: ## Run those of them that run with the race detector
 	@go build -race $(RACED) # on all cores, which -p 1 would not
-	go test -race -p 1 -timeout 20m -skip '$(UNRACED)' $(RACED) # one package at a time: each uses all cores, and some hold the server to its deadlines
+	go test -race -p 1 -timeout 20m -skip '$(UNRACED)|Golden' $(RACED) # one package at a time: each uses all cores, and some hold the server to its deadlines
+
+.PHONY: test-unraced
+test-unraced: ## Run the others, but for those of golden files, which verify runs too
 	go test -run '$(UNRACED)' ./handlers
 	GODEBUG=cpu.avx2=off go test ./auth/... # where argon2 is the library
 	go test ./prove
@@ -73,7 +82,7 @@ bench-compare: ## Compare the hot requests with those of BASE=HEAD~1, in turns; 
 	git worktree add --quiet --detach $$dir/tree $(BASE) && \
 	go test -c -o $$dir/new.test ./handlers && (cd $$dir/tree && go test -c -o $$dir/old.test ./handlers) && \
 	bench() { cd $$1/handlers && $$dir/$$2.test -test.run '^$$' -test.bench 'Hot|Parts' -test.benchtime 500x >>$$dir/$$2; } && \
-	for turn in 1 2 3 4 5 6; do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
+	for turn in $$(seq $(TURNS)); do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
 	(cd $$dir && $(BENCHSTAT) old new)
 
 .PHONY: generate
