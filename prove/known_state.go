@@ -160,7 +160,7 @@ var loosely = []struct{ why, entries string }{
 		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442  rest.API.Hints e3b0c442
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		rest.API.OpenAPI 09fcb3d2  rest.answerHeaders d554ca69  rest.changing 8be103f7  rest.document.operation 7fe5daff
+		rest.API.OpenAPI 09fcb3d2  rest.answerHeaders d554ca69  rest.changing 1d923a3a  rest.document.operation 7fe5daff
 		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
 		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
 		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41

@@ -140,6 +140,14 @@ func readTable(ctx context.Context, migrations fs.FS, e entity, entities []entit
 		t.fields = append(t.fields, f)
 	}
 	t.constraints(catalogue)
+	for i := range t.fields {
+		f := &t.fields[i]
+		// What has no example is not for a client to say: a moment at which something was done, an amount that follows from others.
+		f.said = f.said && (f.example != "" || f.kind == id || f.kind == boolean || f.kind == enum)
+		if f.kind == enum && f.example == "" {
+			f.example = f.values[0]
+		}
+	}
 	return t, t.indexes(catalogue)
 }
 
@@ -202,11 +210,7 @@ func (t *Table) constraints(catalogue schema.Catalogue) {
 
 // indexes takes in how the list can be sorted and filtered: by what there is an index for.
 func (t *Table) indexes(catalogue schema.Catalogue) error {
-	sorts := 0
 	for _, index := range catalogue.Indexes(t.table) {
-		if len(index.Columns) < 2 {
-			continue
-		}
 		i := slices.IndexFunc(t.fields, func(f field) bool {
 			return f.name == strings.TrimSuffix(index.Columns[0], "_key") || f.name == index.Columns[0]
 		})
@@ -215,19 +219,16 @@ func (t *Table) indexes(catalogue schema.Catalogue) error {
 		}
 		f := &t.fields[i]
 		switch rest := strings.Join(index.Columns[1:], " "); {
-		case rest == "id":
+		case rest == "id", rest == "" && index.Columns[0] != f.name: // of a name that is unique by its key, no two need telling apart
 			f.sorted = !f.null && slices.Contains([]kind{text, long, integer, date, instant}, f.kind)
 			if index.Columns[0] != f.name {
 				f.key = index.Columns[0]
-			}
-			if f.sorted {
-				sorts++
 			}
 		case strings.HasPrefix(rest, "created_at"):
 			f.filtered = true
 		}
 	}
-	if sorts > maxSorts {
+	if sorts := len(t.sorts()); sorts > maxSorts {
 		return fmt.Errorf("%s: a list has at most %d sorts besides newest first, and there are indexes for %d", t.table, maxSorts, sorts)
 	}
 	for i := range t.fields {

@@ -53,6 +53,10 @@ func Need[In, Out any](p auth.Permission, h work[In, Out]) Endpoint {
 func Change[In, Out, ReadIn, Row any](p auth.Permission, write work[In, Out], read work[ReadIn, Row]) Endpoint {
 	e := describe[In, Out](TenantScope, write)
 	e.Permission = p
+	e.keyed = true
+	if !e.Conditional() {
+		e = e.Refusing(errForbiddenRow) // as the description says of each that heeds If-Match
+	}
 	e.run = changing(tenantEntry(p), tenantEntry(p.Read()), write, read)
 	return e
 }
@@ -207,12 +211,9 @@ func changing[In, Out, ReadIn, Row any](at, readAt entry, write work[In, Out], r
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		out, err := once(x, at, write, in)
-		if err == nil {
-			return x.render(&out)
-		}
+		made, err := written(x, at, write, in)
 		if !errors.Is(err, pgx.ErrNoRows) {
-			return answer{}, err
+			return made, err
 		}
 		var which ReadIn
 		if err := decodePath(x, &which); err != nil {
@@ -232,6 +233,21 @@ func changing[In, Out, ReadIn, Row any](at, readAt entry, write work[In, Out], r
 		}
 		return answer{}, errForbiddenRow
 	}
+}
+
+// written is the answer of a write that changes a row, kept under the request's Idempotency-Key if it has one.
+func written[In, Out any](x *exchange, at entry, write work[In, Out], in In) (answer, error) {
+	if x.key != "" {
+		return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
+			out, err := write(ctx, at.within(x, tx), x.who, in)
+			return &out, err
+		})
+	}
+	out, err := once(x, at, write, in)
+	if err != nil {
+		return answer{}, err
+	}
+	return x.render(&out)
 }
 
 func served[In, Out any](h func(*exchange, In) (Out, error)) func(*exchange) (answer, error) {
