@@ -295,7 +295,11 @@ func (t *Table) importQuery() string {
 	for _, f := range t.writable() {
 		columns = append(columns, f.name)
 		value := "line." + f.name
-		sources = append(sources, []string{"unnest(@" + f.name + "::" + f.type_() + "[])", "AS " + f.name})
+		source := "unnest(@" + f.name + "::" + f.type_() + "[])"
+		if f.kind == id { // of which sqlc knows no list
+			source = "unnest(@" + f.name + "::text[])::uuid"
+		}
+		sources = append(sources, []string{source, "AS " + f.name})
 		if f.null || f.fallback != "" {
 			nullable = append(nullable, f.name+"_set")
 			sources = append(sources, []string{"unnest(@" + f.name + "_set::bool[])", "AS " + f.name + "_set"})
