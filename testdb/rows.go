@@ -93,6 +93,8 @@ func (m maker) value(column schema.Column) string {
 	case !needed:
 		return ""
 	case column.Name == "tenant_id":
+	case m.before(column) != "":
+		return m.before(column)
 	case l.values != nil:
 		return "'" + strings.ReplaceAll(l.values[0], "'", "''") + "'"
 	case kind == "text" && !l.pattern:
@@ -113,6 +115,36 @@ func (m maker) value(column schema.Column) string {
 		}
 	}
 	panic(m.unmade(column))
+}
+
+var order = regexp.MustCompile(`^CHECK \((\w+) ([<>]) (\w+)\)$`)
+
+// before is the value of the column that must be less than this one, and a little more; empty where there is none.
+func (m maker) before(column schema.Column) string {
+	for _, c := range m.constraints {
+		is := order.FindStringSubmatch(c.Definition)
+		if c.Table != m.table || is == nil {
+			continue
+		}
+		less, more := is[1], is[3]
+		if is[2] == ">" {
+			less, more = more, less
+		}
+		i := slices.IndexFunc(m.columns, func(other schema.Column) bool { return other.Name == less })
+		if more != column.Name || i < 0 {
+			continue
+		}
+		value := m.given[less]
+		if value == "" {
+			value = m.value(m.columns[i])
+		}
+		step := "1"
+		if strings.HasPrefix(column.Type, "timestamp") {
+			step = "interval '1 hour'"
+		}
+		return fmt.Sprintf("CAST(%s AS %s) + %s", value, column.Type, step)
+	}
+	return ""
 }
 
 var numbers = map[string]bool{"smallint": true, "integer": true, "bigint": true, "numeric": true, "real": true, "double precision": true}

@@ -122,3 +122,27 @@ func listed(values ...string) schema.Constraint {
 	c.Definition, c.Values = strings.ReplaceAll(c.Definition, "|", "'::text, '"), values
 	return c
 }
+
+// What must be later than another column is a little later than whatever that has.
+func TestInsertedInOrder(t *testing.T) {
+	t.Parallel()
+	d := New(t)
+	for _, c := range []struct{ kind, check, given, want string }{
+		{"date", "a < b", "", "2026-01-02"},
+		{"date", "b > a", "'2027-12-31'", "2028-01-01"},
+		{"timestamp with time zone", "a < b", "", "2026-01-01 01:00:00+00"},
+		{"integer", "a < b", "", "2"},
+	} {
+		m := maker{
+			columns:     []schema.Column{{Name: "a", Type: c.kind, NotNull: true}, {Name: "b", Type: c.kind, NotNull: true}},
+			constraints: []schema.Constraint{{Table: "scratch", Kind: "check", Columns: []string{"a", "b"}, Definition: "CHECK (" + c.check + ")"}},
+			table:       "scratch", given: map[string]string{"a": c.given},
+		}
+		d.Exec(`DROP TABLE IF EXISTS scratch`)
+		d.Exec(`CREATE TABLE scratch (a ` + c.kind + ` NOT NULL, b ` + c.kind + ` NOT NULL, CHECK (` + c.check + `))`)
+		d.Exec(m.insert())
+		if got := Value[string](d, `SELECT b::text FROM scratch`); got != c.want {
+			t.Errorf("%s %s: got %s, want %s", c.kind, c.check, got, c.want)
+		}
+	}
+}
