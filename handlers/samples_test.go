@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"rowhouse/ids"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
@@ -19,9 +20,14 @@ func samples(of house) map[string]request {
 	row := of.own.UUID() // one of everything has this id
 	all := map[string]request{}
 	for i := range routes {
-		if routes[i].Scope == rest.TenantScope {
-			all[routes[i].Pattern] = sampleOf(&routes[i], row)
+		if routes[i].Scope != rest.TenantScope {
+			continue
 		}
+		sample := sampleOf(&routes[i], row)
+		if resource, id, _ := strings.Cut(strings.TrimPrefix(routes[i].Pattern, "DELETE /"), "/:"); referredTo[tableOf(resource)] && !strings.Contains(id, "/") {
+			sample.path = "/" + resource + "/" + second(of.own).UUID() // to which nothing refers
+		}
+		all[routes[i].Pattern] = sample
 	}
 	byHand := map[string]request{
 		"PATCH /tenant":  call("PATCH", "/tenant").json(`{"is_public":true}`), // by the name it is found in the next ones
@@ -48,26 +54,29 @@ func sampleOf(r *rest.Route, row string) request {
 	sample := call(method, colons.ReplaceAllString(path, row))
 	switch {
 	case r.Line != nil:
-		return request{method, sample.path, http.Header{"Content-Type": {rest.NDJSON}}, exampleBody(r.Line, nil)}
+		return request{method, sample.path, http.Header{"Content-Type": {rest.NDJSON}}, exampleBody(r.Line, row, nil)}
 	case !slices.ContainsFunc(rest.FieldsOf(r.Input), func(f rest.Field) bool { return f.Source == "json" && f.Required }) && method == http.MethodPost:
 		return sample
 	case method == http.MethodPatch:
-		return sample.json(exampleBody(r.Input, uniqueColumns(path)))
+		return sample.json(exampleBody(r.Input, "", uniqueColumns(path)))
 	case method == http.MethodPost:
-		return sample.json(exampleBody(r.Input, nil))
+		return sample.json(exampleBody(r.Input, row, nil))
 	}
 	return sample
 }
 
 // exampleBody is an object of the examples of the fields of a body, but for those named. A field that names another row has none, since no id
-// stands in two databases.
-func exampleBody(input reflect.Type, but []string) string {
+// stands in two databases: where it must be given it names the row.
+func exampleBody(input reflect.Type, row string, but []string) string {
 	var members []string
 	for _, f := range rest.FieldsOf(input) {
-		if f.Source != "json" || f.Example == "" || f.Example == "-" || slices.Contains(but, f.Name) {
+		value := f.Example
+		if f.Source == "json" && f.Required && refersTo(f) {
+			value = row
+		}
+		if f.Source != "json" || value == "" || value == "-" || slices.Contains(but, f.Name) {
 			continue
 		}
-		value := f.Example
 		if f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Array {
 			value = strconv.Quote(value)
 		}
@@ -76,11 +85,17 @@ func exampleBody(input reflect.Type, but []string) string {
 	return "{" + strings.Join(members, ",") + "}"
 }
 
+// refersTo says that a field holds the id of a row.
+func refersTo(f rest.Field) bool { return f.Type.PkgPath() == reflect.TypeFor[ids.ItemID]().PkgPath() }
+
+// tableOf is the table that the first word of a path is called after.
+func tableOf(resource string) string { return strings.ReplaceAll(resource, "-", "_") }
+
 // uniqueColumns are those of the table that a path is called after of which no two rows have the same.
 func uniqueColumns(path string) (columns []string) {
 	table, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	for _, c := range tenancy.Constraints() {
-		if c.Table == strings.ReplaceAll(table, "-", "_") && c.Kind == "unique" {
+		if c.Table == tableOf(table) && c.Kind == "unique" {
 			for _, column := range c.Columns {
 				columns = append(columns, strings.TrimSuffix(column, "_key"))
 			}

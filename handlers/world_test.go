@@ -217,7 +217,8 @@ func (w *world) deputy(h house) person {
 	return p
 }
 
-// second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has.
+// second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has; and beside a row that
+// others refer to, one that none does.
 func second(id ids.ItemID) ids.ItemID {
 	id[15] ^= 1
 	return id
@@ -225,15 +226,25 @@ func second(id ids.ItemID) ids.ItemID {
 
 // rows makes one row of everything, all with the same id; a twin's account is the same in both houses.
 func (w *world) rows(h house, id ids.ItemID) {
-	w.db.Exec(`INSERT INTO artists (tenant_id, id, name) VALUES ($1, $2, $3)`, h.id, id, h.canary)
+	both := func(table string) []ids.ItemID {
+		if referredTo[table] {
+			return []ids.ItemID{id, second(id)}
+		}
+		return []ids.ItemID{id}
+	}
+	for _, id := range both("artists") {
+		w.db.Exec(`INSERT INTO artists (tenant_id, id, name) VALUES ($1, $2, $3)`, h.id, id, h.canary)
+	}
 	for _, role := range []ids.ItemID{id, second(id)} {
 		w.db.Exec(`INSERT INTO roles (tenant_id, id, name, description, permissions, created_at, updated_at) VALUES ($1, $2, $5, $3, '{items:read}', $4, $4)`,
 			h.id, role.UUID(), h.canary, atTheSameTime, h.canary+role.UUID())
 	}
-	w.db.Exec(`INSERT INTO accounts (id, username, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id.UUID(), "row-"+id.UUID(), "row-"+id.UUID()+"@example.com")
-	w.db.Exec(`INSERT INTO users (tenant_id, id, account_id, username, email, name, first_name, phone, created_at, updated_at)
+	for _, id := range both("users") {
+		w.db.Exec(`INSERT INTO accounts (id, username, email) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, id.UUID(), "row-"+id.UUID(), "row-"+id.UUID()+"@example.com")
+		w.db.Exec(`INSERT INTO users (tenant_id, id, account_id, username, email, name, first_name, phone, created_at, updated_at)
 		VALUES ($1, $2, $2, $3, $7, $4, $4, $5, $6, $6)`,
-		h.id, id.UUID(), "row-"+id.UUID(), h.canary, h.canary[:9], atTheSameTime, "row-"+id.UUID()+"@example.com")
+			h.id, id.UUID(), "row-"+id.UUID(), h.canary, h.canary[:9], atTheSameTime, "row-"+id.UUID()+"@example.com")
+	}
 	w.db.Exec(`INSERT INTO user_roles (tenant_id, user_id, role_id) VALUES ($1, $2, $3)`, h.id, id.UUID(), second(id).UUID())
 	w.db.Exec(`INSERT INTO api_keys (tenant_id, id, user_id, name, key_prefix, hash, created_at, updated_at)
 		SELECT $1, $2, u.id, $3, 'rh_' || left(md5($5), 9), sha256(convert_to($5, 'UTF8')), $4, $4 FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1`,
@@ -243,11 +254,36 @@ func (w *world) rows(h house, id ids.ItemID) {
 		  FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1`,
 		h.id, id.UUID(), h.canary+"@example.com", atTheSameTime, id.UUID())
 	for _, table := range plain {
-		given := map[string]string{"tenant_id": "$1", "id": "$2", "created_at": "$4", "updated_at": "$4"}
-		maps.Copy(given, byHand[table])
-		w.db.Exec(testdb.Insert(table, "$3", given), h.id, id, h.canary, atTheSameTime)
+		for _, made := range both(table) {
+			given := map[string]string{"tenant_id": "$1", "id": "$2", "created_at": "$4", "updated_at": "$4"}
+			for _, c := range schema.Columns(table) {
+				if c.RefersTo != "" && c.RefersTo != "tenants" && c.NotNull {
+					given[c.Name] = "$5"
+				}
+			}
+			given["tenant_id"] = "$1"
+			maps.Copy(given, byHand[table])
+			insert, args := testdb.Insert(table, "$3", given), []any{h.id, made, h.canary, atTheSameTime, id.UUID()}
+			if !strings.Contains(insert, "$5") {
+				args = args[:4]
+			}
+			w.db.Exec(insert, args...)
+		}
 	}
 }
+
+// referredTo are the tables of whose rows a row of a plain table must name one.
+var referredTo = func() map[string]bool {
+	tables := map[string]bool{}
+	for _, table := range plain {
+		for _, c := range schema.Columns(table) {
+			if c.RefersTo != "" && c.RefersTo != "tenants" && c.NotNull {
+				tables[c.RefersTo] = true
+			}
+		}
+	}
+	return tables
+}()
 
 // byHand are the values of a plain table's row that tests know.
 var byHand = map[string]map[string]string{"items": {"price_cents": "100"}}
