@@ -54,7 +54,13 @@ func sampleOf(r *rest.Route, row string) request {
 	sample := call(method, colons.ReplaceAllString(path, row))
 	switch {
 	case r.Line != nil:
-		return request{method, sample.path, http.Header{"Content-Type": {rest.NDJSON}}, exampleBody(r.Line, row, nil)}
+		line := exampleBody(r.Line, row, nil)
+		for _, f := range rest.FieldsOf(r.Line) { // what a create has made of the same examples is not to be in the way
+			if f.Type.Kind() == reflect.String && slices.Contains(uniqueColumns(strings.TrimSuffix(path, "/import")), f.Name) {
+				line = strings.Replace(line, strconv.Quote(f.Example), strconv.Quote(f.Example[:len(f.Example)-1]+"_"), 1)
+			}
+		}
+		return request{method, sample.path, http.Header{"Content-Type": {rest.NDJSON}}, line}
 	case !slices.ContainsFunc(rest.FieldsOf(r.Input), func(f rest.Field) bool { return f.Source == "json" && f.Required }) && method == http.MethodPost:
 		return sample
 	case method == http.MethodPatch:

@@ -189,7 +189,7 @@ var loosely = []struct{ why, entries string }{
 		rest.Endpoint.app 9df876b1  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
-		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line d26d78f8  rest.Endpoint.Output 24d40a12
+		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output 24d40a12
 		rest.Endpoint.Produces f5634672  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
 		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
 		rest.Welcoming 1535f354  rest.Whoever bd256479`},

@@ -53,15 +53,19 @@ func Breaks(err error, constraint string) bool {
 }
 
 // collisions are the refusals of the constraints by which a row that the operation writes may be in the way of another: those of the table
-// that its path is called after, as far as what they compare stands in its input.
+// that its path is called after, as far as what they compare stands in its input, or in the lines of an upload.
 func (r *Route) collisions() (refusals []*Error) {
-	if !strings.HasSuffix(r.Name, "Create") && !strings.HasSuffix(r.Name, "Update") {
+	fields := FieldsOf(r.Input)
+	switch {
+	case r.Line != nil:
+		fields = FieldsOf(r.Line)
+	case !strings.HasSuffix(r.Name, "Create") && !strings.HasSuffix(r.Name, "Update"):
 		return nil
 	}
 	_, path, _ := strings.Cut(r.Pattern, " /")
 	table, _, _ := strings.Cut(path, "/")
 	given := func(column string) bool {
-		return slices.ContainsFunc(FieldsOf(r.Input), func(f Field) bool { return f.Source == "json" && f.Name == strings.TrimSuffix(column, "_key") })
+		return slices.ContainsFunc(fields, func(f Field) bool { return f.Source == "json" && f.Name == strings.TrimSuffix(column, "_key") })
 	}
 	for _, c := range constraints {
 		across := c.Kind == "unique" || c.Kind == "exclusion"
