@@ -380,7 +380,7 @@ var places = map[string]map[string]pardon{
 		"sql.Missing":                  {"it reads the version of the migrations", "d49b023f74"},
 		"sql.Settle":                   {"the settings of a session, none of which binds it", "95f09d630f"},
 		"sql.Unfit":                    {"it reads settings", "517ee8bf82"},
-		"sql.CatalogueOf":        {"it reads the catalogue and the permissions", "e4b27a4234"},
+		"sql.CatalogueOf":              {"it reads the catalogue and the permissions", "e4b27a4234"},
 		"sql.needs":                    {"what an operator is told to say", "58d20bd187"},
 		"sql.settle":                   {"see sql.Settle", "cef9fe450b"},
 		"tenancy.Database.LoginFaults": {"it reads roles", "96e400d613"},

@@ -31,7 +31,7 @@ func (o *Order) migration(e entity) (string, error) {
 	m.index("created_at", "created_at", "id")
 	if o.Own != "" {
 		m.column("user_id", "uuid", "NOT NULL", "Whose it is: who made it.")
-		m.constraint("user_id_fkey", "FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id)", "There is no such row that you can see.")
+		m.constraint("user_id_fkey", "FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE", "There is no such row that you can see.")
 		m.index("user_id", "user_id", "created_at", "id")
 	}
 	for _, w := range wishes {
