@@ -96,7 +96,7 @@ func (m maker) value(column schema.Column) string {
 	case m.before(column) != "":
 		return m.before(column)
 	case l.values != nil:
-		return "'" + strings.ReplaceAll(l.values[0], "'", "''") + "'"
+		return "'" + strings.ReplaceAll(l.values[len(l.values)-1], "'", "''") + "'" // the last: examples have the first
 	case kind == "text" && !l.pattern:
 		return m.fitting(column, l)
 	case strings.HasSuffix(kind, "[]") && l.min == nil:

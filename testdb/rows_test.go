@@ -57,7 +57,7 @@ func TestInsertedValues(t *testing.T) {
 		{"text", rule("c ~ '^[a-z]$'::text"), ""},
 		{"text", rule("c = lower(c)"), ""},
 		{"text NOT NULL", rule("c = lower(c)"), "canary"},
-		{"text NOT NULL", listed("it's", "b"), "it's"},
+		{"text NOT NULL", listed("b", "it's"), "it's"},
 		{"text NOT NULL DEFAULT", listed("a", ""), ""},
 		{"integer", rule(""), ""},
 		{"integer NOT NULL", rule(""), "1"},
