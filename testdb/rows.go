@@ -177,7 +177,7 @@ func (m maker) fitting(column schema.Column, l limits) string {
 	if l.min != nil && *l.min > 1 {
 		value = fmt.Sprintf("%s || repeat('.', %d)", value, *l.min-1)
 	}
-	tail, unique := int64(32), m.unique(column) // 32 characters of an MD5
+	tail, unique := int64(32), m.unique(column) // 32 characters of an MD5, of which none makes a cut text another tenant's
 	if l.max != nil {
 		tail = min(tail, *l.max/2)
 		most := *l.max
@@ -187,7 +187,7 @@ func (m maker) fitting(column schema.Column, l limits) string {
 		value = fmt.Sprintf("left(%s, %d)", value, most)
 	}
 	if unique {
-		value += fmt.Sprintf(" || left(md5(CAST(CAST(%s AS uuid) AS text)), %d)", m.id(column), tail)
+		value += fmt.Sprintf(" || left(translate(md5(CAST(CAST(%s AS uuid) AS text)), 'ab', 'xy'), %d)", m.id(column), tail)
 	}
 	return value
 }
