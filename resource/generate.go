@@ -241,15 +241,15 @@ func (o *Order) plannedMigration(root string, e entity) (p plannedMigration, err
 	return p, nil
 }
 
-// A kept is what the files of a repository were.
-type kept struct {
+// A snapshot is what the files of a repository were.
+type snapshot struct {
 	root  string
 	names []string // of files and folders
 	files map[string]string
 }
 
-func keep(root string, names []string) (k kept, err error) {
-	k = kept{root, append(names, generated...), map[string]string{}}
+func keep(root string, names []string) (k snapshot, err error) {
+	k = snapshot{root, append(names, generated...), map[string]string{}}
 	err = k.walk(func(name string) error {
 		content, err := os.ReadFile(filepath.Join(root, name))
 		k.files[name] = string(content)
@@ -259,7 +259,7 @@ func keep(root string, names []string) (k kept, err error) {
 }
 
 // walk visits the files there are now.
-func (k kept) walk(visit func(name string) error) error {
+func (k snapshot) walk(visit func(name string) error) error {
 	for _, name := range k.names {
 		err := filepath.WalkDir(filepath.Join(k.root, name), func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() {
@@ -282,7 +282,7 @@ func (k kept) walk(visit func(name string) error) error {
 }
 
 // restore makes the files again what they were, and takes away those that were not there.
-func (k kept) restore() error {
+func (k snapshot) restore() error {
 	err := k.walk(func(name string) error {
 		if _, ok := k.files[name]; !ok {
 			return os.Remove(filepath.Join(k.root, name))

@@ -112,7 +112,7 @@ func TestRefused(t *testing.T) {
 		`relation "nothings" does not exist`:                               of(`nothing:ref(nothings)`),
 	} {
 		if want == `no column; a resource has one at least` {
-			_, err := wishesOf(o.Columns)
+			_, err := columnSpecs(o.Columns)
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%q: got %v, want %s", o.Columns, err, want)
 			}

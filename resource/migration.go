@@ -11,7 +11,7 @@ import (
 // An Order is what the command line asks for.
 type Order struct {
 	Name    string   // of the table, such as coupons
-	Columns string   // see wish; empty: the table's migration is there already
+	Columns string   // see docs/generator.md; empty: the table's migration is there already
 	About   string   // what its rows are, in a sentence; empty: said by the name alone
 	Own     string   // the role that has its own rows alone; empty: rows have no owners
 	With    []string // import, export, archive
@@ -19,7 +19,7 @@ type Order struct {
 
 // migration is the text of the table's migration.
 func (o *Order) migration(e entity) (string, error) {
-	wishes, err := wishesOf(o.Columns)
+	specs, err := columnSpecs(o.Columns)
 	if err != nil {
 		return "", err
 	}
@@ -34,8 +34,8 @@ func (o *Order) migration(e entity) (string, error) {
 		m.constraint("user_id_fkey", "FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE", "There is no such row that you can see.")
 		m.index("user_id", "user_id", "created_at", "id")
 	}
-	for _, w := range wishes {
-		m.wish(w)
+	for _, w := range specs {
+		m.add(w)
 	}
 	if slices.Contains(o.With, "archive") {
 		m.column("archived_at", "timestamptz", "", "Since when it is kept without being used; null while it is.")
@@ -43,7 +43,7 @@ func (o *Order) migration(e entity) (string, error) {
 	m.column("version", "bigint", "NOT NULL DEFAULT 1", "")
 	m.column("created_at", "timestamptz", "NOT NULL DEFAULT now()", "")
 	m.column("updated_at", "timestamptz", "NOT NULL DEFAULT now()", "")
-	for _, w := range wishes {
+	for _, w := range specs {
 		if w.key() != "" {
 			m.column(w.key(), "text", `NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(`+w.name+`)) STORED`, "The "+words(w.name)+" as it is sorted and searched by.")
 			m.generated = append(m.generated, w.key())
@@ -53,7 +53,7 @@ func (o *Order) migration(e entity) (string, error) {
 }
 
 // key is the column that a text is sorted and searched by; empty for one that is neither.
-func (w *wish) key() string {
+func (w *columnSpec) key() string {
 	if w.kind == "text" && (w.has("sort") || w.has("search")) {
 		return w.name + "_key"
 	}
@@ -91,8 +91,8 @@ func (m *migration) index(name string, keys ...string) {
 	m.indexes = append(m.indexes, []string{"CREATE INDEX " + m.table + "_" + name + "_idx", "ON " + m.table + " (tenant_id, " + strings.Join(keys, ", ") + ");"})
 }
 
-// wish adds a column with its rules and its indexes.
-func (m *migration) wish(w wish) {
+// add adds a column with its rules and its indexes.
+func (m *migration) add(w columnSpec) {
 	if w.kind == "range" {
 		m.span(w)
 		return
@@ -133,7 +133,7 @@ func (m *migration) wish(w wish) {
 }
 
 // span adds the two columns of a range, of which the second is later than the first.
-func (m *migration) span(w wish) {
+func (m *migration) span(w columnSpec) {
 	rest := "NOT NULL"
 	if w.null {
 		rest = ""
@@ -151,7 +151,7 @@ func (m *migration) span(w wish) {
 }
 
 // comment is the column's: what it is, and an example.
-func (w *wish) comment() string {
+func (w *columnSpec) comment() string {
 	var said []string
 	switch {
 	case w.kind == "rich":
@@ -166,7 +166,7 @@ func (w *wish) comment() string {
 }
 
 // exemplary is an example that fits, where nobody has given one.
-func (w *wish) exemplary() string {
+func (w *columnSpec) exemplary() string {
 	switch w.kind {
 	case "text", "rich":
 		text := capital(words(w.name)) + " 1"
@@ -187,7 +187,7 @@ func (w *wish) exemplary() string {
 }
 
 // bounds are a CHECK and its words; nothing where there are none.
-func (w *wish) bounds() (condition, words string) {
+func (w *columnSpec) bounds() (condition, words string) {
 	from, to, of, what := w.limits[0], w.limits[1], w.name, ""
 	if kinds[w.kind].sql == "text" {
 		of, what = "length("+w.name+")", " characters"

@@ -242,7 +242,7 @@ func (t *Table) indexes(catalogue schema.Catalogue) error {
 
 var owned = regexp.MustCompile(`(\w+) = \(*\s*SELECT (me|my_artist)\(\)`)
 
-// policies takes in whose the rows are, and looks for the wall between tenants.
+// policies takes in whose the rows are, and makes sure that tenants are kept apart.
 func (t *Table) policies(catalogue schema.Catalogue) error {
 	if _, ok := catalogue["policy tenant_only on "+t.table]; !ok {
 		return fmt.Errorf("%s has no policy tenant_only: its migration keeps tenants apart, as that of items does", t.table)

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// A wish is a column as the command line asks for it: name:kind(limits)? with :options behind it, and ="an example" at the end. The ? lets it
+// A columnSpec is a column as the command line asks for it: name:kind(limits)? with :options behind it, and ="an example" at the end. The ? lets it
 // be null.
 //
 //	name:text(1..100):sort="Oak table" price_cents:cents(1..):sort state:enum(draft,live) starts_on:date? team:ref(teams)?
-type wish struct {
+type columnSpec struct {
 	name    string
 	kind    string
 	limits  []string // what stands in the parentheses, at its commas or dots
@@ -49,31 +49,31 @@ var options = map[string]string{
 }
 
 var (
-	wishPattern = regexp.MustCompile(`^([a-z][a-z0-9_]*):([a-z]+)(?:\(([^()]*)\))?(\?)?((?::[a-z]+)*)(?:=(?:"([^"]*)"|([^"\s]\S*)))?(?:\s+|$)`)
+	specPattern = regexp.MustCompile(`^([a-z][a-z0-9_]*):([a-z]+)(?:\(([^()]*)\))?(\?)?((?::[a-z]+)*)(?:=(?:"([^"]*)"|([^"\s]\S*)))?(?:\s+|$)`)
 	wordPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
 // reserved are the columns that every table has, or that mean something of their own.
 var reserved = strings.Fields("tenant_id id version created_at updated_at archived_at user_id")
 
-// wishesOf reads COLUMNS. Its errors say which column is wrong, and what would be right.
-func wishesOf(text string) (all []wish, err error) {
+// columnSpecs reads COLUMNS. Its errors say which column is wrong, and what would be right.
+func columnSpecs(text string) (all []columnSpec, err error) {
 	rest := strings.TrimSpace(text)
 	for rest != "" {
-		found := wishPattern.FindStringSubmatch(rest)
+		found := specPattern.FindStringSubmatch(rest)
 		if found == nil {
 			word, _, _ := strings.Cut(rest, " ")
 			return nil, fmt.Errorf(`COLUMNS: %q is not name:kind(limits)? with :options and ="example" behind it, such as price_cents:cents(1..):sort=4900`, word)
 		}
 		rest = rest[len(found[0]):]
-		w := wish{name: found[1], kind: found[2], null: found[4] == "?", example: found[6] + found[7]}
+		w := columnSpec{name: found[1], kind: found[2], null: found[4] == "?", example: found[6] + found[7]}
 		if found[5] != "" {
 			w.options = strings.Split(found[5][1:], ":")
 		}
 		if err := w.limit(found[3]); err != nil {
 			return nil, fmt.Errorf("COLUMNS: %s: %w", w.name, err)
 		}
-		if slices.ContainsFunc(all, func(other wish) bool { return other.name == w.name }) || slices.Contains(reserved, w.name) {
+		if slices.ContainsFunc(all, func(other columnSpec) bool { return other.name == w.name }) || slices.Contains(reserved, w.name) {
 			return nil, fmt.Errorf("COLUMNS: %s: there is such a column already", w.name)
 		}
 		all = append(all, w)
@@ -81,8 +81,8 @@ func wishesOf(text string) (all []wish, err error) {
 	if len(all) == 0 {
 		return nil, fmt.Errorf("COLUMNS: no column; a resource has one at least, such as name:text(1..100):sort")
 	}
-	if !slices.ContainsFunc(all, func(w wish) bool { return w.has("search") }) {
-		if i := slices.IndexFunc(all, func(w wish) bool { return w.kind == "text" && !w.null }); i >= 0 {
+	if !slices.ContainsFunc(all, func(w columnSpec) bool { return w.has("search") }) {
+		if i := slices.IndexFunc(all, func(w columnSpec) bool { return w.kind == "text" && !w.null }); i >= 0 {
 			all[i].options = append(all[i].options, "search")
 		}
 	}
@@ -107,10 +107,10 @@ func wishesOf(text string) (all []wish, err error) {
 // maxSorts are those of a list besides newest first: each costs an index.
 const maxSorts = 3
 
-func (w *wish) has(option string) bool { return slices.Contains(w.options, option) }
+func (w *columnSpec) has(option string) bool { return slices.Contains(w.options, option) }
 
 // limit takes in what stands in the parentheses, and looks at the options.
-func (w *wish) limit(text string) error {
+func (w *columnSpec) limit(text string) error {
 	kind, known := kinds[w.kind]
 	if !known {
 		return fmt.Errorf("there is no kind %s; there are bool, cents, date, enum, int, range, rate, ref, rich, text and time", w.kind)
@@ -184,7 +184,7 @@ func (w *wish) limit(text string) error {
 }
 
 // fits looks at what does not go together.
-func (w *wish) fits() error {
+func (w *columnSpec) fits() error {
 	switch {
 	case w.null && w.kind == "bool":
 		return fmt.Errorf("a bool is true or false; for three answers take an enum")
