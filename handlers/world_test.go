@@ -261,7 +261,6 @@ func (w *world) rows(h house, id ids.ItemID) {
 					given[c.Name] = "$5"
 				}
 			}
-			given["tenant_id"] = "$1"
 			maps.Copy(given, byHand[table])
 			insert, args := testdb.Insert(table, "$3", given), []any{h.id, made, h.canary, atTheSameTime, id.UUID()}
 			if !strings.Contains(insert, "$5") {

@@ -242,7 +242,7 @@ func (t *Table) createQuery() string {
 	if defaults != nil {
 		said += "; without " + listed(defaults, "or") + " it has what the table says"
 	}
-	return t.named("Create", "one", said+".") + "INSERT INTO " + t.table + " " + parenthesized(columns, "            ") + "\nVALUES " + parenthesized(values, "       ") + "\nRETURNING *;\n"
+	return t.named("Create", "one", said+".") + "INSERT INTO " + t.table + " " + "(" + list(columns, 13) + ")" + "\nVALUES " + "(" + list(values, 8) + ")" + "\nRETURNING *;\n"
 }
 
 // type_ is the type of the column, as a cast has it.
@@ -262,29 +262,6 @@ func (f *field) type_() string {
 		return "uuid"
 	}
 	return "timestamptz"
-}
-
-// parenthesized is a list in parentheses, in lines of up to 120 characters of which the further ones are indented.
-func parenthesized(parts []string, indent string) string {
-	var b strings.Builder
-	column := len(indent)
-	for i, part := range parts {
-		if i < len(parts)-1 {
-			part += ","
-		}
-		switch {
-		case i == 0:
-			b.WriteString("(")
-		case column+1+len(part) > 120:
-			b.WriteString("\n" + indent + " ")
-			column = len(indent)
-		default:
-			b.WriteString(" ")
-		}
-		b.WriteString(part)
-		column += 1 + len(part)
-	}
-	return b.String() + ")"
 }
 
 func (t *Table) importQuery() string {
@@ -318,7 +295,7 @@ func (t *Table) importQuery() string {
 		}
 	}
 	lines := aligned(sources)
-	return t.named("Import", "execrows", said+".") + "INSERT INTO " + t.table + " " + parenthesized(columns, "            ") + "\nSELECT " + strings.Join(values, ",\n       ") +
+	return t.named("Import", "execrows", said+".") + "INSERT INTO " + t.table + " " + "(" + list(columns, 13) + ")" + "\nSELECT " + strings.Join(values, ",\n       ") +
 		"\n  FROM (SELECT " + strings.Join(lines, ",\n               ") + "\n       ) AS line;\n"
 }
 
