@@ -171,6 +171,9 @@ func (f *Field) decode(raw jsontext.Value, in reflect.Value) *FieldError {
 	}
 	target := f.target(in)
 	if at, ok := target.(*time.Time); ok && raw.Kind() == '"' {
+		if len(raw) > largestTime {
+			return f.parse("", at)
+		}
 		text, _ := jsontext.AppendUnquote(nil, raw)
 		return f.parse(string(text), at)
 	}
@@ -230,6 +233,9 @@ const (
 	surplusBody = 8 << 10
 	// largestCharacter is how many bytes of JSON one character may take: two escaped surrogates.
 	largestCharacter = len(`\ud83d\ude00`)
+	// largestTime is how many bytes of JSON a time may take: to unquote a long text only to say that it is none would cost more than a request that
+	// is accepted.
+	largestTime = 128
 	// largestMember is how many bytes of JSON a member of a list may take: no name of a permission, which lists have, is longer.
 	largestMember = 128
 )

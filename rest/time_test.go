@@ -2,11 +2,16 @@ package rest
 
 import (
 	"io"
+	"math"
 	"net/http"
 	"net/url"
+	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A time is one of RFC 3339, whose T and Z may be small.
@@ -40,6 +45,26 @@ func TestTimeInBody(t *testing.T) {
 		if (err == nil) != ok || ok == in.At.IsZero() {
 			t.Errorf("%s: got %v, %v", text, in.At, err)
 		}
+	}
+}
+
+// A text that is too long for a time is refused without being read: a body may be as long as its longest field.
+func TestLongTimeIsNotRead(t *testing.T) { // not parallel: it looks at the memory of the process
+	raw := jsontext.Value(`"` + strings.Repeat("\xff", 1<<20) + `"`)
+	field, in := FieldsOf(reflect.TypeFor[atInput]())[0], reflect.New(reflect.TypeFor[atInput]()).Elem()
+	var before, after runtime.MemStats
+	least := uint64(math.MaxUint64)
+	for range 5 { // the process has other work too
+		runtime.ReadMemStats(&before)
+		problem := field.decode(raw, in)
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+		if problem == nil || problem.Code != "format" {
+			t.Fatalf("got %v", problem)
+		}
+	}
+	if least > 1<<16 {
+		t.Errorf("it took %d bytes", least)
 	}
 }
 
