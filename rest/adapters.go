@@ -154,19 +154,30 @@ func single[In, Out any](at entry, h work[In, Out]) func(*exchange) (answer, err
 			return answer{}, err
 		}
 		x.committed(&out)
-		if list, ok := any(&in).(interface{ list() *List }); ok {
-			if page, ok := any(&out).(pageAnswer); ok && list.list().Count && !page.counted() {
-				// A page beyond the end has no row to bring the total; the first page has.
-				*list.list() = List{Count: true, PageSize: 1}
-				first, err := once(x, at, h, in)
-				if err != nil {
-					return answer{}, err
-				}
-				page.setTotal(any(&first).(pageAnswer))
-			}
+		if err := total(in, &out, func(in In) (Out, error) { return once(x, at, h, in) }); err != nil {
+			return answer{}, err
 		}
 		return x.render(&out)
 	}
+}
+
+// total brings the total to a page of a list that lacks it: beyond the end no row does, and the first page has one.
+func total[In, Out any](in In, out *Out, again func(In) (Out, error)) error {
+	list, ok := any(&in).(interface{ list() *List })
+	if !ok {
+		return nil
+	}
+	page, ok := any(out).(pageAnswer)
+	if !ok || !list.list().Count || page.counted() {
+		return nil
+	}
+	*list.list() = List{Count: true, PageSize: 1}
+	first, err := again(in)
+	if err != nil {
+		return err
+	}
+	page.setTotal(any(&first).(pageAnswer))
+	return nil
 }
 
 // once makes a handler's one call, and again where tenancy.Retry says so.
@@ -261,6 +272,9 @@ func served[In, Out any](h func(*exchange, In) (Out, error)) func(*exchange) (an
 			return answer{}, err
 		}
 		x.committed(&out)
+		if err := total(in, &out, func(in In) (Out, error) { return h(x, in) }); err != nil {
+			return answer{}, err
+		}
 		return x.render(&out)
 	}
 }

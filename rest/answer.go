@@ -26,6 +26,12 @@ type Resource interface {
 	Resource() (name, path string, version int64)
 }
 
+// Document is an output that is written as it is, in the media type of its operation, and not in the envelope.
+type Document interface {
+	// Document returns its version, and its bytes.
+	Document() (version int64, body []byte)
+}
+
 // Deleted is the output of a removal.
 type Deleted[ID any] struct {
 	ID ID `json:"id"`
@@ -57,6 +63,12 @@ func (x *exchange) render(out any) (answer, error) {
 
 // appendBody appends the body of a success, and sets the headers that follow from it.
 func (x *exchange) appendBody(b []byte, a *answer, out any) ([]byte, error) {
+	if document, ok := out.(Document); ok {
+		version, body := document.Document()
+		a.Header.Set("Content-Type", x.route.Produces[0]+"; charset=utf-8")
+		a.Header.Set("ETag", etag(version, body))
+		return append(b, body...), nil
+	}
 	b, err := jsontext.AppendQuote(append(b, `{"success":true,"title":`...), x.route.Title)
 	if err != nil {
 		return b, err

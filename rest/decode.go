@@ -63,11 +63,15 @@ func decode(x *exchange, in any) error {
 		case "json":
 			continue
 		}
+		if !given && f.Required {
+			wrong = append(wrong, *f.problem("required", "Must be given."))
+			continue
+		}
 		if !given && f.fallback == "" {
 			continue
 		}
 		if !given {
-			text = f.fallback
+			text = strings.Trim(f.fallback, `"`)
 		}
 		target := f.target(value)
 		problem := f.parse(text, target)

@@ -189,11 +189,10 @@ func ndjsonWriter[Row any](w io.Writer) func([]Row) error {
 
 func csvWriter[Row any](w io.Writer) func([]Row) error {
 	var header []string
-	var columns []int
-	t := reflect.TypeFor[Row]()
-	for i := range t.NumField() {
-		if name, ok := t.Field(i).Tag.Lookup("json"); ok {
-			header, columns = append(header, name), append(columns, i)
+	var columns [][]int
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[Row]()) {
+		if name, ok := f.Tag.Lookup("json"); ok {
+			header, columns = append(header, name), append(columns, f.Index)
 		}
 	}
 	out := csv.NewWriter(w)
@@ -209,7 +208,7 @@ func csvWriter[Row any](w io.Writer) func([]Row) error {
 		for i := range rows {
 			row := reflect.ValueOf(&rows[i]).Elem()
 			for c, column := range columns {
-				cells[c] = cell(row.Field(column))
+				cells[c] = cell(row.FieldByIndex(column))
 			}
 			if err := out.Write(cells); err != nil {
 				return err

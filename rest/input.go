@@ -23,7 +23,7 @@ import (
 // body). Its Go type says the rest:
 //
 //	T            required in the body and the path; in the query, the zero value when left out
-//	*T           may be left out, then nil; null is refused
+//	*T           may be left out, then nil; with the tag required:"true" not left out; null is refused
 //	T, and the tag default:"…"   may be left out, then what the tag says; null is refused
 //	Nullable[T]  may be left out, or null, or a value; with the tag required:"true" not left out
 //
@@ -158,10 +158,10 @@ func FieldsOf(t reflect.Type) []Field {
 		}
 		switch {
 		case f.Type.Kind() == reflect.Pointer:
-			made.Type = f.Type.Elem()
+			made.Type, made.Required = f.Type.Elem(), f.Tag.Get("required") == "true"
 			if len(f.Index) > 1 {
 				around := t.FieldByIndex(f.Index[:len(f.Index)-1])
-				made.Required = slices.Contains(strings.Fields(around.Tag.Get("required")), made.Name)
+				made.Required = made.Required || slices.Contains(strings.Fields(around.Tag.Get("required")), made.Name)
 			}
 		case reflect.PointerTo(f.Type).Implements(reflect.TypeFor[nullable]()):
 			made.Nullable = true

@@ -84,8 +84,11 @@ func (l *List) open(x *exchange, query url.Values) error {
 		}
 	}
 	scope := x.who.AccountID.UUID()
-	if x.route.Scope == TenantScope {
+	switch x.route.Scope {
+	case TenantScope:
 		scope = x.who.TenantID.UUID()
+	case PublicScope:
+		scope = url.QueryEscape(x.param("tenant_slug")) // which never changes
 	}
 	l.listed = x.who.Operation + " " + scope + " " + filters.Encode()
 	if !query.Has("cursor") {
@@ -132,6 +135,9 @@ func PageOf[Row, T any](l List, rows []Row, err error, each func(*Row) (out T, a
 	}
 	return p, nil
 }
+
+// PageOfAll is the only page of what is read at once.
+func PageOfAll[T any](rows []T) Page[T] { return Page[T]{rows: rows} }
 
 type pageAnswer interface {
 	// counted says whether the page has the total that was asked for. A page beyond the end has no row to bring it.

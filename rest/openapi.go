@@ -228,7 +228,7 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 			op.Parameters = append(op.Parameters, d.parameter(&f))
 		}
 	}
-	single := method == http.MethodGet && reflect.PointerTo(r.Output).Implements(reflect.TypeFor[Resource]()) && r.Produces == nil
+	single := method == http.MethodGet && (reflect.PointerTo(r.Output).Implements(reflect.TypeFor[Resource]()) && r.Produces == nil || r.isDocument())
 	shared(single, "IfNoneMatch")
 	shared(r.Idempotent(), "IdempotencyKey")
 	if content := d.requestContent(r); content != nil {
@@ -318,6 +318,10 @@ func (d *document) success(r *Route) *openapi31.Response {
 	if r.Idempotent() {
 		names = append(names, "Idempotent-Replayed")
 	}
+	if r.isDocument() {
+		text := openapi31.MediaType{Schema: map[string]any{"type": "string"}}
+		return &openapi31.Response{Description: r.Title, Headers: headersOf("ETag"), Content: map[string]openapi31.MediaType{r.Produces[0]: text}}
+	}
 	if r.Produces != nil {
 		var columns []string
 		for _, f := range reflect.VisibleFields(r.Output) {
@@ -386,6 +390,10 @@ func (d *document) refuse(refusals []*Error) string {
 		text += "\n- " + strconv.Itoa(status) + " " + strings.Join(codes[status], ", ")
 	}
 	return text
+}
+
+func (r *Route) isDocument() bool {
+	return reflect.PointerTo(r.Output).Implements(reflect.TypeFor[Document]())
 }
 
 // summary says what an operation does, from the name of its handler: Create an item, for itemCreate.

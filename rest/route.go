@@ -37,7 +37,7 @@ type Endpoint struct {
 	Output     reflect.Type
 	Line       reflect.Type // of an upload: what each line is
 	Accepts    []string     // media types of a streamed body; otherwise JSON
-	Produces   []string     // media types of a streamed answer; otherwise JSON
+	Produces   []string     // media types of a streamed answer, or of a Document; otherwise JSON
 	ByKey      bool         // an account route that an API key may use too
 	Welcomes   bool         // a public route that heeds an access token, if there is one
 	Refuses    []*Error     // see Refusing
@@ -49,6 +49,12 @@ type Endpoint struct {
 // Refusing adds, for the description of the API, refusals that neither the input nor the table shows.
 func (e Endpoint) Refusing(refusals ...*Error) Endpoint {
 	e.Refuses = slices.Concat(e.Refuses, refusals)
+	return e
+}
+
+// As says of which media type the Document is that the operation answers.
+func (e Endpoint) As(media string) Endpoint {
+	e.Produces = []string{media}
 	return e
 }
 
