@@ -7,35 +7,352 @@ package db
 
 import (
 	"context"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"rowhouse/ids"
 )
 
-const artistCreate = `-- name: ArtistCreate :one
+const artistBookings = `-- name: ArtistBookings :one
+SELECT artists.is_active AS works,
+       coalesce((
+            SELECT jsonb_object_agg(settings.key, settings.value)
+              FROM settings
+             WHERE settings.tenant_id = $1), '{}')::jsonb AS given,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object('From', p.starts_at, 'To', p.ends_at))
+                   FILTER (WHERE p.status <> 'cancelled' AND p.ends_at > $2::timestamptz)
+              FROM appointments p
+             WHERE p.tenant_id = $1
+               AND p.artist_id = $3
+               AND p.starts_at > $2::timestamptz - interval '24 hours'
+               AND p.starts_at < $4::timestamptz), '[]')::jsonb AS booked
+  FROM artists
+ WHERE artists.tenant_id = $1
+   AND artists.id = $3
+`
 
-INSERT INTO artists (tenant_id, name)
-VALUES ($1, $2)
-RETURNING tenant_id, id, name, is_active, version, created_at, updated_at
+type ArtistBookingsParams struct {
+	TenantID ids.TenantID
+	Since    time.Time
+	ID       ids.ArtistID
+	Until    time.Time
+}
+
+type ArtistBookingsRow struct {
+	Works  bool
+	Given  []byte
+	Booked []byte
+}
+
+// ArtistBookings reads when an artist is not free between two moments, as pairs of the beginnings and ends of what is
+// booked, and what the tenant has set; of one who works here no more, in which works is false. pgx.ErrNoRows when the
+// tenant has none of that id. What began earlier than a day before is over. What was cancelled is left out last: if it were
+// a condition of the rows, they would be met by the index that lets none overlap, which has an artist's in no order.
+func (q *Queries) ArtistBookings(ctx context.Context, arg ArtistBookingsParams) (ArtistBookingsRow, error) {
+	row := q.db.QueryRow(ctx, artistBookings,
+		arg.TenantID,
+		arg.Since,
+		arg.ID,
+		arg.Until,
+	)
+	var i ArtistBookingsRow
+	err := row.Scan(&i.Works, &i.Given, &i.Booked)
+	return i, err
+}
+
+const artistCalendar = `-- name: ArtistCalendar :one
+SELECT artists.name,
+       coalesce((
+            SELECT jsonb_agg(jsonb_build_object(
+                   'ID',        a.id,
+                   'From',      a.starts_at,
+                   'To',        a.ends_at,
+                   'Title',     (SELECT clients.name
+                                   FROM clients
+                                  WHERE clients.tenant_id = $1
+                                    AND clients.id = a.client_id
+                                    AND (SELECT holds('clients:read'))),
+                   'Notes',     a.notes,
+                   'Status',    a.status,
+                   'Version',   a.version,
+                   'CreatedAt', a.created_at,
+                   'UpdatedAt', a.updated_at) ORDER BY a.starts_at, a.id)
+              FROM (SELECT appointments.tenant_id, appointments.id, appointments.client_id, appointments.artist_id, appointments.starts_at, appointments.ends_at, appointments.price_cents, appointments.notes, appointments.commission_rate, appointments.status, appointments.no_show, appointments.version, appointments.created_at, appointments.updated_at
+                      FROM appointments
+                     WHERE appointments.tenant_id = $1
+                       AND appointments.artist_id = $2
+                       AND ((SELECT reaches_all()) OR appointments.artist_id = (SELECT my_artist()))
+                       AND appointments.starts_at >= $3::timestamptz
+                     ORDER BY appointments.starts_at, appointments.id
+                     LIMIT $4::integer) AS a), '[]')::jsonb AS entries
+  FROM artists
+ WHERE artists.tenant_id = $1
+   AND artists.id = $2
+`
+
+type ArtistCalendarParams struct {
+	TenantID ids.TenantID
+	ArtistID ids.ArtistID
+	Since    time.Time
+	Most     int32
+}
+
+type ArtistCalendarRow struct {
+	Name    string
+	Entries []byte
+}
+
+// ArtistCalendar reads an artist's name, and the appointments from a moment on, up to so many, cancelled ones too, as far as the caller sees
+// them; a client's name is ” for whoever may not read clients. pgx.ErrNoRows when the tenant has no artist of that id.
+func (q *Queries) ArtistCalendar(ctx context.Context, arg ArtistCalendarParams) (ArtistCalendarRow, error) {
+	row := q.db.QueryRow(ctx, artistCalendar,
+		arg.TenantID,
+		arg.ArtistID,
+		arg.Since,
+		arg.Most,
+	)
+	var i ArtistCalendarRow
+	err := row.Scan(&i.Name, &i.Entries)
+	return i, err
+}
+
+const artistCreate = `-- name: ArtistCreate :one
+INSERT INTO artists (tenant_id, name, bio, commission_rate, is_active)
+VALUES ($1, $2, $3, coalesce($4::numeric, 0.5),
+        coalesce($5::bool, true))
+RETURNING tenant_id, id, name, bio, commission_rate, is_active, version, created_at, updated_at, name_key
 `
 
 type ArtistCreateParams struct {
-	TenantID ids.TenantID
-	Name     string
+	TenantID       ids.TenantID
+	Name           string
+	Bio            *string
+	CommissionRate *float64
+	IsActive       *bool
 }
 
-// Scope: tenant.
-// ArtistCreate makes an artist.
+// ArtistCreate makes an artist; without commission_rate or is_active it has what the table says.
 func (q *Queries) ArtistCreate(ctx context.Context, arg ArtistCreateParams) (Artist, error) {
-	row := q.db.QueryRow(ctx, artistCreate, arg.TenantID, arg.Name)
+	row := q.db.QueryRow(ctx, artistCreate,
+		arg.TenantID,
+		arg.Name,
+		arg.Bio,
+		arg.CommissionRate,
+		arg.IsActive,
+	)
 	var i Artist
 	err := row.Scan(
 		&i.TenantID,
 		&i.ID,
 		&i.Name,
+		&i.Bio,
+		&i.CommissionRate,
 		&i.IsActive,
 		&i.Version,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NameKey,
+	)
+	return i, err
+}
+
+const artistDelete = `-- name: ArtistDelete :one
+DELETE FROM artists
+ WHERE tenant_id = $1
+   AND id = $2
+   AND ((SELECT reaches_all()) OR id = (SELECT my_artist()))
+   AND (version = ANY($3::bigint[]) OR $3::bigint[] IS NULL)
+RETURNING id
+`
+
+type ArtistDeleteParams struct {
+	TenantID ids.TenantID
+	ID       ids.ArtistID
+	IfMatch  []int64
+}
+
+// ArtistDelete removes an artist; pgx.ErrNoRows as in ArtistUpdate.
+func (q *Queries) ArtistDelete(ctx context.Context, arg ArtistDeleteParams) (ids.ArtistID, error) {
+	row := q.db.QueryRow(ctx, artistDelete, arg.TenantID, arg.ID, arg.IfMatch)
+	var id ids.ArtistID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const artistGet = `-- name: ArtistGet :one
+SELECT tenant_id, id, name, bio, commission_rate, is_active, version, created_at, updated_at, name_key
+  FROM artists
+ WHERE tenant_id = $1
+   AND id = $2
+`
+
+type ArtistGetParams struct {
+	TenantID ids.TenantID
+	ID       ids.ArtistID
+}
+
+// ArtistGet reads one artist; pgx.ErrNoRows when the tenant has none of that id.
+func (q *Queries) ArtistGet(ctx context.Context, arg ArtistGetParams) (Artist, error) {
+	row := q.db.QueryRow(ctx, artistGet, arg.TenantID, arg.ID)
+	var i Artist
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.Name,
+		&i.Bio,
+		&i.CommissionRate,
+		&i.IsActive,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.NameKey,
+	)
+	return i, err
+}
+
+const artistList = `-- name: ArtistList :many
+
+SELECT artists.tenant_id, artists.id, artists.name, artists.bio, artists.commission_rate, artists.is_active, artists.version, artists.created_at, artists.updated_at, artists.name_key,
+       coalesce(CASE WHEN $1::bool THEN (
+            SELECT count(*)
+              FROM artists counted
+             WHERE counted.tenant_id = $2
+               AND (counted.name_key >= fold($3) AND counted.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
+               AND (counted.is_active = $4 OR $4 IS NULL)
+            ) END, -1)::bigint AS total
+  FROM artists
+ WHERE tenant_id = $2
+   AND (name_key >= fold($3) AND name_key < fold($3) || chr(1114111) OR $3 IS NULL)
+   AND (is_active = $4 OR $4 IS NULL)
+   AND CASE WHEN $5::uuid IS NULL THEN true
+            WHEN $6::text = 'name'  THEN (name_key, id)   > ($7::text,          $5::uuid)
+            WHEN $6::text = '-name' THEN (name_key, id)   < ($7::text,          $5::uuid)
+            ELSE                            (created_at, id) < ($8::timestamptz, $5::uuid)
+       END
+ ORDER BY CASE WHEN $6::text = 'name'  THEN name_key   END,
+          CASE WHEN $6::text = '-name' THEN name_key   END DESC,
+          CASE WHEN $6::text = ''      THEN created_at END DESC,
+          CASE WHEN $6::text = 'name'  THEN id END,
+          CASE WHEN $6::text <> 'name' THEN id END DESC
+ LIMIT $10::integer
+OFFSET $9::integer
+`
+
+type ArtistListParams struct {
+	WithTotal      bool
+	TenantID       ids.TenantID
+	Q              *string
+	IsActive       *bool
+	AfterID        pgtype.UUID
+	Sort           string
+	AfterNameKey   *string
+	AfterCreatedAt *time.Time
+	Skip           int32
+	Size           int32
+}
+
+type ArtistListRow struct {
+	Artist Artist
+	Total  int64
+}
+
+// Scope: tenant.
+// ArtistList reads one page of a tenant's artists, newest first where sort is ”; else it is name or -name. After… is
+// the last row of the page before (AfterID NULL: none), of which only the sorted column is looked at. Total is -1
+// unless asked for.
+func (q *Queries) ArtistList(ctx context.Context, arg ArtistListParams) ([]ArtistListRow, error) {
+	rows, err := q.db.Query(ctx, artistList,
+		arg.WithTotal,
+		arg.TenantID,
+		arg.Q,
+		arg.IsActive,
+		arg.AfterID,
+		arg.Sort,
+		arg.AfterNameKey,
+		arg.AfterCreatedAt,
+		arg.Skip,
+		arg.Size,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ArtistListRow
+	for rows.Next() {
+		var i ArtistListRow
+		if err := rows.Scan(
+			&i.Artist.TenantID,
+			&i.Artist.ID,
+			&i.Artist.Name,
+			&i.Artist.Bio,
+			&i.Artist.CommissionRate,
+			&i.Artist.IsActive,
+			&i.Artist.Version,
+			&i.Artist.CreatedAt,
+			&i.Artist.UpdatedAt,
+			&i.Artist.NameKey,
+			&i.Total,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const artistUpdate = `-- name: ArtistUpdate :one
+UPDATE artists
+   SET name            = coalesce($1, name),
+       bio             = CASE WHEN $2::bool THEN $3 ELSE bio END,
+       commission_rate = coalesce($4, commission_rate),
+       is_active       = coalesce($5, is_active)
+ WHERE tenant_id = $6
+   AND id = $7
+   AND ((SELECT reaches_all()) OR id = (SELECT my_artist()))
+   AND (version = ANY($8::bigint[]) OR $8::bigint[] IS NULL)
+RETURNING tenant_id, id, name, bio, commission_rate, is_active, version, created_at, updated_at, name_key
+`
+
+type ArtistUpdateParams struct {
+	Name           *string
+	BioSet         bool
+	Bio            *string
+	CommissionRate *float64
+	IsActive       *bool
+	TenantID       ids.TenantID
+	ID             ids.ArtistID
+	IfMatch        []int64
+}
+
+// ArtistUpdate changes an artist: NULL keeps name, commission_rate and is_active, and bio_set says what is replaced.
+// pgx.ErrNoRows when the caller may change none of that id, or when if_match is given and holds not its version.
+func (q *Queries) ArtistUpdate(ctx context.Context, arg ArtistUpdateParams) (Artist, error) {
+	row := q.db.QueryRow(ctx, artistUpdate,
+		arg.Name,
+		arg.BioSet,
+		arg.Bio,
+		arg.CommissionRate,
+		arg.IsActive,
+		arg.TenantID,
+		arg.ID,
+		arg.IfMatch,
+	)
+	var i Artist
+	err := row.Scan(
+		&i.TenantID,
+		&i.ID,
+		&i.Name,
+		&i.Bio,
+		&i.CommissionRate,
+		&i.IsActive,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.NameKey,
 	)
 	return i, err
 }

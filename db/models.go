@@ -54,14 +54,50 @@ type ApiKey struct {
 	UpdatedAt  time.Time
 }
 
+// Booked sessions of clients with artists.
+type Appointment struct {
+	TenantID ids.TenantID
+	ID       ids.AppointmentID
+	// Who comes.
+	ClientID ids.ClientID
+	// Who works. Of one artist no two overlap, but for those that are cancelled.
+	ArtistID ids.ArtistID
+	// Example: 2027-03-01T10:00:00Z
+	StartsAt time.Time
+	// The first moment that is free again. Example: 2027-03-01T12:30:00Z
+	EndsAt time.Time
+	// Cents of the tenant's currency. Example: 24900
+	PriceCents int32
+	// What the artist should know. Example: Left forearm, second session.
+	Notes *string
+	// The artist's share of the payment; null: as the artist's own rate says when it is paid. Example: 0.65
+	CommissionRate *float64
+	// scheduled or on_hold, until it is completed or cancelled, which is the end of it.
+	Status string
+	// Whether it was cancelled because nobody came.
+	NoShow    bool
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Who works in a studio. A user whose role is artist is one of them.
 type Artist struct {
-	TenantID  ids.TenantID
-	ID        ids.ArtistID
-	Name      string
+	TenantID ids.TenantID
+	ID       ids.ArtistID
+	// Example: Mara Voss
+	Name string
+	// HTML, sanitised when it was written. Example: <p>Fine lines and botanicals.</p>
+	Bio *string
+	// The artist's share of a payment, where the appointment says no other. Example: 0.6
+	CommissionRate float64
+	// Whether the artist works here now.
 	IsActive  bool
 	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
+	// The name as it is sorted and searched by.
+	NameKey string
 }
 
 // One event for each row of an audited table that a request changes, written by the statement that changes it.
@@ -84,6 +120,37 @@ type AuditEvent struct {
 	After     []byte
 	RequestID *string
 	Address   *string
+}
+
+// Whom a studio works for.
+type Client struct {
+	TenantID ids.TenantID
+	ID       ids.ClientID
+	// Example: Noor Haddad
+	Name string
+	// Example: +34 600 000 001
+	Phone *string
+	// In its canonical form. Example: noor@example.com
+	Email *string
+	// Without its @. Example: noor.draws
+	Instagram *string
+	// Example: 1990-05-17
+	Birthdate *time.Time
+	// What the studio should remember. Example: Allergic to latex.
+	Notes *string
+	// The artist whom the client asks for.
+	PreferredArtistID *ids.ArtistID
+	// When the client, or the guardian of a minor, agreed to be treated. Example: 2026-05-17T10:00:00Z
+	ConsentedAt *time.Time
+	// Who answers for a client under 18 years, of whom a birthdate is known: it is then required. Example: Samir Haddad
+	GuardianName *string
+	// false: archived, which is what becomes of a client who cannot be deleted.
+	IsActive  bool
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// The name as it is sorted and searched by.
+	NameKey string
 }
 
 // Letters that make whoever accepts one a user of the tenant.
@@ -120,6 +187,78 @@ type Item struct {
 	UpdatedAt  time.Time
 	// The name as it is sorted and searched by.
 	NameKey string
+}
+
+// Who is a member of an association, as what; it grants no access.
+type Membership struct {
+	TenantID ids.TenantID
+	ID       ids.MembershipID
+	// Whose it is; a user has one.
+	UserID ids.UserID
+	// One's own begins as basic, and only who reaches any changes it.
+	MembershipType string
+	// Example: Ada Maria Byron
+	LegalName string
+	// Example: Ada
+	PreferredName *string
+	// Where the association writes to. Example: ada.byron@example.com
+	EmailAddress string
+	// Example: Madrid
+	City *string
+	// Example: Comunidad de Madrid
+	Region *string
+	// Example: Spain
+	Country *string
+	// Example: 28013
+	PostalCode *string
+	// Whether it is accepted, without which there is no membership.
+	CodeOfConduct bool
+	// Whether to be told of news.
+	Announcements bool
+	// Whether to be asked to vote.
+	Votes bool
+	// When it was last said that the member still votes; null once it does not.
+	LastVoteAffirmation *time.Time
+	Version             int64
+	CreatedAt           time.Time
+	UpdatedAt           time.Time
+	// The legal name as it is sorted and searched by.
+	LegalNameKey string
+	// Whether the type is another than basic.
+	HigherLevel bool
+}
+
+// Finished work that artists show.
+type PortfolioItem struct {
+	TenantID ids.TenantID
+	ID       ids.PortfolioItemID
+	// Whose work it is.
+	ArtistID ids.ArtistID
+	// Where it was done, if that is known.
+	AppointmentID *ids.AppointmentID
+	// Example: Fern on a forearm
+	Title string
+	// What stands under the picture. Example: Two sessions, four hours.
+	Caption *string
+	// The address of the picture. Example: https://images.example.com/fern.jpg
+	ImageUrl *string
+	// Example: botanical
+	Style *string
+	// Example: forearm
+	BodyArea *string
+	// In colour, or in black and white (bw).
+	ColorMode string
+	// Whether the picture shows it healed.
+	Healed bool
+	// Whether everybody may see it, or only who works in the studio.
+	IsPublic bool
+	// Whether it stands for all the artist's work; one does at most.
+	IsCover   bool
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// The title as it is sorted and searched by.
+	TitleKey string
 }
 
 // Permissions under a name, given to users beside their primary role.
@@ -191,6 +330,33 @@ type Tenant struct {
 	NameKey string
 }
 
+// Payments, and, with amounts below zero, refunds.
+type Transaction struct {
+	TenantID ids.TenantID
+	ID       ids.TransactionID
+	// What was paid for, where it is an appointment.
+	AppointmentID *ids.AppointmentID
+	// Who earned it.
+	ArtistID ids.ArtistID
+	// Cents of the tenant's currency; a refund is negative. Example: 24900
+	AmountCents int32
+	// How it was paid.
+	Method string
+	// What it was for, in words. Example: Deposit
+	Concept *string
+	// When it was paid; otherwise now. Example: 2026-03-01T12:30:00Z
+	PaidAt time.Time
+	// Cents of the tenant's currency: the artist's part of the amount, half a cent rounded away from zero.
+	CommissionCents int32
+	// Whether it was made by completing the appointment, which is done once.
+	Completes bool
+	// When it was taken out of the books; it counts no more.
+	VoidedAt  *time.Time
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
 // Who belongs to a tenant, and as what.
 type User struct {
 	TenantID  ids.TenantID
@@ -227,4 +393,35 @@ type User struct {
 	LastLogin *time.Time
 	// The name, or without one the username, as it is sorted and searched by.
 	NameKey string
+}
+
+// A directory of the community's groups; being in it grants no access.
+type UserGroup struct {
+	TenantID ids.TenantID
+	ID       ids.UserGroupID
+	// Who made it and looks after it; null: only those who reach any do.
+	OwnerID *ids.UserID
+	// Example: Rust Madrid
+	Name string
+	// Example: Madrid
+	Location *string
+	// Example: https://groups.example.com/rust-madrid
+	Url *string
+	// What is found there.
+	UrlType string
+	// Since when there is the group. Example: 2019-09-12
+	StartDate *time.Time
+	// When a moderator let it into the public directory.
+	ApprovedAt *time.Time
+	// When a moderator said that it is known to be good.
+	TrustedAt *time.Time
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+	// The name as it is compared, sorted and searched by.
+	NameKey string
+	// Whether it is approved.
+	Approved bool
+	// Whether it is trusted.
+	Trusted bool
 }

@@ -405,6 +405,23 @@ func (q *Queries) SessionRevokeReused(ctx context.Context, sessionID ids.Session
 	return err
 }
 
+const tenantPublic = `-- name: TenantPublic :one
+SELECT id
+  FROM tenants
+ WHERE slug = $1
+   AND is_public
+   AND status = 'active'
+`
+
+// TenantPublic finds a public tenant by its slug, for what everybody may read of it; pgx.ErrNoRows: there is none, or it is not for the public,
+// or not active.
+func (q *Queries) TenantPublic(ctx context.Context, slug string) (ids.TenantID, error) {
+	row := q.db.QueryRow(ctx, tenantPublic, slug)
+	var id ids.TenantID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const tokenCreate = `-- name: TokenCreate :execrows
 WITH known AS (
      SELECT accounts.id

@@ -181,6 +181,10 @@ WITH ended AS (
      DELETE FROM api_keys
       WHERE api_keys.tenant_id = $2
         AND api_keys.user_id IN (SELECT u.id FROM users u WHERE u.tenant_id = $2 AND u.account_id = $3)
+), membership AS (
+     DELETE FROM memberships
+      WHERE memberships.tenant_id = $2
+        AND memberships.user_id IN (SELECT u.id FROM users u WHERE u.tenant_id = $2 AND u.account_id = $3)
 )
 UPDATE users
    SET is_active  = false,
@@ -203,7 +207,7 @@ type UserDeactivateOwnParams struct {
 	AccountID ids.AccountID
 }
 
-// UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys away; RHADM when it is
+// UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys and its membership away; RHADM when it is
 // the last active admin.
 func (q *Queries) UserDeactivateOwn(ctx context.Context, arg UserDeactivateOwnParams) (int64, error) {
 	result, err := q.db.Exec(ctx, userDeactivateOwn, arg.Username, arg.TenantID, arg.AccountID)

@@ -351,7 +351,13 @@ func TestMe(t *testing.T) {
 		w.want(patch.json(known), 422)
 	}
 
+	w.db.Exec(`INSERT INTO memberships (tenant_id, user_id, legal_name, email_address, code_of_conduct)
+		SELECT tenant_id, id, 'Both', 'both@example.com', true FROM users WHERE account_id = $1`, w.both.account)
+	others := testdb.Value[int](w.db, `SELECT count(*) FROM memberships`) - 2
 	w.want(w.as(w.both, call("DELETE", "/me")), 200)
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM memberships`); n != others {
+		t.Errorf("there are %d memberships, want the %d of others", n, others)
+	}
 	w.want(w.as(w.both, call("GET", "/me")), 401)
 	w.want(call("POST", "/auth/login").json(`{"login":"both","password":"`+password+`"}`), 401)
 	left := testdb.Value[string](w.db, `
@@ -363,8 +369,8 @@ func TestMe(t *testing.T) {
 	if n := testdb.Value[int](w.db, `SELECT count(*) FROM users WHERE account_id = $1 AND NOT is_active`, w.both.account); n != 2 {
 		t.Errorf("got %d inactive users, want 2", n)
 	}
-	if n := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events WHERE action = 'account.close' AND actor_account_id = $1`, w.both.account); n != 2 {
-		t.Errorf("got %d events, want one in each tenant", n)
+	if n := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events WHERE action = 'account.close' AND actor_account_id = $1`, w.both.account); n != 4 {
+		t.Errorf("got %d events, want one of the user and one of the membership in each tenant", n)
 	}
 	// Nobody lets it in again, so that it is never the admin who is left; and its new name was nobody's to take before.
 	user := w.userID(w.A, w.both).String()

@@ -149,6 +149,10 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 	for _, path := range []string{"/me", "/me/tenants", "/tenants", "/auth/sessions"} {
 		add("GET "+path, &stays, call("GET", path))
 	}
+	w.db.Exec(`UPDATE tenants SET is_public = true WHERE id = $1`, s.id)
+	for _, page := range []string{"profiles", "user-groups", "portfolio-items"} {
+		add("GET /public/:tenant_slug/"+page, nil, call("GET", "/public/"+w.slug(s.house)+"/"+page))
+	}
 	add("PATCH /me", &stays, call("PATCH", "/me").json(`{"name":"`+s.canary+`"}`))
 	post("POST /auth/register", nil, `{"email":"`+s.canary+`-new@example.com","password":"a new harbour"}`)
 	post("POST /auth/login", nil, `{"login":"`+stays.name+`","password":"`+password+`"}`)

@@ -83,10 +83,12 @@ func TestAuditIDs(t *testing.T) {
 		"user_roles after role_id role-" + second(id).UUID(),
 		"user_roles before role_id role-" + second(id).UUID(),
 		"users after account_id account-" + row,
+		"users after account_id account-" + second(id).UUID(),
 		"users after artist_id artist-" + row,
 		"users after team_id team-" + row,
 		"users before team_id team-" + row,
 	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(changes))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

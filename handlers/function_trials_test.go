@@ -77,6 +77,9 @@ func (w *world) trials() (all []*trial) {
 	tryTickets(add)
 	tryGrants(add)
 	tryEvents(add)
+	tryDays(add)
+	tryStudio(add)
+	tryCommunity(add)
 
 	names := []string{"{A}", w.A.id.UUID(), "{B}", w.B.id.UUID(), "{twin}", w.B.item.UUID(), "{a}", w.A.own.UUID(), "{b}", w.B.own.UUID(), "{b2}", second(w.B.own).UUID(),
 		"{twin2}", second(w.B.item).UUID(), "{both}", w.both.account.UUID(), "{both.s}", w.both.session.UUID(),
@@ -675,5 +678,132 @@ func tryEvents(add adding) {
 		} {
 			add("by "+name+", "+what, "UPDATE accounts SET name = 'old'", binding, asLogin, change)
 		}
+	}
+}
+
+// tryDays is what zone a tenant is in, and when its days begin.
+func tryDays(add adding) {
+	zone := func(tenant, key, value string) string {
+		return fmt.Sprintf(`INSERT INTO settings (tenant_id, key, value) VALUES ('{%s}', '%s', '"%s"')`, tenant, key, value)
+	}
+	for name, scene := range map[string]string{
+		"that has said nothing":                " ",
+		"that has said so":                     zone("B", "timezone", "Asia/Tokyo"),
+		"that has said so, as has A":           zone("A", "timezone", "Asia/Kolkata") + "; " + zone("B", "timezone", "Asia/Tokyo"),
+		"beside A, which has":                  zone("A", "timezone", "Asia/Kolkata"),
+		"that has said something else":         zone("B", "currency", "EUR"),
+		"that has said so, and something else": zone("B", "currency", "EUR") + "; " + zone("B", "timezone", "Asia/Tokyo"),
+	} {
+		add("the zone of a tenant "+name, scene, system("B"), "SELECT tenant_zone()")
+		add("the zone of nobody, beside a tenant "+name, scene, nowhere, "SELECT tenant_zone()")
+	}
+	for _, value := range []string{"Asia/Tokyo", "Mars/Olympus", ""} {
+		add("a tenant says it is in "+value, "", system("B"), zone("B", "timezone", value))
+		add("a tenant says that it moves to "+value, zone("B", "timezone", "UTC"), system("B"), `UPDATE settings SET value = '"`+value+`"' WHERE key = 'timezone'`)
+	}
+	for _, in := range []string{"UTC", "Asia/Tokyo", "America/Havana", "Pacific/Apia"} {
+		for what, day := range map[string]string{
+			"an ordinary day":                             "2025-01-05",
+			"the day that begins twice in Havana":         "2025-11-02",
+			"the day without a midnight in Havana":        "2025-03-09",
+			"the day that was none in Samoa":              "2011-12-30",
+			"the day before that which was none in Samoa": "2011-12-29",
+		} {
+			add("in "+in+", "+what, zone("B", "timezone", in), system("B"), "SELECT day_begins('"+day+"')")
+		}
+	}
+}
+
+// tryStudio is who needs a guardian, what is over, what an artist gets, and what a report is of.
+func tryStudio(add adding) {
+	client := func(birthdate, guardian string) string {
+		return fmt.Sprintf("INSERT INTO clients (tenant_id, id, name, birthdate, guardian_name) VALUES ('{B}', '%s', 'C', %s, %s)", x1, birthdate, guardian)
+	}
+	for what, change := range map[string]string{
+		"a client is made who is grown up":           client("'1990-01-01'", "NULL"),
+		"a client is made who is to be born":         client("'9999-01-01'", "NULL"),
+		"a client is made who is a day too young":    client("(now() AT TIME ZONE 'UTC')::date - interval '18 years' + interval '2 days'", "NULL"),
+		"a client is made who is to be born, guided": client("'9999-01-01'", "'G'"),
+		"a client is made of no age":                 client("NULL", "NULL"),
+		"a client becomes younger":                   "UPDATE clients SET birthdate = '9999-01-01' WHERE tenant_id = '{B}' AND id = '{b}'",
+		"a client becomes older":                     "UPDATE clients SET birthdate = '1990-01-01' WHERE tenant_id = '{B}' AND id = '{b}'",
+	} {
+		add(what, "UPDATE clients SET guardian_name = NULL", system("B"), change)
+	}
+
+	for _, status := range []string{"scheduled", "on_hold", "completed", "cancelled"} {
+		was := "UPDATE appointments SET status = '" + status + "'"
+		its := " WHERE tenant_id = '{B}' AND id = '{b}'"
+		add("ending what is "+status, "", system("B"), "SELECT ending('"+status+"', 'otherwise')")
+		add("another price of what is "+status, was, system("B"), "UPDATE appointments SET price_cents = price_cents + 1"+its)
+		add("other notes of what is "+status, was, system("B"), "UPDATE appointments SET notes = 'other'"+its)
+	}
+
+	// Each rate is another.
+	rates := `
+		UPDATE artists SET commission_rate = CASE WHEN tenant_id = '{A}' THEN 0.01 WHEN id = '{twin}' THEN 0.02 ELSE 0.03 END;
+		UPDATE appointments SET commission_rate = CASE WHEN tenant_id = '{A}' THEN 0.11 WHEN id = '{twin}' THEN 0.12 ELSE 0.13 END`
+	paid := func(tenant, appointment, artist, amount string) string {
+		return fmt.Sprintf("INSERT INTO transactions (tenant_id, id, appointment_id, artist_id, amount_cents, method, paid_at, commission_cents) VALUES ('{%s}', '%s', %s, '%s', %s, 'cash', '2026-01-01', 7)",
+			tenant, x1, appointment, artist, amount)
+	}
+	for _, tenant := range []string{"A", "B"} {
+		for name, scene := range map[string]string{"": rates, ", where no appointment has a rate": rates + "; UPDATE appointments SET commission_rate = NULL"} {
+			add("paid is in "+tenant+name+", for nothing", scene, system(tenant), paid(tenant, "NULL", "{twin}", "1000"))
+			add("paid is in "+tenant+name+", for an appointment", scene, system(tenant), paid(tenant, "'{twin}'", "{twin}", "1000"))
+		}
+	}
+	for what, transaction := range map[string]string{
+		"for another's appointment": paid("B", "'{b}'", "{twin}", "1000"),
+		"to another, for nothing":   paid("B", "NULL", "{b}", "1000"),
+		"to another, for his":       paid("B", "'{b}'", "{b}", "1000"),
+		"to nobody":                 paid("B", "NULL", x2, "1000"),
+		"half a cent":               paid("B", "NULL", "{twin}", "25"),
+		"half a cent back":          paid("B", "NULL", "{twin}", "-25"),
+	} {
+		add("paid is in B, "+what, rates, system("B"), transaction)
+	}
+
+	for name, binding := range map[string]string{
+		"an admin":         bound("B", "{admin.u}", "{admin-b}", "any", "", "", ""),
+		"an assistant":     bound("B", "{assistant.u}", "{assistant-b}", "any", "", "", ""),
+		"an artist":        bound("B", "{artist.u}", "{artist-b}", "own", "{artist-b}", "", ""),
+		"a member of none": bound("B", "{member.u}", "{member-b}", "any", "", "", ""),
+		"nobody":           system("B"),
+	} {
+		for _, limited := range []string{"true", "false"} {
+			add("a report that is limited: "+limited+", for "+name, "", binding, "SELECT report_within("+limited+")")
+		}
+	}
+}
+
+// tryCommunity is what one makes one's own, and what others have said of it.
+func tryCommunity(add adding) {
+	callers := map[string]string{
+		"an admin":                bound("B", "{admin.u}", "{admin-b}", "any", "", "", ""),
+		"the owner":               bound("B", "{b}", "{b}", "own", "", "", ""),
+		"an artist, of his own":   bound("B", "{artist.u}", "{artist-b}", "own", "{artist-b}", "", ""),
+		"nobody":                  system("B"),
+		"who is to moderate, own": bound("B", "{admin.u}", "{admin-b}", "own", "", "", ""),
+	}
+	its := " WHERE tenant_id = '{B}' AND id = '{b}'"
+	approved := "UPDATE user_groups SET approved_at = '2020-01-01', trusted_at = '2020-01-02', owner_id = '{b}'"
+	for name, binding := range callers {
+		for what, change := range map[string]string{
+			"renames a group":          "UPDATE user_groups SET name = 'other'" + its,
+			"moves a group":            "UPDATE user_groups SET location = 'elsewhere'" + its,
+			"dates a group":            "UPDATE user_groups SET start_date = '2020-02-02'" + its,
+			"makes a group":            "INSERT INTO user_groups (tenant_id, id, name) VALUES ('{B}', '" + x1 + "', 'G')",
+			"makes a group for a twin": "INSERT INTO user_groups (tenant_id, id, name, owner_id) VALUES ('{B}', '" + x1 + "', 'G', '{twin}')",
+			"gives a group away":       "UPDATE user_groups SET owner_id = '{twin}'" + its,
+			"becomes a fellow":         "UPDATE memberships SET membership_type = 'fellow'" + its,
+			"stays as he is":           "UPDATE memberships SET membership_type = membership_type, city = 'elsewhere'" + its,
+			"joins as a sponsor":       "DELETE FROM memberships" + its + "; INSERT INTO memberships (tenant_id, id, user_id, legal_name, email_address, code_of_conduct, membership_type) VALUES ('{B}', '" + x1 + "', '{b}', 'N', 'n@example.com', true, 'sponsor')",
+		} {
+			add(name+" "+what, approved, binding, change)
+		}
+	}
+	for _, group := range []string{"approved_at = NULL", "trusted_at = NULL"} {
+		add("a group is renamed of which "+group, approved+"; UPDATE user_groups SET "+group, callers["the owner"], "UPDATE user_groups SET name = 'other'"+its)
 	}
 }

@@ -36,33 +36,39 @@ const (
 
 // unsaid are the codes of values that no schema refuses, and why none can.
 var unsaid = map[string]string{
-	"since:format":                  "a leap second, and small letters",
-	"until:format":                  "a leap second, and small letters",
-	"password:min_length":           "of the normal form",
-	"new_password:min_length":       "of the normal form",
-	"email:format":                  "an address is more than its length",
-	"username:format":               "of the canonical form, not of what is sent",
-	"token:invalid":                 "depends on what was sent before",
-	"password:incorrect":            "is the account's own, or not",
-	"current_password:incorrect":    "is the account's own, or not",
-	"artist_id:required_with_role":  "depends on another field",
-	"artist_id:reference_not_found": "depends on the rows that there are",
-	"team_id:reference_not_found":   "depends on the rows that there are",
-	"role_id:reference_not_found":   "depends on the rows that there are",
-	"confirm:mismatch":              "is the name of the tenant",
-	"Idempotency-Key:reused":        "depends on what was sent before",
-	"username:unwanted":             "depends on the credential",
-	"password:unwanted":             "depends on the credential",
-	"password:required":             "depends on the credential",
-	"bio:max_length":                "of the HTML, in bytes, before it is cleaned",
+	"password:min_length":          "of the normal form",
+	"new_password:min_length":      "of the normal form",
+	"to:range":                     "depends on another field",
+	"ends_at:range":                "depends on another field, or on the row",
+	"amount_cents:range":           "a number of a range, but for one of it",
+	"image_url:format":             "an address is more than its length",
+	"url:format":                   "an address is more than its length",
+	"timezone:format":              "of the zones that there are",
+	"currency:format":              "of the currencies that there are",
+	"opening_hours:format":         "hours of days are more than their length",
+	"code_of_conduct:required":     "the one that the table allows",
+	"guardian_name:required":       "depends on another field, and on the day",
+	"email:format":                 "an address is more than its length",
+	"username:format":              "of the canonical form, not of what is sent",
+	"token:invalid":                "depends on what was sent before",
+	"password:incorrect":           "is the account's own, or not",
+	"current_password:incorrect":   "is the account's own, or not",
+	"artist_id:required_with_role": "depends on another field",
+	"confirm:mismatch":             "is the name of the tenant",
+	"Idempotency-Key:reused":       "depends on what was sent before",
+	"username:unwanted":            "depends on the credential",
+	"password:unwanted":            "depends on the credential",
+	"password:required":            "depends on the credential",
+	"bio:max_length":               "of the HTML, in bytes, before it is cleaned",
 }
 
 // unsaidCodes are those of rules that hold for every string and number.
 var unsaidCodes = map[string]string{
-	"encoding":          "JSON in which half a character stands is no text, but a parser may repair it",
-	"control_character": "NUL and its like",
-	"type":              "1.0 and 1e2 are whole numbers of JSON, and not read as such",
-	"one_of":            "the refusal names the permissions that there are",
+	"encoding":            "JSON in which half a character stands is no text, but a parser may repair it",
+	"control_character":   "NUL and its like",
+	"type":                "1.0 and 1e2 are whole numbers of JSON, and not read as such",
+	"reference_not_found": "depends on the rows that there are",
+	"one_of":              "the refusal names the permissions that there are",
 }
 
 // fault is something that must not be.
@@ -130,6 +136,10 @@ func (g *grammar) faults(p *phrase, made *http.Request, got response) (all []fau
 	if got.status == http.StatusUnprocessableEntity && wrong == "" {
 		for _, name := range got.fields() {
 			field, code, _ := strings.Cut(name, ":")
+			isTime := slices.ContainsFunc(rest.FieldsOf(p.route.Input), func(f rest.Field) bool { return f.Name == field && f.Type == reflect.TypeFor[time.Time]() })
+			if isTime && code == "format" { // a leap second, and small letters
+				continue
+			}
 			if unsaid[name] == "" && unsaidCodes[code] == "" && p.route.Line == nil {
 				add("refused "+field+" "+code, "%s is refused, and its schema admits it: %v", field, got)
 			}

@@ -30,6 +30,7 @@ type grammar struct {
 	made    int          // names that are new
 
 	rows    map[string][]string // ids by the kind in their prefix
+	names   map[string][]string // what stands in a path in place of an id, by parameter
 	foreign map[string][]string // of the other house
 	cursors map[string][]string // by pattern
 	tags    map[string]string   // the last ETag by path
@@ -112,6 +113,12 @@ func newGrammar(w *world, seed uint64) *grammar {
 	g.eyes = g.visitor("superuser")
 	for _, table := range tablesOfPaths() {
 		w.inEveryState(w.A, table)
+	}
+	w.db.Exec(`UPDATE tenants SET is_public = true WHERE id = $1`, w.A.id)
+	g.names = map[string][]string{
+		"tenant_slug": {testdb.Value[string](w.db, `SELECT slug FROM tenants WHERE id = $1`, w.A.id)},
+		"username": testdb.Value[[]string](w.db, `
+			SELECT array_agg(username ORDER BY id) FROM users WHERE tenant_id = $1 AND is_active AND public_profile AND search_visibility = 'public'`, w.A.id),
 	}
 	g.stateOf = stateQuery(w)
 	g.look()
@@ -235,7 +242,7 @@ func (g *grammar) phrase() *phrase {
 			path = strings.Replace(path, ":"+f.Name, url.PathEscape(value), 1)
 		case f.Source == "query" && f.Name == "confirm":
 			p.query = append(p.query, pair{"confirm", url.QueryEscape(confirm)})
-		case f.Source == "query" && g.chance(25):
+		case f.Source == "query" && (g.chance(25) || f.Required && (!g.odd || g.chance(80))):
 			p.query = append(p.query, pair{f.Name, url.QueryEscape(g.parameter(p.route, &f))})
 		}
 	}
@@ -248,6 +255,9 @@ func (g *grammar) phrase() *phrase {
 
 // id is one for the path or a field: mostly of a row that is there.
 func (g *grammar) id(f *rest.Field) string {
+	if known := g.names[f.Name]; known != nil && (!g.odd || g.chance(80)) {
+		return one(g, known)
+	}
 	kind := ""
 	if id, ok := reflect.Zero(f.Type).Interface().(interface{ Prefix() string }); ok {
 		kind = id.Prefix()
@@ -296,6 +306,8 @@ func (g *grammar) parameter(r *rest.Route, f *rest.Field) string {
 		return one(g, known)
 	case f.Type == reflect.TypeFor[time.Time]():
 		return one(g, times)
+	case f.Type == reflect.TypeFor[rest.Date]():
+		return one(g, []string{"2026-01-01", "2026-01-31", "2026-02-28", "0001-01-01", "9999-12-31", "2026-02-30", "x"})
 	case f.Type.Kind() == reflect.Int32:
 		return one(g, []string{"1", "2", "5", "200", "0", "-1", "201", "2147483647", "2147483648", "01", "+1", "1e1", "1.0"})
 	}

@@ -198,7 +198,7 @@ func TestConferring(t *testing.T) {
 		r := w.as(admin, call("POST", "/roles").json(`{"name":"`+name+`","permissions":["`+strings.Join(permissions, `","`)+`"]}`), w.A)
 		return content[struct{ Role struct{ ID ids.RoleID } }](t, w.want(r, 201)).Role.ID.UUID()
 	}
-	giver := role("Giver", "users:write", "invitations:write", "roles:write")
+	giver := role("Giver", "users:write", "invitations:write", "roles:write", "memberships:write:own") // a member has that
 	auditor, seller := role("Auditor", "audit:read"), role("Seller", "items:write")
 	w.want(w.as(admin, call("POST", "/users/"+me+"/roles/"+giver), w.A), 200)
 	w.db.Exec(`UPDATE users SET is_active = false, role = 'admin' WHERE tenant_id = $1 AND id = $2`, w.A.id, idle)

@@ -13,8 +13,11 @@ import (
 
 // unequal are the fields whose tag and column rightly say different limits.
 var unequal = map[string]struct{ tag, column, why string }{
-	"users.username":  {"max=64,min=1", "", "the column is a copy of that of accounts, whose canonical form is a pattern"},
-	"users.instagram": {"max=65", "max=64", "the column holds it without the @ that it may be sent with"},
+	"users.username":            {"max=64,min=1", "", "the column is a copy of that of accounts, whose canonical form is a pattern"},
+	"users.instagram":           {"max=65", "max=64", "the column holds it without the @ that it may be sent with"},
+	"clients.instagram":         {"max=65", "max=64", "likewise"},
+	"appointments.status":       {"oneof=scheduled on_hold", "oneof=scheduled on_hold completed cancelled", "it is completed and cancelled by routes of their own"},
+	"transactions.amount_cents": {"max=10000000,min=-10000000", "max=10000000", "the CHECK says that it is not 0 too, so the catalogue does not read its lower bound"},
 }
 
 // What a body may hold is what the table's CHECKs allow, no less and no more: each field of a create or an update that is a column of the
@@ -29,7 +32,7 @@ func TestLimitsAgree(t *testing.T) {
 		if verb != "create" && verb != "update" {
 			continue
 		}
-		table := noun + "s"
+		table := strings.TrimSuffix(noun, "s") + "s"
 		columns := testdb.Value[[]string](d, `
 			SELECT array_agg(attname::text)
 			  FROM pg_attribute

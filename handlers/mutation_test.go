@@ -222,6 +222,12 @@ func probed(t *testing.T) *probe {
 	w := newRows(t)
 	twin, own := w.B.item.UUID(), w.B.own.UUID()
 	w.db.Exec(`UPDATE users SET team_id = id WHERE id IN ($1, $2) AND (tenant_id = $3 OR id = $1)`, twin, own, w.B.id)
+	// Each tenant has booked its twin at another time to come, is to be paid for it, has been paid in the month that a report is asked of, and has set
+	// something else.
+	w.db.Exec(`UPDATE appointments SET starts_at = '2100-01-01 12:00:00Z', ends_at = '2100-01-01 13:00:00Z', price_cents = 100 WHERE id = $1`, twin)
+	w.db.Exec(`UPDATE appointments SET starts_at = '2100-01-01 15:00:00Z', ends_at = '2100-01-01 16:00:00Z' WHERE id = $1 AND tenant_id = $2`, twin, w.B.id)
+	w.db.Exec(`UPDATE transactions SET paid_at = '2026-01-15 12:00:00Z'`)
+	w.db.Exec(`INSERT INTO settings (tenant_id, key, value) VALUES ($1, 'slot_minutes', '45')`, w.A.id)
 	// One token for an invitation of each tenant, and one more of B.
 	p := &probe{world: w, invitation: map[ids.InvitationID]string{}}
 	for _, id := range []ids.InvitationID{ids.InvitationID(w.B.item), ids.InvitationID(w.B.own)} {
@@ -236,6 +242,8 @@ func probed(t *testing.T) *probe {
 	w.db.Exec(`UPDATE api_keys SET user_id = id WHERE tenant_id = $1 AND id = $2`, w.B.id, own)
 	w.db.Exec(`INSERT INTO api_keys (tenant_id, user_id, name, key_prefix, hash)
 		SELECT tenant_id, id, name, 'rh_' || left(md5(tenant_id::text), 9), sha256('drift') FROM users WHERE account_id = $1`, drift.account)
+	w.db.Exec(`INSERT INTO memberships (tenant_id, user_id, legal_name, email_address, code_of_conduct)
+		SELECT tenant_id, id, 'Drift', 'drift@example.com', true FROM users WHERE account_id = $1`, drift.account)
 	token, hash := auth.NewSecret(tokenPrefix)
 	w.db.Exec(`INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at) VALUES ($1, $2, 'email', 'drift@example.com', now() + interval '1 day')`, hash, drift.account)
 	p.mailed = token
@@ -322,6 +330,9 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 			}
 		}
 	}
+	ask("admin", w.as(admin, call("PATCH", "/settings").json(`{"currency":"CHF"}`), w.B)) // others are as they were
+	ask("admin", w.as(admin, call("GET", "/settings"), w.B))
+	ask("admin", w.as(admin, call("GET", "/artists/"+w.B.item.UUID()+"/slots?from=2100-01-01T00:00:00Z&to=2100-01-02T00:00:00Z"), w.B))
 	each(false)
 	ask("admin", w.as(admin, call("GET", "/audit-events?count=true&page_size=200"), w.B))
 	ask("admin", w.as(admin, call("POST", "/users").json(`{"email":"teamed@example.com","name":"New","team_id":"`+w.B.item.UUID()+`"}`), w.B))

@@ -172,7 +172,7 @@ func TestOpenAPIInputs(t *testing.T) {
 		if r.Idempotent() {
 			want["header Idempotency-Key"] = 1
 		}
-		if strings.HasPrefix(r.Pattern, "GET ") && r.Produces == nil && reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) {
+		if strings.HasPrefix(r.Pattern, "GET ") && (r.Produces == nil && reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) || isDocument(r)) {
 			want["header If-None-Match"] = 1
 		}
 		body, input := op.at("requestBody", "content", "application/json", "schema"), r.Input
@@ -205,6 +205,10 @@ func TestOpenAPIInputs(t *testing.T) {
 	}
 }
 
+func isDocument(r *rest.Route) bool {
+	return reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Document]())
+}
+
 // Every operation says which headers it answers with and which refusals it gives.
 func TestOpenAPIAnswers(t *testing.T) {
 	t.Parallel()
@@ -235,7 +239,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 		}
 		method, path, _ := strings.Cut(r.Pattern, " ")
 		reads, tenant := method == http.MethodGet, r.Scope == rest.TenantScope
-		isResource := reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) && r.Produces == nil
+		isResource := reflect.PointerTo(r.Output).Implements(reflect.TypeFor[rest.Resource]()) && r.Produces == nil || isDocument(r)
 		conditional := r.Conditional()
 		var own []int
 		for _, err := range r.Refuses {

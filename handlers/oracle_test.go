@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -79,6 +80,7 @@ func (w *world) secrets() map[string][][2]string {
 		"bytea":                    {{`sha256('what b has')`}},
 		"integer":                  {{`4711`}},
 		"bigint":                   {{`4711`}},
+		"numeric":                  {{`0.4711`}},
 		"boolean":                  {{`true`}, {`false`}},
 		"date":                     {{`'2031-04-07'`}},
 		"timestamp with time zone": {{`'2031-04-07 04:07:11+00'`}},
@@ -294,6 +296,14 @@ func TestOraclesOverHTTP(t *testing.T) {
 							body[column] = fmt.Sprint(text, " ", n+which)
 						}
 					}
+					for name, value := range body { // each at a time of its own
+						if text, ok := value.(string); ok {
+							if at, err := time.Parse(time.RFC3339, text); err == nil {
+								body[name] = at.AddDate(0, 0, n+which)
+							}
+						}
+					}
+					w.db.Exec(`DELETE FROM memberships WHERE user_id = $1`, w.userID(w.A, admin).UUID()) // of which a user has one
 					body[f.Name] = value
 					made, err := json.Marshal(body)
 					if err != nil {

@@ -82,6 +82,69 @@ var routes = table([]row{
 	{"GET /items/:item_id", 200, "Item retrieved", rest.Need(itemsRead, itemGet)},
 	{"PATCH /items/:item_id", 200, "Item updated", rest.Change(itemsWrite, itemUpdate, itemGet)},
 	{"DELETE /items/:item_id", 200, "Item deleted", rest.Change(itemsWrite, itemDelete, itemGet)},
+
+	{"GET /artists", 200, "Artists retrieved", rest.Need(artistsRead, artistList)},
+	{"POST /artists", 201, "Artist created", rest.Need(artistsWrite.All(), artistCreate)},
+	{"GET /artists/:artist_id", 200, "Artist retrieved", rest.Need(artistsRead, artistGet)},
+	{"GET /artists/:artist_id/slots", 200, "Free times retrieved", rest.Need(artistsRead, artistSlots)},
+	{"GET /artists/:artist_id/calendar.ics", 200, "Calendar retrieved", rest.Need(appointmentsRead, artistCalendar).As("text/calendar")},
+	{"PATCH /artists/:artist_id", 200, "Artist updated", rest.Change(artistsWrite, artistUpdate, artistGet)},
+	{"DELETE /artists/:artist_id", 200, "Artist deleted", rest.Change(artistsWrite.All(), artistDelete, artistGet)},
+
+	{"GET /settings", 200, "Settings retrieved", rest.Need(settingsRead, settingsGet)},
+	{"PATCH /settings", 200, "Settings updated", rest.Need(settingsWrite, settingsUpdate)},
+
+	{"GET /clients", 200, "Clients retrieved", rest.Need(clientsRead, clientList)},
+	{"POST /clients", 201, "Client created", rest.Need(clientsCreate, clientCreate).Refusing(errMinor)},
+	{"GET /clients/:client_id", 200, "Client retrieved", rest.Need(clientsRead, clientGet)},
+	{"PATCH /clients/:client_id", 200, "Client updated", rest.Change(clientsWrite, clientUpdate, clientGet).Refusing(errMinor)},
+	{"DELETE /clients/:client_id", 200, "Client deleted", rest.Change(clientsWrite, clientDelete, clientGet)},
+
+	{"GET /appointments", 200, "Appointments retrieved", rest.Need(appointmentsRead, appointmentList)},
+	{"POST /appointments", 201, "Appointment created", rest.Need(appointmentsWrite, appointmentCreate)},
+	{"GET /appointments/:appointment_id", 200, "Appointment retrieved", rest.Need(appointmentsRead, appointmentGet)},
+	{"PATCH /appointments/:appointment_id", 200, "Appointment updated", rest.Change(appointmentsWrite, appointmentUpdate, appointmentGet).Refusing(errEnded)},
+	{"POST /appointments/:appointment_id/complete", 200, "Appointment completed", rest.Change(appointmentsWrite, appointmentComplete, appointmentGet).Refusing(errEnded)},
+	{"POST /appointments/:appointment_id/cancel", 200, "Appointment cancelled", rest.Change(appointmentsWrite, appointmentCancel, appointmentGet).Refusing(errEnded)},
+	{"DELETE /appointments/:appointment_id", 200, "Appointment deleted", rest.Change(appointmentsWrite, appointmentDelete, appointmentGet)},
+
+	{"GET /transactions", 200, "Transactions retrieved", rest.Need(transactionsRead, transactionList)},
+	{"POST /transactions", 201, "Transaction created", rest.Need(transactionsCreate, transactionCreate)},
+	{"GET /transactions/:transaction_id", 200, "Transaction retrieved", rest.Need(transactionsRead, transactionGet)},
+	{"POST /transactions/:transaction_id/void", 200, "Transaction voided", rest.Change(transactionsWrite, transactionVoid, transactionGet)},
+
+	{"GET /reports/financial", 200, "Report retrieved", rest.Need(reportsLimited, reportFinancial)},
+	{"GET /reports/financial/export", 200, "Report exported", rest.Download(reportsLimited, "financial", reportFinancialExport)},
+
+	{"GET /portfolio-items", 200, "Portfolio items retrieved", rest.Need(portfolioItemsRead, portfolioItemList)},
+	{"POST /portfolio-items", 201, "Portfolio item created", rest.Need(portfolioItemsWrite, portfolioItemCreate)},
+	{"GET /portfolio-items/:portfolio_item_id", 200, "Portfolio item retrieved", rest.Need(portfolioItemsRead, portfolioItemGet)},
+	{"PATCH /portfolio-items/:portfolio_item_id", 200, "Portfolio item updated", rest.Change(portfolioItemsWrite, portfolioItemUpdate, portfolioItemGet)},
+	{"DELETE /portfolio-items/:portfolio_item_id", 200, "Portfolio item deleted", rest.Change(portfolioItemsWrite, portfolioItemDelete, portfolioItemGet)},
+
+	{"GET /memberships", 200, "Memberships retrieved", rest.Need(membershipsRead, membershipList)},
+	{"POST /memberships", 201, "Membership created", rest.Need(membershipsWrite, membershipCreate).Refusing(errNoUser, errOwnField, rest.Broken("memberships_user_id_key"))},
+	{"GET /memberships/:membership_id", 200, "Membership retrieved", rest.Need(membershipsRead, membershipGet)},
+	{"PATCH /memberships/:membership_id", 200, "Membership updated", rest.Change(membershipsWrite, membershipUpdate, membershipGet).Refusing(errOwnField)},
+	{"POST /memberships/:membership_id/affirm-vote", 200, "Vote affirmed", rest.Change(membershipsWrite, membershipAffirmVote, membershipGet).Refusing(rest.Broken("memberships_affirmation_check"))},
+	{"DELETE /memberships/:membership_id", 200, "Membership deleted", rest.Change(membershipsWrite, membershipDelete, membershipGet)},
+
+	{"GET /user-groups", 200, "User groups retrieved", rest.Need(userGroupsRead, userGroupList)},
+	{"POST /user-groups", 201, "User group created", rest.Need(userGroupsWrite, userGroupCreate)},
+	{"GET /user-groups/:user_group_id", 200, "User group retrieved", rest.Need(userGroupsRead, userGroupGet)},
+	{"PATCH /user-groups/:user_group_id", 200, "User group updated", rest.Change(userGroupsWrite, userGroupUpdate, userGroupGet)},
+	{"POST /user-groups/:user_group_id/approve", 200, "User group approved", rest.Need(userGroupsModerate, userGroupApprove)},
+	{"POST /user-groups/:user_group_id/revoke-approval", 200, "Approval revoked", rest.Need(userGroupsModerate, userGroupRevokeApproval)},
+	{"POST /user-groups/:user_group_id/mark-trusted", 200, "User group trusted", rest.Need(userGroupsModerate, userGroupMarkTrusted)},
+	{"POST /user-groups/:user_group_id/revoke-trust", 200, "Trust revoked", rest.Need(userGroupsModerate, userGroupRevokeTrust)},
+	{"DELETE /user-groups/:user_group_id", 200, "User group deleted", rest.Change(userGroupsWrite, userGroupDelete, userGroupGet)},
+
+	{"GET /profiles", 200, "Profiles retrieved", rest.Need(profilesRead, profileList)},
+	{"GET /profiles/:username", 200, "Profile retrieved", rest.Need(profilesRead, profileGet)},
+
+	{"GET /public/:tenant_slug/profiles", 200, "Profiles retrieved", rest.Open(publicProfileList)},
+	{"GET /public/:tenant_slug/user-groups", 200, "User groups retrieved", rest.Open(publicUserGroupList)},
+	{"GET /public/:tenant_slug/portfolio-items", 200, "Portfolio items retrieved", rest.Open(publicPortfolioItemList)},
 })
 
 func table(rows []row) (routes []rest.Route) {

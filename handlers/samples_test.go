@@ -33,10 +33,18 @@ func samples(of house) map[string]request {
 		"PATCH /tenant":  call("PATCH", "/tenant").json(`{"is_public":true}`), // by the name it is found in the next ones
 		"DELETE /tenant": call("DELETE", "/tenant?confirm="+of.canary),
 		// Whose e-mail an example has is somebody's in the other house.
-		"POST /users":           call("POST", "/users").json(`{"email":"new-of-` + of.canary + `@example.com","name":"New"}`),
-		"PATCH /users/:user_id": call("PATCH", "/users/"+row).json(`{"phone":"7"}`),
-		"POST /invitations":     call("POST", "/invitations").json(`{"email":"invited-of-` + of.canary + `@example.com","role":"member"}`),
-		// Of two roles the user has one.
+		"POST /users":             call("POST", "/users").json(`{"email":"new-of-` + of.canary + `@example.com","name":"New"}`),
+		"PATCH /users/:user_id":   call("PATCH", "/users/"+row).json(`{"phone":"7"}`),
+		"GET /profiles/:username": call("GET", "/profiles/row-"+row),
+		"POST /invitations":       call("POST", "/invitations").json(`{"email":"invited-of-` + of.canary + `@example.com","role":"member"}`),
+		// At the time of an example the row's artist has another since the create.
+		"PATCH /appointments/:appointment_id": call("PATCH", "/appointments/"+row).json(`{"notes":"Left forearm, third session."}`),
+		"GET /reports/financial":              call("GET", "/reports/financial?from=2026-01-01&to=2026-01-31"),
+		"GET /reports/financial/export":       call("GET", "/reports/financial/export?from=2026-01-01&to=2026-01-31"),
+		// One appointment is completed, the other cancelled.
+		"POST /appointments/:appointment_id/cancel": call("POST", "/appointments/"+second(of.own).UUID()+"/cancel"),
+		// Of two roles the user has one; the other is given to a user who is deleted before it is.
+		"POST /users/:user_id/roles/:role_id":   call("POST", "/users/"+second(of.own).UUID()+"/roles/"+row),
 		"DELETE /users/:user_id/roles/:role_id": call("DELETE", "/users/"+row+"/roles/"+second(of.own).UUID()),
 	}
 	for pattern, by := range byHand {
@@ -109,6 +117,9 @@ func uniqueColumns(path string) (columns []string) {
 	}
 	return columns
 }
+
+// final are the routes after which a row stays as it is, whatever is asked of it.
+var final = map[string]bool{"POST /appointments/:appointment_id/complete": true}
 
 // ending are the routes after which the caller is in the tenant no more.
 var ending = map[string]bool{"DELETE /tenant": true, "POST /users/me/leave": true}

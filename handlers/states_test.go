@@ -12,9 +12,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"rowhouse/db"
 	"rowhouse/ids"
 	"rowhouse/rest"
+	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 )
@@ -27,24 +31,32 @@ type state struct {
 
 var enumerated = regexp.MustCompile(`^CHECK \(\((\w+) = ANY \(ARRAY\[(.*)\]\)\)\)$`)
 
-// statesOf reads the catalogue: the words of a CHECK, true and false, and whether a time has come; each NULL too where it may be.
+// statesOf reads the catalogue: the words of a CHECK, true and false where a CHECK does not ask for the one, and whether a time has come; each
+// NULL too where it may be. Of several times that all have come, or all have not, each is an hour after the one before.
 func statesOf(w *world, table string) (all []state) {
+	always := map[string]bool{}
 	for _, check := range testdb.Value[[]string](w.db, `
 		SELECT coalesce(array_agg(pg_get_constraintdef(oid)), '{}') FROM pg_constraint WHERE conrelid = $1::text::regclass AND contype = 'c'`, table) {
 		if found := enumerated.FindStringSubmatch(check); found != nil {
 			all = append(all, state{found[1], strings.Split(found[2], ", ")})
 		}
+		always[strings.TrimSuffix(strings.TrimPrefix(check, "CHECK ("), ")")] = true
 	}
+	times := 0
 	for _, column := range testdb.Value[[]string](w.db, `
-		SELECT coalesce(array_agg(attname || CASE WHEN attnotnull THEN '' ELSE '?' END || CASE atttypid WHEN 'boolean'::regtype THEN '' ELSE '@' END), '{}')
+		SELECT coalesce(array_agg(attname || CASE WHEN attnotnull THEN '' ELSE '?' END || CASE atttypid WHEN 'boolean'::regtype THEN '' ELSE '@' END ORDER BY attnum), '{}')
 		  FROM pg_attribute
 		 WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
 		   AND (atttypid = 'boolean'::regtype OR atttypid = 'timestamptz'::regtype AND attname NOT IN ('created_at', 'updated_at', 'last_used_at', 'last_login'))`, table) {
 		name, isTime := strings.CutSuffix(column, "@")
 		name, nullable := strings.CutSuffix(name, "?")
 		s := state{name, []string{"true", "false"}}
+		if always[name] {
+			s.values = s.values[:1]
+		}
 		if isTime {
-			s.values = []string{"now() - interval '1 day'", "now() + interval '1 day'"}
+			s.values = []string{fmt.Sprintf("now() - interval '%d hours'", 24-times), fmt.Sprintf("now() + interval '%d hours'", 24+times)}
+			times++
 		}
 		if nullable {
 			s.values = append(s.values, "NULL")
@@ -67,14 +79,13 @@ var unique = map[string]string{
 	"slug":       "'state-' || %[1]d",
 }
 
-// inEveryState makes a row of the table in the house for every combination of the values of its state columns, each a copy of the row
-// with one of everything's id, and returns the ids of a few that have each value at least once.
+// inEveryState makes a row of the table in the house for every combination of the values of its state columns that its constraints let be,
+// and returns the ids of a few that have each value at least once.
 func (w *world) inEveryState(h house, table string) (few []string) {
 	w.t.Helper()
-	columns := testdb.Value[[]string](w.db, `
-		SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''`, table)
+	states := statesOf(w, table)
 	combinations := []map[string]string{{}}
-	for _, s := range statesOf(w, table) {
+	for _, s := range states {
 		var more []map[string]string
 		for _, c := range combinations {
 			for _, value := range s.values {
@@ -85,49 +96,99 @@ func (w *world) inEveryState(h house, table string) (few []string) {
 		}
 		combinations = more
 	}
+	conn := w.db.Connect(w.db.Superuser())
+	defer func() { _ = conn.Close(context.Background()) }()
 	seen := map[string]bool{}
-	for i, c := range combinations {
-		exprs := make([]string, len(columns))
-		isNew := i == 0
-		for j, column := range columns {
-			expr, ok := c[column]
-			switch {
-			case ok:
-				isNew = isNew || !seen[column+"="+expr]
-				seen[column+"="+expr] = true
-			case column == "account_id":
-				account := w.account(fmt.Sprintf("%s-%d", table, i)).account
-				expr = "'" + account.UUID() + "'"
-			case column == "artist_id" && strings.Contains(c["role"], "artist"):
-				artist := ids.New[ids.ArtistID]().UUID()
-				w.db.Exec(`INSERT INTO artists (tenant_id, id, name) VALUES ($1, $2, $3)`, h.id, artist, h.canary)
-				expr = "'" + artist + "'"
-			case unique[column] != "":
-				expr = unique[column]
-				if strings.Contains(expr, "%") {
-					expr = fmt.Sprintf(expr, i)
-				}
-			default:
-				expr = column
-			}
-			exprs[j] = expr
+	for _, c := range combinations {
+		id, err := w.another(conn, h, table, c, false)
+		if noRowIsSo(err) {
+			id, err = w.another(conn, h, table, c, true)
 		}
-		id := testdb.Value[string](w.db, fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM %[1]s WHERE tenant_id = $1 AND id = $2 RETURNING id::text`,
-			table, strings.Join(columns, ", "), strings.Join(exprs, ", ")), h.id, h.own.UUID())
+		if noRowIsSo(err) {
+			continue
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		isNew := len(few) == 0
+		for column, value := range c {
+			isNew = isNew || !seen[column+"="+value]
+			seen[column+"="+value] = true
+		}
 		if isNew {
 			few = append(few, id)
+		}
+	}
+	for _, s := range states {
+		for _, value := range s.values {
+			if !seen[s.column+"="+value] {
+				w.t.Errorf("%s: no row has %s = %s: its constraints refuse it of every copy of the row in handlers/world_test.go: give that what they ask for", table, s.column, value)
+			}
 		}
 	}
 	return few
 }
 
-// tablesOfPaths are the tables of the tenant whose rows stand in a path, by the parameter that names one.
+// noRowIsSo says that a CHECK refuses a row.
+func noRowIsSo(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == "23514"
+}
+
+// another is one more row of the table like that with one of everything's id, but for the columns that are given, and its id. Whatever it must
+// have for itself is made anew: its account, what is unique, and the row that no two may refer to, or not at the same time; where it is full, also
+// each row that it need not refer to.
+func (w *world) another(conn *pgx.Conn, h house, table string, given map[string]string, full bool) (id string, err error) {
+	w.copies++
+	n := w.copies
+	ofIts := map[string]bool{}
+	for _, c := range schema.Constraints() {
+		if c.Table == table && (c.Kind == "unique" || c.Kind == "exclusion") {
+			for _, column := range c.Columns {
+				ofIts[column] = true
+			}
+		}
+	}
+	var names, exprs []string
+	for _, column := range schema.Columns(table) {
+		if column.Generated != "" {
+			continue
+		}
+		expr, ok := given[column.Name]
+		switch {
+		case ok:
+		case column.Name == "account_id":
+			expr = "'" + w.account(fmt.Sprintf("%s-%d", table, n)).account.UUID() + "'"
+		case column.RefersTo != "" && column.RefersTo != "tenants" && (ofIts[column.Name] && column.NotNull || full && !column.NotNull):
+			its, err := w.another(conn, h, column.RefersTo, nil, false)
+			if err != nil {
+				return "", err
+			}
+			expr = "'" + its + "'"
+		case strings.Contains(unique[column.Name], "%"):
+			expr = fmt.Sprintf(unique[column.Name], n)
+		case unique[column.Name] != "":
+			expr = unique[column.Name]
+		default:
+			expr = column.Name
+		}
+		names, exprs = append(names, column.Name), append(exprs, expr)
+	}
+	insert := fmt.Sprintf(`INSERT INTO %s (%s) SELECT %s FROM %[1]s WHERE tenant_id = $1 AND id = $2 RETURNING id::text`,
+		table, strings.Join(names, ", "), strings.Join(exprs, ", "))
+	if err := conn.QueryRow(context.Background(), insert, h.id, h.own.UUID()).Scan(&id); err != nil {
+		return "", fmt.Errorf("%s: %w", insert, err)
+	}
+	return id, nil
+}
+
+// tablesOfPaths are the tables of the tenant whose rows stand in a path by their id, by the parameter that names one.
 func tablesOfPaths() map[string]string {
 	tables := map[string]string{}
 	for i := range routes {
 		for _, f := range rest.FieldsOf(routes[i].Input) {
-			if f.Source == "path" && routes[i].Scope == rest.TenantScope {
-				tables[f.Name] = strings.TrimSuffix(f.Name, "_id") + "s"
+			if row, isID := strings.CutSuffix(f.Name, "_id"); isID && f.Source == "path" && routes[i].Scope == rest.TenantScope {
+				tables[f.Name] = row + "s"
 			}
 		}
 	}
@@ -153,8 +214,8 @@ func TestEveryState(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	callers := w.callers(w.A)
-	few := map[string][]string{}
-	for parameter, table := range tablesOfPaths() {
+	few, tables := map[string][]string{}, tablesOfPaths()
+	for parameter, table := range tables {
 		few[parameter] = w.inEveryState(w.A, table)
 	}
 	w.event(w.A)
@@ -170,11 +231,15 @@ func TestEveryState(t *testing.T) {
 			t.Errorf("%s, %s %s %s: %v", c.name, r.method, r.path, r.body, got)
 		}
 	}
+	byPattern := samples(w.A)
 	paths := func(r *rest.Route, path string) []string {
 		made := []string{path}
 		for _, f := range rest.FieldsOf(r.Input) {
 			if f.Source != "path" {
 				continue
+			}
+			if few[f.Name] == nil { // no id
+				return []string{byPattern[r.Pattern].path}
 			}
 			var next []string
 			for _, id := range few[f.Name] {
@@ -187,7 +252,6 @@ func TestEveryState(t *testing.T) {
 		return made
 	}
 	changes := func(r *rest.Route) bool { return !strings.HasPrefix(r.Pattern, "GET ") }
-	byPattern := samples(w.A)
 	for i := range routes {
 		r := &routes[i]
 		if changes(r) || r.Scope != rest.TenantScope && r.Scope != rest.AccountScope {
@@ -201,11 +265,21 @@ func TestEveryState(t *testing.T) {
 				}
 				continue
 			}
-			queries := []url.Values{{}}
+			_, needed, _ := strings.Cut(byPattern[r.Pattern].path, "?")
+			query := func() url.Values {
+				values, err := url.ParseQuery(needed)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return values
+			}
+			queries := []url.Values{query()}
 			for _, f := range rest.FieldsOf(r.Input) {
 				if f.Source == "query" && c.alive {
 					for _, word := range words(f) {
-						queries = append(queries, url.Values{f.Name: {word}})
+						also := query()
+						also.Set(f.Name, word)
+						queries = append(queries, also)
 					}
 				}
 			}
@@ -223,15 +297,23 @@ func TestEveryState(t *testing.T) {
 			continue
 		}
 		_, path, _ := strings.Cut(r.Pattern, " ")
-		for _, c := range callers {
-			sample := byPattern[r.Pattern]
-			if strings.Contains(path, ":") {
-				for _, sample.path = range paths(r, path) {
-					ask(c, r.Pattern, sample)
+		all := func() {
+			for _, c := range callers {
+				sample := byPattern[r.Pattern]
+				if strings.Contains(path, ":") {
+					for _, sample.path = range paths(r, path) {
+						ask(c, r.Pattern, sample)
+					}
+					continue
 				}
-				continue
+				ask(c, r.Pattern, sample)
 			}
-			ask(c, r.Pattern, sample)
+		}
+		all()
+		if parameter := slices.IndexFunc(rest.FieldsOf(r.Input), func(f rest.Field) bool { return few[f.Name] != nil }); parameter >= 0 && answered[r.Pattern][200] == 0 {
+			name := rest.FieldsOf(r.Input)[parameter].Name // whose rows a route before has brought to an end
+			few[name] = w.inEveryState(w.A, tables[name])
+			all()
 		}
 	}
 	for pattern, statuses := range answered {

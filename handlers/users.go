@@ -218,12 +218,12 @@ type profile struct {
 	PublicProfile    *bool                    `json:"public_profile" doc:"Whether there is a profile in the directory."`
 }
 
-// handle is the Instagram name as it is stored, without its @; nil where nothing else was sent.
-func (p *profile) handle() *string {
-	if p.Instagram.Value == nil {
+// handle is an Instagram name as it is stored, without its @; nil where nothing else was sent.
+func handle(sent rest.Nullable[string]) *string {
+	if sent.Value == nil {
 		return nil
 	}
-	name := strings.TrimLeft(*p.Instagram.Value, "@ ")
+	name := strings.TrimLeft(*sent.Value, "@ ")
 	if name == "" {
 		return nil
 	}
@@ -281,7 +281,7 @@ func userCreate(ctx context.Context, app *App, tx *tenancy.Tx, who rest.Caller, 
 		LastName:         in.LastName.Value,
 		Birthdate:        in.Birthdate.Value.Time(),
 		Phone:            in.Phone.Value,
-		Instagram:        in.handle(),
+		Instagram:        handle(in.Instagram),
 		Bio:              in.Bio.Value,
 		SearchVisibility: in.SearchVisibility,
 		EmailPrivacy:     in.EmailPrivacy,
@@ -346,7 +346,7 @@ func userUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in userUpda
 		PhoneSet:         in.Phone.Set,
 		Phone:            in.Phone.Value,
 		InstagramSet:     in.Instagram.Set,
-		Instagram:        in.handle(),
+		Instagram:        handle(in.Instagram),
 		BioSet:           in.Bio.Set,
 		Bio:              in.Bio.Value,
 		SearchVisibility: in.SearchVisibility,

@@ -173,7 +173,9 @@ func TestUserList(t *testing.T) {
 				Page    struct{ Next *string }
 			}](t, got)
 			for _, u := range p.Content {
-				names = append(names, strings.Replace(u.Username, w.A.own.UUID(), "own", 1))
+				if name := strings.Replace(u.Username, w.A.own.UUID(), "own", 1); name == "row-own" || !strings.HasPrefix(name, "row-") {
+					names = append(names, name) // of others of the world only the one that has been changed here
+				}
 			}
 			path = ""
 			if p.Page.Next != nil {
@@ -182,10 +184,9 @@ func TestUserList(t *testing.T) {
 		}
 		return names
 	}
-	twin := "row-" + w.A.item.UUID()
 	for query, want := range map[string][]string{
-		"sort=username&page_size=2":  {"admin-a", "artist-a", "assistant-a", "both", "member-a", twin, "row-own"},
-		"sort=-username&page_size=3": {twin, "row-own", "member-a", "both", "assistant-a", "artist-a", "admin-a"},
+		"sort=username&page_size=2":  {"admin-a", "artist-a", "assistant-a", "both", "member-a", "row-own"},
+		"sort=-username&page_size=3": {"row-own", "member-a", "both", "assistant-a", "artist-a", "admin-a"},
 		"role=assistant":             {"assistant-a"},
 		"is_active=false":            {"row-own"},
 		"team_id=" + w.A.own.UUID():  {"row-own"},
@@ -200,18 +201,12 @@ func TestUserList(t *testing.T) {
 		"sort=-name&page_size=1&is_active=false":         {"row-own"},
 	} {
 		got := list(admin, query)
-		if strings.HasPrefix(query, "sort=-username") && len(got) == 7 && got[0] == "row-own" {
-			got[0], got[1] = got[1], got[0] // which of the two comes first is in their ids
-		}
-		if strings.HasPrefix(query, "sort=username") && len(got) == 7 && got[6] != "row-own" {
-			got[5], got[6] = got[6], got[5]
-		}
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", query, diff)
 		}
 	}
 	for _, query := range []string{"", "sort=name", "sort=-name", "page_size=2", "page_size=1&sort=name"} {
-		if got := list(admin, query); len(got) != 7 {
+		if got := list(admin, query); len(got) != 6 {
 			t.Errorf("%s: got %v", query, got)
 		}
 	}

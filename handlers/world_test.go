@@ -65,6 +65,7 @@ type world struct {
 	nobody person // in no tenant
 	logs   *lockedBuffer
 	post   *mailtest.Server
+	copies int  // of rows, that each is another
 	odd    bool // was broken on purpose: its answers need not be in the description
 }
 
@@ -217,8 +218,8 @@ func (w *world) deputy(h house) person {
 	return p
 }
 
-// second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has; and beside a row that
-// others refer to, one that none does.
+// second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has; beside a row that
+// others refer to, one that none does; and two appointments, which end in two ways.
 func second(id ids.ItemID) ids.ItemID {
 	id[15] ^= 1
 	return id
@@ -227,7 +228,7 @@ func second(id ids.ItemID) ids.ItemID {
 // rows makes one row of everything, all with the same id; a twin's account is the same in both houses.
 func (w *world) rows(h house, id ids.ItemID) {
 	both := func(table string) []ids.ItemID {
-		if referredTo[table] {
+		if referredTo[table] || table == "appointments" {
 			return []ids.ItemID{id, second(id)}
 		}
 		return []ids.ItemID{id}
@@ -285,7 +286,16 @@ var referredTo = func() map[string]bool {
 }()
 
 // byHand are the values of a plain table's row that tests know.
-var byHand = map[string]map[string]string{"items": {"price_cents": "100"}}
+var byHand = map[string]map[string]string{
+	"items": {"price_cents": "100"},
+	// The second begins when the first has ended.
+	"appointments": {
+		"starts_at": "timestamptz '2026-01-01 00:00:00Z' + get_byte(uuid_send($2), 15) % 2 * interval '1 hour'",
+		"ends_at":   "timestamptz '2026-01-01 01:00:00Z' + get_byte(uuid_send($2), 15) % 2 * interval '1 hour'",
+	},
+	"memberships": {"votes": "true"}, // what does not vote is not affirmed
+	"settings":    {"key": "'k' || left(md5(CAST(CAST($2 AS uuid) AS text)), 9)", "value": "to_jsonb(CAST($3 AS text))"},
+}
 
 // plain are the tables of tenants' rows of which rows makes one by the catalogue alone: all but those that it fills by hand, and those that
 // triggers do.

@@ -29,6 +29,14 @@ type (
 	artist     struct{}
 	role       struct{}
 	team       struct{}
+
+	setting       struct{}
+	client        struct{}
+	appointment   struct{}
+	transaction   struct{}
+	portfolioItem struct{}
+	membership    struct{}
+	userGroup     struct{}
 )
 
 type entity interface{ prefix() string }

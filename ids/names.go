@@ -2,49 +2,67 @@
 
 package ids
 
-func (tenant) prefix() string     { return "tenant" }
-func (account) prefix() string    { return "account" }
-func (user) prefix() string       { return "user" }
-func (item) prefix() string       { return "item" }
-func (session) prefix() string    { return "session" }
-func (token) prefix() string      { return "token" }
-func (auditEvent) prefix() string { return "audit" }
-func (invitation) prefix() string { return "invite" }
-func (apiKey) prefix() string     { return "apikey" }
-func (artist) prefix() string     { return "artist" }
-func (role) prefix() string       { return "role" }
-func (team) prefix() string       { return "team" }
+func (tenant) prefix() string        { return "tenant" }
+func (account) prefix() string       { return "account" }
+func (user) prefix() string          { return "user" }
+func (item) prefix() string          { return "item" }
+func (session) prefix() string       { return "session" }
+func (token) prefix() string         { return "token" }
+func (auditEvent) prefix() string    { return "audit" }
+func (invitation) prefix() string    { return "invite" }
+func (apiKey) prefix() string        { return "apikey" }
+func (artist) prefix() string        { return "artist" }
+func (role) prefix() string          { return "role" }
+func (team) prefix() string          { return "team" }
+func (setting) prefix() string       { return "setting" }
+func (client) prefix() string        { return "client" }
+func (appointment) prefix() string   { return "appointment" }
+func (transaction) prefix() string   { return "transaction" }
+func (portfolioItem) prefix() string { return "portfolioitem" }
+func (membership) prefix() string    { return "membership" }
+func (userGroup) prefix() string     { return "group" }
 
 // The identifiers.
 type (
-	TenantID     = ID[tenant]
-	AccountID    = ID[account]
-	UserID       = ID[user]
-	ItemID       = ID[item]
-	SessionID    = ID[session]
-	TokenID      = ID[token]
-	AuditEventID = ID[auditEvent]
-	InvitationID = ID[invitation]
-	APIKeyID     = ID[apiKey]
-	ArtistID     = ID[artist]
-	RoleID       = ID[role]
-	TeamID       = ID[team]
+	TenantID        = ID[tenant]
+	AccountID       = ID[account]
+	UserID          = ID[user]
+	ItemID          = ID[item]
+	SessionID       = ID[session]
+	TokenID         = ID[token]
+	AuditEventID    = ID[auditEvent]
+	InvitationID    = ID[invitation]
+	APIKeyID        = ID[apiKey]
+	ArtistID        = ID[artist]
+	RoleID          = ID[role]
+	TeamID          = ID[team]
+	SettingID       = ID[setting]
+	ClientID        = ID[client]
+	AppointmentID   = ID[appointment]
+	TransactionID   = ID[transaction]
+	PortfolioItemID = ID[portfolioItem]
+	MembershipID    = ID[membership]
+	UserGroupID     = ID[userGroup]
 )
 
 // kinds are what the ids in a column begin with, by the column's name.
 var kinds = map[string]string{
-	"about_tenant":     "tenant",
-	"account_id":       "account",
-	"active_tenant_id": "tenant",
-	"actor_account_id": "account",
-	"actor_user_id":    "user",
-	"artist_id":        "artist",
-	"begun_from":       "session",
-	"created_by":       "account",
-	"invited_by":       "user",
-	"made_in":          "tenant",
-	"role_id":          "role",
-	"session_id":       "session",
-	"team_id":          "team",
-	"user_id":          "user",
+	"about_tenant":        "tenant",
+	"account_id":          "account",
+	"active_tenant_id":    "tenant",
+	"actor_account_id":    "account",
+	"actor_user_id":       "user",
+	"appointment_id":      "appointment",
+	"artist_id":           "artist",
+	"begun_from":          "session",
+	"client_id":           "client",
+	"created_by":          "account",
+	"invited_by":          "user",
+	"made_in":             "tenant",
+	"owner_id":            "user",
+	"preferred_artist_id": "artist",
+	"role_id":             "role",
+	"session_id":          "session",
+	"team_id":             "team",
+	"user_id":             "user",
 }

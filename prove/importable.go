@@ -69,7 +69,7 @@ var importable = map[string]use{
 	"fmt": {"", "text"}, "hash/crc32": {"", "the checksum of a secret's form"}, "io": {"", "what is read and written"}, "maps": {"", "maps"}, "math": {"", "numbers"},
 	"math/big": {"", "numbers"}, "math/rand/v2": {"mail tenancy", "how long to wait"}, "path": {"", "names"}, "regexp": {"", "the form of texts"},
 	"slices": {"", "slices"}, "strconv": {"", "text of numbers"}, "strings": {"", "text"}, "sync": {"", "one at a time"}, "sync/atomic": {"", "one at a time"},
-	"time": {"", "clocks"}, "unicode": {"", "letters"}, "unicode/utf8": {"", "letters"},
+	"time": {"", "clocks"}, "time/tzdata": {"handlers/settings.go", "the zones of tenants"}, "unicode": {"", "letters"}, "unicode/utf8": {"", "letters"},
 
 	"crypto/aes": {"auth rest", "cursors, and tokens that succeed one another"}, "crypto/cipher": {"auth rest", "the same"}, "crypto/ed25519": {"auth", "the signature of tokens"},
 	"crypto/hkdf": {"auth", "keys of keys"}, "crypto/hmac": {"rest", "what proves that a text is ours"}, "crypto/rand": {"", "secrets"}, "crypto/sha256": {"", "hashes"},
@@ -80,6 +80,7 @@ var importable = map[string]use{
 
 	"github.com/alexedwards/argon2id":             {"auth", "the form of a hash"},
 	"github.com/caarlos0/env/v11":                 {"cmd/rowhouse", "the environment"},
+	"github.com/arran4/golang-ical":               {"handlers", "the text of calendars"},
 	"github.com/gin-gonic/gin":                    {"rest", "the router"},
 	"github.com/go-json-experiment/json":          {"handlers rest", "requests and answers"},
 	"github.com/go-json-experiment/json/jsontext": {"handlers rest", "the same"},

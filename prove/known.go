@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// Extensions that a migration may make: each brings functions and operators that read no table.
+var extensions = set("btree_gist")
+
 // A kind of table decides which scopes may name it.
 type kind int
 
@@ -49,6 +52,9 @@ var (
 		"users":   `(SELECT current_tenant()) IS NULL AND account_id = (SELECT my_account())`,
 		"tenants": `(SELECT current_tenant()) IS NULL AND id IN (SELECT tenant_id FROM users WHERE account_id = (SELECT my_account()))`,
 	}
+	publicPolicy = map[string]string{
+		"tenants": `(SELECT current_tenant()) IS NULL AND (SELECT my_account()) IS NULL AND is_public AND status = 'active'`,
+	}
 )
 
 // A key is the column by which a scope holds the rows of a table, and what it must equal: a parameter, or a column of
@@ -64,6 +70,11 @@ var accountKeys = map[string]key{
 	"tenants":         {"id", "users.tenant_id"},
 }
 
+// What a query that runs before anyone is known may read of tenants, beside a policy that shows it no more.
+var publicKeys = map[string]key{
+	"tenants": {"is_public", "true"},
+}
+
 func set(words string) map[string]bool {
 	of := map[string]bool{}
 	for _, word := range strings.Fields(words) {
@@ -74,15 +85,15 @@ func set(words string) map[string]bool {
 
 var (
 	// Built-in functions that read no table and change no setting.
-	pure = set(`array_agg avg bool_and bool_or btrim chr count date_trunc extract generate_series jsonb_agg
+	pure = set(`array_agg avg bool_and bool_or btrim chr count date_trunc extract generate_series jsonb_agg jsonb_each
 		jsonb_build_object jsonb_object_agg jsonb_populate_record length lower max min now row_number string_agg sum
-		to_jsonb unnest upper`)
+		to_jsonb unnest upper timezone`)
 
 	// The same, for the schema's own texts: what queries have no business with, or no need of.
 	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
 		hashtextextended int8send jsonb_each left normalize octet_length overlay pg_advisory_xact_lock
-		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right set_bit split_part
-		substring translate uuid_send`)
+		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right round set_bit split_part
+		substring timezone translate tstzrange uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
 	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
@@ -92,7 +103,7 @@ var (
 	late = set(`own_fields() confirmed() hold_addresses() lacking() role_grants() user_grants()`)
 
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
-	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamptz uuid`)
+	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamp timestamptz uuid`)
 	innerCasts = set(`regnamespace`)
 
 	// Under row-level security only leakproof comparisons use an index, and PostgreSQL has them for few types.
@@ -327,17 +338,24 @@ var doors = map[string]string{
 // statement that does so, by its hash. What it calls with the queries that a loose door has handed it is looked at in the same way.
 var places = map[string]map[string]pardon{
 	"Provision": {
-		"handlers.Found":            {"it makes the tenant, so nobody is a user of it yet", "73f7166985"},
-		"handlers.accountClose":     {"an account leaves all its tenants, also those that it may not enter now; AccountUserTenants named them", "ce80fb9078"},
-		"handlers.invitationAccept": {"the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone", "0781ad1381"},
-		"handlers.App.prove":        {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "c4d249f325"},
-		"handlers.App.visit":        {"SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log", "96d028f2c5"},
-		"cmd/rowhouse.seed":         {"it makes the demonstration's tenants", "65d02af084"},
+		"handlers.Found":               {"it makes the tenant, so nobody is a user of it yet", "73f7166985"},
+		"handlers.accountClose":        {"an account leaves all its tenants, also those that it may not enter now; AccountUserTenants named them", "ce80fb9078"},
+		"handlers.invitationAccept":    {"the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone", "0781ad1381"},
+		"handlers.App.prove":           {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "c4d249f325"},
+		"handlers.App.visit":           {"SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log", "96d028f2c5"},
+		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "00dd736cd7"},
+		"cmd/rowhouse.demoStudio":      {"what the demonstration's studio has, as soon as it is made", "4e2e745d9b"},
+		"cmd/rowhouse.demoAppointment": {"the same", "d712771e74"},
+		"cmd/rowhouse.demoCommunity":   {"what its community has, as soon as it is made", "9eba56fe82"},
 	},
 	"Assume": {
 		"handlers.App.prove": {"who came with the token has read the account's mail", "c4d249f325"},
 	},
-	"System": {},
+	"System": {
+		"handlers.publicProfileList":       {"a page of a tenant that publicTenant has found to be public: those of its users who let themselves be found by everybody", "d9d7e6e970"},
+		"handlers.publicUserGroupList":     {"the same: its approved groups", "cf57d51a4d"},
+		"handlers.publicPortfolioItemList": {"the same: what its artists show to everybody", "18021f252d"},
+	},
 	"Unscoped": {
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
 		"handlers.NewToken":                 {"the same", "70fa9e7931"},
@@ -345,6 +363,7 @@ var places = map[string]map[string]pardon{
 		"handlers.accountRegister":          {"nobody has an account yet", "325d31216c"},
 		"handlers.accountGet":               {"an API key has no session; key_account compares its hash", "287e7d47db"},
 		"handlers.App.acceptAnew":           {"the invitation's e-mail says which account it is, or that there is none yet", "7649948078 29625d3493"},
+		"handlers.App.publicTenant":         {"everybody may read the public pages; TenantPublic finds no tenant that has none", "b9202438d3"},
 		"rest.Server.Take":                  {"attempts are counted before anyone is known", "7a32a5a9a2"},
 		"rest.Server.Give":                  {"the same", "972456d419"},
 		"handlers.App.writeToken":           {"who asks for a token by mail is not known before the mail is read", "fecf77d481"},

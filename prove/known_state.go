@@ -90,7 +90,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		rest.AppendJSON d9ae5ba7  rest.encodeStruct 1dadb97d  rest.encoders 7433a8da`},
 	{"the one place where an answer's Cache-Control is set: no-store, or private and to be asked again with the ETag, which " +
 		"is a hash of this answer's own content", `
-		rest.answer.write 48409f5a  rest.exchange.appendBody b9daf47c`},
+		rest.answer.write 48409f5a  rest.exchange.appendBody 94031e8d`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
 		rest.Server.handle 5c5819ab`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
@@ -98,7 +98,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
 		rest.Download 2409dd3c  rest.newSpool e45cec96  rest.Upload 2418f2fc`},
 	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
-		rest.csvWriter 284adf5b  rest.ndjsonWriter c70826a4`},
+		rest.csvWriter 3f642093  rest.ndjsonWriter c70826a4`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
 		"which are each one person's; it holds a number", `
 		rest.limiter.allow 63cf5687  rest.limiter.macs b429d49e  rest.limiter.requests 0713a9e6  rest.limiter.seen d2f427fa
@@ -140,7 +140,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
 		tenancy.watch.servers 39201fd5`},
 	{"a command that makes the demonstration, for nobody", `
-		cmd/rowhouse.seed 65d02af0`},
+		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 00dd736c`},
 	{"the configuration, read at start and changed by no request", `
 		handlers.App.config 671ea2d6
 		rest.Server.config 671ea2d6`},
@@ -156,7 +156,7 @@ var loosely = []struct{ why, entries string }{
 		rest.docsPages 92e0b4b4
 		rest.forms.of 1afd3231`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged e4b9dbd5  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5  handlers.hints e4b9dbd5
+		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged d669fb96  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5  handlers.hints e4b9dbd5
 		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442  rest.API.Hints e3b0c442
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
@@ -189,8 +189,8 @@ var loosely = []struct{ why, entries string }{
 		rest.Endpoint.app 9df876b1  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
-		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output 24d40a12
-		rest.Endpoint.Produces f5634672  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
+		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output a19eb5d7
+		rest.Endpoint.Produces 2494e91c  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
 		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
 		rest.Welcoming 1535f354  rest.Whoever bd256479`},
 	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `

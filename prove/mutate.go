@@ -143,12 +143,20 @@ func short(text string) string {
 	return text
 }
 
-// text is what stands in the function for a tree.
+// text is what stands in the function for a tree. Calls are written as calls: the parser's own writer forgets the parentheses of what is
+// given to AT TIME ZONE, and the like.
 func (f fragment) text(node *pg.Node) (string, error) {
 	tree, err := pg.Parse("SELECT 1") // which knows its version
 	if err != nil {
 		return "", err
 	}
+	node = proto.Clone(node).(*pg.Node)
+	visit(node.ProtoReflect(), func(m message) bool {
+		if call, ok := m.Interface().(*pg.FuncCall); ok && call.Funcformat == pg.CoercionForm_COERCE_SQL_SYNTAX {
+			call.Funcformat = pg.CoercionForm_COERCE_EXPLICIT_CALL
+		}
+		return true
+	})
 	tree.Stmts[0].Stmt = node
 	text, err := pg.Deparse(tree)
 	if err != nil {

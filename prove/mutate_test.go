@@ -108,3 +108,27 @@ $$;
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
+
+// What is not changed is written so that PostgreSQL reads it as it was, also where the parser's own writer would forget parentheses.
+func TestSurgeonKeepsWhatIsGiven(t *testing.T) {
+	t.Parallel()
+	planted, _ := plant(ground(), migration, `-- +goose Up
+CREATE FUNCTION planted(zones jsonb) RETURNS timestamp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+    RETURN now() AT TIME ZONE (zones ->> 0);
+END
+$$;
+`)
+	all, err := Mutants(planted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(all, func(m Mutant) bool { return m.Function == "planted" && m.Change == "" })
+	if at < 0 {
+		t.Fatal("it is not written anew")
+	}
+	if want := "RETURN pg_catalog.timezone(zones ->> 0, now());"; !strings.Contains(all[at].SQL, want) {
+		t.Errorf("it does not say %q:\n%s", want, all[at].SQL)
+	}
+}

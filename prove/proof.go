@@ -88,6 +88,9 @@ func (p *proof) key(t *table) (key, bool) {
 	case p.scope == "account":
 		k, ok := accountKeys[t.name]
 		return k, ok
+	case p.scope == "unscoped":
+		k, ok := publicKeys[t.name]
+		return k, ok
 	case p.scope == "tenant" && t.kind() == ofTenant:
 		return key{t.lead(), "@tenant_id"}, true
 	case p.scope == inSchema && t.kind() == ofTenant:
@@ -325,7 +328,7 @@ func (p *proof) table(l *level, named *pg.RangeVar, verb string) *occurrence {
 	allowed := false
 	switch o.table.kind() {
 	case ofTenant:
-		allowed = p.scope == "tenant" || p.scope == inSchema || p.scope == "account" && held && read
+		allowed = p.scope == "tenant" || p.scope == inSchema || (p.scope == "account" || p.scope == "unscoped") && held && read
 	case ofAccount:
 		allowed = p.scope == "unscoped" || p.scope == "account" && held || p.within != nil
 		if p.within != nil {
@@ -377,13 +380,17 @@ func (p *proof) where(l *level, condition *pg.Node, passed []*occurrence) {
 	}
 }
 
-// equalities keeps those that stand in the condition by themselves or beside others under AND. Each leads away from an
-// occurrence that has passed it: of the others it says nothing.
+// equalities keeps those that stand in the condition by themselves or beside others under AND; a bare column is true. Each leads away from
+// an occurrence that has passed it: of the others it says nothing.
 func (p *proof) equalities(l *level, condition *pg.Node, passed []*occurrence) {
 	if and := condition.GetBoolExpr(); and.GetBoolop() == pg.BoolExprType_AND_EXPR {
 		for _, node := range and.Args {
 			p.equalities(l, node, passed)
 		}
+		return
+	}
+	if t, ok := p.term(l, condition); ok && slices.Contains(passed, t.of) {
+		p.equal[t] = append(p.equal[t], term{nil, "true"})
 		return
 	}
 	e := condition.GetAExpr()

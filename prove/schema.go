@@ -376,6 +376,10 @@ func (s *schema) apply(raw *pg.RawStmt) {
 		s.drop(n.DropStmt)
 	case *pg.Node_InsertStmt, *pg.Node_UpdateStmt, *pg.Node_DeleteStmt:
 		s.data(node)
+	case *pg.Node_CreateExtensionStmt:
+		if name := n.CreateExtensionStmt.Extname; !extensions[name] || len(n.CreateExtensionStmt.Options) > 0 {
+			s.strange("extension", name)
+		}
 	case *pg.Node_DoStmt:
 		if !s.exempt() {
 			s.report(s.line(s.start), "DO", "prove cannot see what a DO block makes, which may be a wall less; use plain statements"+s.unlisted())

@@ -30,7 +30,7 @@ const (
 )
 
 // spelled are the entities that are written otherwise in front of an id than their name says.
-var spelled = map[string]string{"auditEvent": "audit", "invitation": "invite"}
+var spelled = map[string]string{"auditEvent": "audit", "invitation": "invite", "userGroup": "group"}
 
 // named are the columns whose name or foreign key does not say whose ids they hold: the Go type in package ids, or nothing for those that no
 // query hands out.

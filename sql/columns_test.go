@@ -37,9 +37,11 @@ func TestColumnsOfTheDatabase(t *testing.T) {
 	}
 	if diff := cmp.Diff(column(t, conn, `
 		SELECT format('%s on %s [%s] %s', c.relname, t.relname,
-		              (SELECT string_agg(a.attname, ' ' ORDER BY key.place)
+		              (SELECT string_agg(a.attname, ' ' ORDER BY key.place, position(a.attname IN pg_get_indexdef(c.oid, key.place::integer, true)))
 		                 FROM unnest(i.indkey) WITH ORDINALITY AS key (number, place)
-		                 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = key.number AND a.attname <> 'tenant_id'), i.indisunique::text)
+		                 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attname <> 'tenant_id'
+		                  AND (a.attnum = key.number OR key.number = 0 AND pg_get_indexdef(c.oid, key.place::integer, true) ~ ('\m' || a.attname || '\M'))),
+		              i.indisunique::text)
 		  FROM pg_class t
 		  JOIN pg_index i ON i.indrelid = t.oid
 		  JOIN pg_class c ON c.oid = i.indexrelid

@@ -71,6 +71,7 @@ var (
 func newConstraint(name, table, definition, comment string, columns map[string]bool) Constraint {
 	c := Constraint{Name: name, Table: table, Definition: definition, Words: comment}
 	here, _, _ := strings.Cut(definition, " REFERENCES ")
+	here, _, _ = strings.Cut(here, " WHERE ") // which rows an exclusion is of, not what it compares
 	for _, word := range named.FindAllString(here, -1) {
 		if columns[word] && word != "tenant_id" && !slices.Contains(c.Columns, word) {
 			c.Columns = append(c.Columns, word)

@@ -67,6 +67,8 @@ func TestConstraintMeaning(t *testing.T) {
 		{"UNIQUE (tenant_id, name)", x, "unique", "name", " already_exists: X.", "to []", ""},
 		{"UNIQUE (tenant_id, name)", "name_taken: X. Ask: Y.", "unique", "name", " name_taken: X. Ask: Y.", "to []", ""},
 		{"EXCLUDE USING gist (tenant_id WITH =, team_id WITH =, span WITH &&)", x, "exclusion", "team_id span", " overlap: X.", "to []", ""},
+		{"EXCLUDE USING gist (tenant_id WITH =, tstzrange(price, span) WITH &&) WHERE (role <> 'x'::text)", x, "exclusion", "price span", " overlap: X.", "to []", ""},
+		{"EXCLUDE USING btree (tenant_id WITH =, team_id WITH =) WHERE (role)", "conflict: X.", "exclusion", "team_id", " conflict: X.", "to []", ""},
 		{"FOREIGN KEY (tenant_id, team_id) REFERENCES teams(tenant_id, id)", x, "foreign key", "team_id", "team_id reference_not_found: X.", "to []", ""},
 		{"FOREIGN KEY (tenant_id, team_id, role) REFERENCES teams(tenant_id, id, role)", x, "foreign key", "team_id role", " : X.", "to []",
 			"no code follows from FOREIGN KEY (tenant_id, team_id, role) REFERENCES teams(tenant_id, id, role)"},
@@ -106,7 +108,10 @@ func TestConstraintsOfTheDatabase(t *testing.T) {
 		              CASE o.contype WHEN 'c' THEN 'check' WHEN 'u' THEN 'unique' WHEN 'x' THEN 'exclusion' WHEN 'f' THEN 'foreign key' END,
 		              (SELECT string_agg(a.attname, ' ' ORDER BY a.attname COLLATE "C")
 		                 FROM pg_attribute a
-		                WHERE a.attrelid = o.conrelid AND a.attnum = ANY (o.conkey) AND a.attname <> 'tenant_id'))
+		                WHERE a.attrelid = o.conrelid AND a.attname <> 'tenant_id'
+		                  AND (a.attnum = ANY (o.conkey)
+		                    OR o.contype = 'x' AND EXISTS (SELECT FROM generate_series(1, cardinality(o.conkey)) AS key -- which may be an expression
+		                                                    WHERE pg_get_indexdef(o.conindid, key, true) ~ ('\m' || a.attname || '\M')))))
 		  FROM pg_constraint o
 		 WHERE o.connamespace = 'public'::regnamespace
 		   AND o.contype IN ('c', 'u', 'x', 'f')

@@ -9,7 +9,7 @@ import (
 )
 
 // describe is what `pg_dump --schema-only` would say of the schema public, and the rows that migrations put into tables,
-// in an order that does not depend on history. Goose's own table is left out. It asks the catalogue because not every
+// in an order that does not depend on history. Goose's own table is left out, and extensions, which stay when they have been made. It asks the catalogue because not every
 // PostgreSQL that localpg finds or fetches comes with pg_dump.
 func describe(t *testing.T, conn *pgx.Conn) string {
 	t.Helper()
@@ -41,6 +41,10 @@ WITH relations AS (
        FROM pg_class c
       WHERE c.relnamespace = 'public'::regnamespace
         AND c.relname NOT LIKE 'goose\_db\_version%'
+), extended AS ( -- what an extension owns
+     SELECT d.objid
+       FROM pg_depend d
+      WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
 ), described (kind, name, words) AS (
      SELECT 'schema', n.nspname, concat_ws(' ', n.nspowner::regrole, n.nspacl::text)
        FROM pg_namespace n
@@ -48,9 +52,6 @@ WITH relations AS (
       UNION ALL
      SELECT 'default privileges', concat_ws(' ', d.defaclrole::regrole, d.defaclobjtype), d.defaclacl::text
        FROM pg_default_acl d
-      UNION ALL
-     SELECT 'extension', e.extname, e.extversion
-       FROM pg_extension e
       UNION ALL
      SELECT 'event trigger', e.evtname, concat_ws(' ', e.evtevent, e.evtfoid::regproc, e.evtenabled)
        FROM pg_event_trigger e
@@ -104,6 +105,7 @@ WITH relations AS (
             concat_ws(' ', p.proowner::regrole, p.proacl::text, CASE WHEN p.prokind <> 'a' THEN pg_get_functiondef(p.oid) END)
        FROM pg_proc p
       WHERE p.pronamespace = 'public'::regnamespace
+        AND p.oid NOT IN (SELECT objid FROM extended)
       UNION ALL
      SELECT 'type', y.typname,
             concat_ws(' ', y.typtype, y.typowner::regrole, y.typacl::text, y.typnotnull, y.typdefault, format_type(y.typbasetype, y.typtypmod),
@@ -111,6 +113,8 @@ WITH relations AS (
        FROM pg_type y
       WHERE y.typnamespace = 'public'::regnamespace
         AND y.typname NOT LIKE '%goose\_db\_version%'
+        AND y.oid     NOT IN (SELECT objid FROM extended)
+        AND y.typelem NOT IN (SELECT objid FROM extended)
       UNION ALL
      SELECT 'sequence', c.relname, concat_ws(' ', s.seqtypid::regtype, s.seqstart, s.seqincrement, s.seqmax, s.seqmin, s.seqcycle)
        FROM relations c
@@ -122,6 +126,7 @@ WITH relations AS (
      SELECT 'comment', pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description
        FROM pg_description d
       WHERE d.objoid >= 16384 -- those below are PostgreSQL's own
+        AND d.classoid <> 'pg_extension'::regclass
 )
 SELECT concat_ws(' ', kind, name, words)
   FROM described

@@ -127,6 +127,23 @@ func (h house) asksByHand() map[string][]ask {
 		"InvitationDelete": one(admin, db.InvitationDeleteParams{TenantID: tenant, ID: invite, IfMatch: first}),
 		"InvitationAccept": one(binding, db.InvitationAcceptParams{TenantID: tenant, TokenHash: secret(h.name("invite", 1))}),
 
+		// Whom it is for is said as a text.
+		"MembershipCreate": one(admin, db.MembershipCreateParams{TenantID: tenant, UserID: new(h.user(1).UUID()), LegalName: "New", EmailAddress: "new@example.com", CodeOfConduct: true}),
+		"ProfileGet":       one(admin, db.ProfileGetParams{TenantID: tenant, Username: h.username(4)}),
+		"TenantPublic":     one(nobody, fmt.Sprint("tenant-", h.number)),
+
+		// Two days of an artist who works each second hour, and the last of the artist's calendar.
+		"ArtistBookings": one(admin, db.ArtistBookingsParams{TenantID: tenant, ID: named[ids.ArtistID](h.name("artist", 2)), Since: inTheMiddle, Until: inTheMiddle.AddDate(0, 0, 2)}),
+		"ArtistCalendar": one(admin, db.ArtistCalendarParams{TenantID: tenant, ArtistID: named[ids.ArtistID](h.name("artist", 2)), Since: inTheMiddle.Add(time.Duration(h.size-60) * time.Hour), Most: 50}),
+
+		"AppointmentComplete": one(admin, db.AppointmentCompleteParams{TenantID: tenant, ID: named[ids.AppointmentID](h.name("appointment", 2)), TransactionID: ids.New[ids.TransactionID](), Method: "card"}),
+
+		// A day of a giant's years, or of what a small one has.
+		"ReportFinancial": one(admin, db.ReportFinancialParams{TenantID: tenant, GroupBy: "artist", FromDay: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), ToDay: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)}),
+
+		"SettingsGet":    one(admin, tenant),
+		"SettingsUpdate": one(admin, db.SettingsUpdateParams{TenantID: tenant, Changes: []byte(`{"currency": "USD", "key_1": 2}`)}),
+
 		"RoleCreate": one(admin, db.RoleCreateParams{TenantID: tenant, Name: "New", Permissions: []string{"items:read"}}),
 		"RoleUpdate": one(admin, db.RoleUpdateParams{TenantID: tenant, ID: role, Permissions: []string{"teams:read"}, IfMatch: first}),
 

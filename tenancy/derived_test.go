@@ -50,7 +50,7 @@ func (h house) tableOf(t *testing.T, accessor string, arg reflect.Value) string 
 func (h house) derivedAsks(t *testing.T) map[string][]ask {
 	t.Helper()
 	all := map[string][]ask{}
-	for accessor, arg := range h.accessors("Get|Create|Update|Delete|Import") {
+	for accessor, arg := range h.accessors("Get|Create|Update|Delete|Import|Cancel|Void|AffirmVote|Approve|RevokeApproval|MarkTrusted|RevokeTrust") {
 		table, row := h.tableOf(t, accessor, arg), 2
 		if strings.HasSuffix(accessor, "Delete") {
 			row = 1
@@ -92,7 +92,15 @@ var humps = regexp.MustCompile(`([a-z0-9])([A-Z])`)
 
 func snake(field string) string { return strings.ToLower(humps.ReplaceAllString(field, "${1}_$2")) }
 
-// fill sets a field to a value that the column may have, and what has no column to a yes; n tells the lines of an import apart.
+// patterned says that a column may have but texts of some pattern.
+func patterned(table, column string) bool {
+	return slices.ContainsFunc(schema.Constraints(), func(c schema.Constraint) bool {
+		return c.Table == table && c.Kind == "check" && slices.Contains(c.Columns, column) && strings.Contains(c.Definition, " ~ ")
+	})
+}
+
+// fill sets a field to a value that the column may have, and what has no column to a yes; n tells the lines of an import apart. What has a
+// pattern and may be left out is.
 func (h house) fill(field reflect.Value, table string, c schema.Column, n int) {
 	low, high, words := within(table, c.Name)
 	switch field.Interface().(type) {
@@ -105,6 +113,9 @@ func (h house) fill(field reflect.Value, table string, c schema.Column, n int) {
 	}
 	switch field.Kind() {
 	case reflect.Pointer:
+		if !c.NotNull && patterned(table, c.Name) {
+			return
+		}
 		field.Set(reflect.New(field.Type().Elem()))
 		h.fill(field.Elem(), table, c, n)
 	case reflect.Slice:

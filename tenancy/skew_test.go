@@ -64,7 +64,7 @@ func skewed(table string) string {
 		switch {
 		case given[c.Name] != "":
 		case c.RefersTo != "" && unique:
-			given[c.Name] = id(c.RefersTo, "i")
+			given[c.Name] = id(c.RefersTo, "i + 1")
 		case c.RefersTo != "":
 			given[c.Name] = id(c.RefersTo, "2 + i % 2")
 		case len(words) > 1:

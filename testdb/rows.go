@@ -75,6 +75,9 @@ func (m maker) limits(column string) (l limits) {
 		if c.Values != nil {
 			l.values = c.Values
 		}
+		if c.Definition == "CHECK ("+column+")" { // a boolean that must be true
+			l.values = []string{"true"}
+		}
 		l.pattern = l.pattern || patterns.MatchString(c.Definition)
 		l.more = l.more || !lengths.MatchString(c.Definition)
 	}

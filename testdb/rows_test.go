@@ -2,6 +2,7 @@ package testdb
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ func TestMain(m *testing.M) { Main(m) }
 
 const text = "canary"
 
-// Two rows of every table of tenants, and their twins in another tenant, are made from the catalogue, with all but one value of one table.
+// Two rows of every table of tenants, and their twins in another tenant, are made from the catalogue, with all but a few values.
 func TestInsertIntoEveryTable(t *testing.T) {
 	t.Parallel()
 	d := New(t)
@@ -26,9 +27,11 @@ func TestInsertIntoEveryTable(t *testing.T) {
 					continue
 				}
 				given := map[string]string{"tenant_id": "'" + tenant + "'", "id": "'" + id + "'"}
-				if table == "api_keys" {
-					given["key_prefix"] = "'rh_" + id[:8] + "0'"
-				}
+				maps.Copy(given, map[string]map[string]string{
+					"api_keys":     {"key_prefix": "'rh_" + id[:8] + "0'"},
+					"appointments": {"ends_at": "'2026-01-01 01:00:00Z'"},
+					"settings":     {"key": "'k" + id[:8] + "'", "value": "'[\"" + text + "\"]'"},
+				}[table])
 				d.Exec(Insert(table, "'"+text+"'", given))
 				if n := Value[int](d, `SELECT count(*) FROM `+table+` WHERE tenant_id = $1 AND to_jsonb(`+table+`)::text LIKE '%' || $2 || '%'`, tenant, text); n == 0 && table != "user_roles" {
 					t.Errorf("%s: no row has the text", table)
@@ -64,6 +67,7 @@ func TestInsertedValues(t *testing.T) {
 		{"integer NOT NULL", rule("c >= 5 AND c <= 7", 5, 7), "5"},
 		{"numeric(10,2) NOT NULL", rule("c <= 0", 0, 0), "0.00"},
 		{"boolean NOT NULL", rule(""), "false"},
+		{"boolean NOT NULL", rule("c"), "true"},
 		{"date NOT NULL", rule(""), "2026-01-01"},
 		{"timestamp(0) with time zone NOT NULL", rule(""), "2026-01-01 00:00:00+00"},
 		{"interval NOT NULL", rule(""), "01:00:00"},

@@ -11,19 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"rowhouse/auth"
-	"rowhouse/db"
-	"rowhouse/ids"
 	"rowhouse/localpg"
 	"rowhouse/mail"
 	schema "rowhouse/sql"
-	"rowhouse/tenancy"
 )
 
 func devCommand() *cobra.Command {
@@ -137,109 +133,6 @@ func devKeys(dir string) ([]auth.SigningKey, error) {
 		return nil, err
 	}
 	return auth.ParseKeys(string(text))
-}
-
-// The demo. Its ids are fixed so that documentation can name them.
-const demoPassword = "harbour-lights"
-
-var demoTenants = []struct {
-	id, name string
-	users    []struct{ username, role string }
-	items    []db.ItemCreateParams
-}{
-	{
-		"0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f", "Harbour Furniture",
-		[]struct{ username, role string }{{"ada", "admin"}, {"ben", "assistant"}, {"cleo", "artist"}, {"dora", "member"}},
-		[]db.ItemCreateParams{
-			{Name: "Oak table", Description: text("Seats six"), PriceCents: 24900},
-			{Name: "Oak chair", PriceCents: 8900},
-			{Name: "Pine bench", Description: text("For the hall"), PriceCents: 12900},
-			{Name: "Walnut shelf", PriceCents: 17900},
-		},
-	},
-	{
-		"0190a6c0-7b1e-7cc3-98c4-dc0c0c073990", "Northside Ceramics",
-		[]struct{ username, role string }{{"ada", "member"}, {"emil", "admin"}, {"fay", "assistant"}},
-		[]db.ItemCreateParams{
-			{Name: "Blue bowl", Description: text("Hand-thrown"), PriceCents: 3400},
-			{Name: "Tea pot", PriceCents: 5900},
-			{Name: "Tile, glazed", PriceCents: 1200},
-		},
-	},
-}
-
-func text(s string) *string { return &s }
-
-// seed makes the demo data in one transaction, unless they are there.
-func seed(ctx context.Context, url string) error {
-	doors, err := tenancy.Open(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer doors.Close()
-	doors.AcquireTimeout = operatorWait // beside all that a start does on a small machine
-	if err := doors.Reach(ctx); err != nil {
-		return err
-	}
-	system := tenancy.Caller{Operation: "demo.seed"}
-	if _, err := doors.Unscoped(system).AccountByLogin(ctx, "ada"); !errors.Is(err, pgx.ErrNoRows) {
-		return err // nil: an earlier start made them
-	}
-	hash, err := auth.NewPasswords(1, 1).Hash(ctx, demoPassword)
-	if err != nil {
-		return err
-	}
-	proven := time.Now()
-	return doors.Atomic(ctx, func(tx *tenancy.Tx) error {
-		accounts := map[string]db.Account{}
-		for _, demo := range demoTenants {
-			var tenant ids.TenantID
-			if err := tenant.Parse(demo.id); err != nil {
-				return err
-			}
-			for _, u := range demo.users {
-				if _, made := accounts[u.username]; made {
-					continue
-				}
-				account, err := tx.Unscoped(system).AccountCreate(ctx, db.AccountCreateParams{
-					Username: u.username, Email: u.username + "@example.com", Name: text(strings.ToUpper(u.username[:1]) + u.username[1:]), PasswordHash: &hash,
-					EmailVerifiedAt: &proven,
-				})
-				if err != nil {
-					return err
-				}
-				accounts[u.username] = account
-			}
-			q := tx.Provision(tenant, system)
-			slug := strings.ToLower(strings.ReplaceAll(demo.name, " ", "-"))
-			if _, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: tenant, Name: demo.name, Slug: slug}); err != nil {
-				return err
-			}
-			for _, u := range demo.users {
-				account := accounts[u.username]
-				user := db.UserCreateParams{
-					TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: u.role,
-				}
-				if u.role == "artist" {
-					artist, err := q.ArtistCreate(ctx, db.ArtistCreateParams{TenantID: tenant, Name: *account.Name})
-					if err != nil {
-						return err
-					}
-					user.ArtistID = &artist.ID
-				}
-				if _, err := q.UserCreate(ctx, user); err != nil {
-					return err
-				}
-			}
-			for _, item := range demo.items {
-				item.TenantID = tenant
-				if _, err := q.ItemCreate(ctx, item); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
 }
 
 // welcome is what dev prints once it serves.

@@ -68,15 +68,28 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION reach_all() IS 'Behind enter, for an operation that one''s own rows do not suffice for. RHPER: refused.';
 
+-- +goose StatementBegin
+CREATE FUNCTION own_alone() RETURNS trigger
+LANGUAGE plpgsql AS $$
+-- Before a row that is made or given away by one who reaches his own rows alone, and is not his: so say the conditions of the triggers. It
+-- comes before the policies, which would call the same a fault of the server.
+BEGIN
+    RAISE EXCEPTION 'reaches own rows alone' USING ERRCODE = 'RHPER';
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION own_alone() IS 'Refuses a row that is somebody else''s. RHPER: refused.';
+
 REVOKE EXECUTE ON FUNCTION current_tenant(), caller_field(integer), me(), my_account(), reaches_all(), my_artist(), my_key(), visit(),
-                           my_user(), reach_all()
+                           my_user(), reach_all(), own_alone()
   FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION current_tenant(), caller_field(integer), me(), my_account(), reaches_all(), my_key(), visit(), my_user(), reach_all()
+GRANT EXECUTE ON FUNCTION current_tenant(), caller_field(integer), me(), my_account(), reaches_all(), my_artist(), my_key(), visit(), my_user(), reach_all()
    TO rowhouse_app;
 GRANT EXECUTE ON FUNCTION current_tenant(), caller_field(integer), my_account(), reach_all()
    TO rowhouse_login; -- reach_all: a transaction may still have this role when it comes to enter
 
 -- +goose Down
+DROP FUNCTION own_alone();
 DROP FUNCTION reach_all();
 DROP FUNCTION my_user();
 DROP FUNCTION visit();

@@ -43,6 +43,7 @@ GRANT SELECT, INSERT ON audit_events TO rowhouse_app;
 
 -- Of tenants, which the events refer to and so are made before them. A table that is audited has a function and triggers like these, as resource
 -- writes them: who changed a row, from where and by which request is the default of the columns above.
+
 -- +goose StatementBegin
 CREATE FUNCTION tenants_audit() RETURNS trigger
 LANGUAGE plpgsql AS $$

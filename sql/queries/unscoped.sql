@@ -165,3 +165,12 @@ SELECT fault::text
 -- MigrationVersion is the newest migration that this database has, for start and readiness.
 -- name: MigrationVersion :one
 SELECT migration_version();
+
+-- TenantPublic finds a public tenant by its slug, for what everybody may read of it; pgx.ErrNoRows: there is none, or it is not for the public,
+-- or not active.
+-- name: TenantPublic :one
+SELECT id
+  FROM tenants
+ WHERE slug = @slug
+   AND is_public
+   AND status = 'active';

@@ -189,13 +189,17 @@ SELECT users.id
  WHERE users.tenant_id = @tenant_id
    AND users.id = @user_id;
 
--- UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys away; RHADM when it is
+-- UserDeactivateOwn takes an account's user out of a tenant, what is personal out of the row, and its keys and its membership away; RHADM when it is
 -- the last active admin.
 -- name: UserDeactivateOwn :execrows
 WITH ended AS (
      DELETE FROM api_keys
       WHERE api_keys.tenant_id = @tenant_id
         AND api_keys.user_id IN (SELECT u.id FROM users u WHERE u.tenant_id = @tenant_id AND u.account_id = @account_id)
+), membership AS (
+     DELETE FROM memberships
+      WHERE memberships.tenant_id = @tenant_id
+        AND memberships.user_id IN (SELECT u.id FROM users u WHERE u.tenant_id = @tenant_id AND u.account_id = @account_id)
 )
 UPDATE users
    SET is_active  = false,

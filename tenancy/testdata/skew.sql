@@ -86,11 +86,33 @@ SELECT tenant_id, md5('role ' || n || ' ' || i)::uuid, CASE WHEN i % 100 = 0 THE
   FROM houses
  CROSS JOIN generate_series(1, teams) AS i;
 
-INSERT INTO artists (tenant_id, id, name)
-SELECT tenant_id, md5('artist ' || n || ' ' || i)::uuid, 'Artist'
-  FROM people
- WHERE role = 'artist'
-    OR i = 2; -- is no user
+-- Two artists work by turns, an hour each. Artist 2 is no user.
+INSERT INTO appointments (tenant_id, id, client_id, artist_id, starts_at, ends_at, price_cents, status, created_at)
+SELECT tenant_id, md5('appointment ' || n || ' ' || i)::uuid, md5('client ' || n || ' ' || 2 + i % 2)::uuid, md5('artist ' || n || ' ' || 2 + i % 2)::uuid,
+       timestamptz '2026-01-01' + i * interval '1 hour', timestamptz '2026-01-01' + (i + 1) * interval '1 hour', i,
+       (ARRAY['on_hold','cancelled','scheduled','completed'])[1 + i % 4], timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
+
+-- One of the two is paid each twenty minutes.
+INSERT INTO transactions (tenant_id, id, appointment_id, artist_id, amount_cents, method, paid_at, created_at)
+SELECT tenant_id, md5('transaction ' || n || ' ' || i)::uuid, md5('appointment ' || n || ' ' || 2 + i % 2)::uuid, md5('artist ' || n || ' ' || 2 + i % 2)::uuid,
+       1 + i * 7919::bigint % 100000, (ARRAY['cash','card','transfer','other'])[1 + i % 4],
+       timestamptz '2026-01-01' + i * interval '20 minutes', timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
+
+INSERT INTO settings (tenant_id, id, key, value, created_at)
+SELECT tenant_id, md5('setting ' || n || ' ' || i)::uuid, 'key_' || i, to_jsonb(i), timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, 4) AS i;
+
+-- A moderator has approved and trusts each second.
+INSERT INTO user_groups (tenant_id, id, name, approved_at, trusted_at, created_at)
+SELECT tenant_id, md5('user_group ' || n || ' ' || i)::uuid, CASE WHEN i % 1000 = 0 THEN 'Rare ' ELSE 'Common ' END || md5(i::text),
+       CASE WHEN i % 2 = 0 THEN now() END, CASE WHEN i % 2 = 1 THEN now() END, timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
 
 INSERT INTO users (tenant_id, id, account_id, username, email, name, role, artist_id, team_id, is_active, created_at, last_login)
 SELECT tenant_id, md5('user ' || n || ' ' || i)::uuid, account_id, username, username || '@example.com',
