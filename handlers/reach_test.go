@@ -274,7 +274,8 @@ func TestReachGolden(t *testing.T) {
 		for _, mode := range modes {
 			r := base.fresh(t, schema.Server)
 			p := r.B.people[role]
-			mine := strings.NewReplacer("/users/"+r.B.own.UUID(), "/users/"+r.userID(r.B, p).UUID(), "/api-keys/"+r.B.own.UUID(), "/api-keys/"+p.account.UUID())
+			me := "/users/" + r.userID(r.B, p).UUID()
+			mine := strings.NewReplacer("/users/"+r.B.own.UUID(), me, "/users/"+second(r.B.own).UUID(), me, "/api-keys/"+r.B.own.UUID(), "/api-keys/"+p.account.UUID())
 			for i := range routes {
 				route := &routes[i]
 				if route.Scope != rest.TenantScope {
