@@ -105,7 +105,7 @@ func (h house) fill(field reflect.Value, table string, c schema.Column, n int) {
 	low, high, words := within(table, c.Name)
 	switch field.Interface().(type) {
 	case time.Time:
-		field.Set(reflect.ValueOf(time.Now().Add(time.Hour)))
+		field.Set(reflect.ValueOf(time.Now().AddDate(200, 0, 0))) // when nothing is booked yet
 		return
 	case []byte:
 		field.SetBytes(secret("new"))

@@ -396,8 +396,8 @@ func (s *skew) deepPages(t *testing.T) {
 			page, last := s.lastOfPage(t, l, sort, order, depth)
 			deepest = max(deepest, page)
 			firstRows, firstBlocks := read(nil)
-			if rows, blocks := read(last); max(rows, firstRows) > pageSize+2 || rows == 0 || blocks > 2*firstBlocks {
-				t.Errorf("%s, sort %q: page %d reads %g rows in %d blocks, page 1 %g in %d, want a page's and up to twice the blocks",
+			if rows, blocks := read(last); max(rows, firstRows) > pageSize+2 || rows == 0 || blocks > 2*firstBlocks+2 { // a page may lie across two leaves, and two blocks of rows
+				t.Errorf("%s, sort %q: page %d reads %g rows in %d blocks, page 1 %g in %d, want a page's and up to twice the blocks and two",
 					l.query, sort, page+1, rows, blocks, firstRows, firstBlocks)
 			}
 		}
