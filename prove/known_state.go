@@ -200,8 +200,8 @@ var loosely = []struct{ why, entries string }{
 		rest.constraints 9b407b32  sql.Constraint.Columns 9b0475c9  sql.Constraint.Min 90cc2eb2  sql.Constraint.Values 3af26c1b  sql.newConstraint b8c31c33
 		sql.newIndex 5a8b16a6  sql.Constraint.Max 90cc2eb2  sql.Constraint.limit b8c31c33
 		rest.Route.collisions 3e6efdb4  rest.limitsOf 70917cff  rest.document.fieldCodes 70917cff
-		sql.Tables c4b98771  sql.Meaning 2bc14963  sql.Columns 0ef7f583  sql.Indexes 8945bf63
-		sql.catalogue 3ca1af27  sql.Constraints c06a0c62  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b`},
+		sql.Tables c4b98771  sql.Meaning 2bc14963  sql.Columns d32d7ac3  sql.Indexes d32d7ac3
+		sql.catalogue e65eaab7  sql.Constraints d32d7ac3  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b  sql.tables 69ee81e0`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 0b064bf2`},
 	{"a command of the operator: it serves nobody", `

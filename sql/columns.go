@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // A Column of a table, as PostgreSQL writes it.
@@ -63,13 +64,33 @@ func Meaning(table string) string { return catalogue.Meaning(table) }
 // Meaning is what a table's comment says that its rows are; nothing of one without a comment.
 func (catalogue Catalogue) Meaning(table string) string { return catalogue["meaning of table "+table] }
 
-// Columns are those of a table, in the order of their names.
-func Columns(table string) []Column { return catalogue.Columns(table) }
+// tables are what this binary's migrations leave, read once: to read what one table has takes a millisecond.
+var tables = sync.OnceValue(func() (t struct {
+	constraints []Constraint
+	columns     map[string][]Column
+	indexes     map[string][]Index
+}) {
+	t.constraints, t.columns, t.indexes = catalogue.Constraints(), map[string][]Column{}, map[string][]Index{}
+	for thing := range catalogue {
+		if table, ok := strings.CutPrefix(thing, "table "); ok {
+			t.columns[table] = catalogue.columns(table, t.constraints)
+			t.indexes[table] = catalogue.indexes(table, t.columns[table])
+		}
+	}
+	return t
+})
+
+// Columns are those of a table, in the order of their names. The slice is the caller's.
+func Columns(table string) []Column { return slices.Clone(tables().columns[table]) }
 
 // Columns are those of a table, in the order of their names.
-func (catalogue Catalogue) Columns(table string) (all []Column) {
+func (catalogue Catalogue) Columns(table string) []Column {
+	return catalogue.columns(table, catalogue.Constraints())
+}
+
+func (catalogue Catalogue) columns(table string, constraints []Constraint) (all []Column) {
 	refersTo := map[string]string{}
-	for _, c := range catalogue.Constraints() {
+	for _, c := range constraints {
 		if to := referred.FindStringSubmatch(c.Definition); to != nil && c.Table == table && len(c.Columns) == 1 {
 			refersTo[c.Columns[0]] = to[1]
 		}
@@ -98,13 +119,17 @@ func newColumn(name, words string) Column {
 	return c
 }
 
-// Indexes are those of a table, in the order of their names.
-func Indexes(table string) []Index { return catalogue.Indexes(table) }
+// Indexes are those of a table, in the order of their names. The slice is the caller's.
+func Indexes(table string) []Index { return slices.Clone(tables().indexes[table]) }
 
 // Indexes are those of a table, in the order of their names.
-func (catalogue Catalogue) Indexes(table string) (all []Index) {
+func (catalogue Catalogue) Indexes(table string) []Index {
+	return catalogue.indexes(table, catalogue.Columns(table))
+}
+
+func (catalogue Catalogue) indexes(table string, of []Column) (all []Index) {
 	columns := map[string]bool{}
-	for _, column := range catalogue.Columns(table) {
+	for _, column := range of {
 		columns[column.Name] = true
 	}
 	for _, thing := range slices.Sorted(maps.Keys(catalogue)) {

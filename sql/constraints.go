@@ -30,26 +30,30 @@ type Constraint struct {
 	Values   []string
 }
 
-// Constraints are those that the migrations leave, in the order of their names, and made anew with each call. Primary keys are none of them:
-// clients choose no ids.
-func Constraints() []Constraint { return catalogue.Constraints() }
+// Constraints are those that the migrations leave, in the order of their names. The slice is the caller's. Primary keys are none of them: clients
+// choose no ids.
+func Constraints() []Constraint { return slices.Clone(tables().constraints) }
 
 // Constraints are those of the catalogue, as the function of that name has them.
 func (catalogue Catalogue) Constraints() (all []Constraint) {
+	columns := map[string]map[string]bool{} // of each table
+	for thing := range catalogue {
+		if column, ok := strings.CutPrefix(thing, "column "); ok {
+			table, name, _ := strings.Cut(column, ".")
+			if columns[table] == nil {
+				columns[table] = map[string]bool{}
+			}
+			columns[table][name] = true
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(catalogue)) {
 		name, isConstraint := strings.CutPrefix(name, "constraint ")
 		definition := catalogue["constraint "+name]
 		if !isConstraint || strings.HasPrefix(definition, "PRIMARY KEY ") {
 			continue
 		}
-		columns := map[string]bool{}
 		of, table, _ := strings.Cut(name, " on ")
-		for thing := range catalogue {
-			if column, ok := strings.CutPrefix(thing, "column "+table+"."); ok {
-				columns[column] = true
-			}
-		}
-		all = append(all, newConstraint(of, table, definition, catalogue["meaning of "+name], columns))
+		all = append(all, newConstraint(of, table, definition, catalogue["meaning of "+name], columns[table]))
 	}
 	return all
 }
