@@ -165,7 +165,7 @@ func schemasOf(t *testing.T, input, output reflect.Type) (in, out map[string]any
 	t.Helper()
 	d := &document{schemas: map[string]map[string]any{}}
 	d.reflector.DefaultOptions = append(d.reflector.DefaultOptions, jsonschema.InlineRefs,
-		jsonschema.InterceptSchema(valueSchema), jsonschema.InterceptProp(propertySchema), jsonschema.InterceptNullability(nullability))
+		jsonschema.InterceptSchema(valueSchema), jsonschema.InterceptProp(d.propertySchema), jsonschema.InterceptNullability(nullability))
 	d.input(input)
 	text, err := json.Marshal([]any{d.schemas[schemaName(input)]["properties"], d.reflect(output)["properties"]})
 	if err != nil || d.err != nil {

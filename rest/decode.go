@@ -85,7 +85,7 @@ func decode(x *exchange, in any) error {
 			wrong = append(wrong, *problem)
 		}
 	}
-	wrong = decodeMembers(body, fields, value, wrong)
+	wrong = body.decode(fields, value, wrong)
 	if len(wrong) > 0 {
 		refused := Invalid(wrong...)
 		refused.more = body.more
@@ -107,15 +107,17 @@ func decodePath(x *exchange, in any) error {
 	return nil
 }
 
-// decodeMembers reads a body into the input struct, and adds what is wrong with any of its members to what is wrong already.
-func decodeMembers(body members, fields []Field, in reflect.Value, wrong []FieldError) []FieldError {
+// decode reads a body into the input struct, and adds what is wrong with any of its members to what is wrong already.
+func (m *members) decode(fields []Field, in reflect.Value, wrong []FieldError) []FieldError {
 	for i := range fields {
 		f := &fields[i]
 		if f.Source != "json" {
 			continue
 		}
 		var problem *FieldError
-		if raw, ok := body.known[f.Name]; ok {
+		if raw, ok := m.known[f.Name]; ok && f.Members != nil && raw.Kind() == '{' {
+			wrong = append(wrong, m.decodeObject(f, raw, in)...)
+		} else if ok {
 			problem = f.decode(raw, in)
 		} else if f.Required {
 			problem = f.problem("required", "Must be given.")
@@ -127,7 +129,7 @@ func decodeMembers(body members, fields []Field, in reflect.Value, wrong []Field
 		}
 	}
 	wrong = judge(in.Addr().Interface(), fields, wrong)
-	for _, name := range body.unknown {
+	for _, name := range m.unknown {
 		wrong = append(wrong, FieldError{shortened(name), "unknown_field", "There is no such field here."})
 	}
 	return wrong
@@ -155,6 +157,26 @@ func judge(in any, fields []Field, wrong []FieldError) []FieldError {
 		}
 	}
 	slices.SortStableFunc(wrong, func(a, b FieldError) int { return cmp.Compare(place(a), place(b)) })
+	return wrong
+}
+
+// decodeObject reads a member of the body that is an object; what is wrong with its own members is said of them.
+func (m *members) decodeObject(f *Field, raw jsontext.Value, in reflect.Value) (wrong []FieldError) {
+	target := reflect.ValueOf(f.target(in)).Elem()
+	inner, err := readObject(raw, f.Members)
+	var malformed *Error
+	if errors.As(err, &malformed) {
+		wrong = []FieldError{{"", malformed.Code, malformed.Detail}}
+	} else {
+		wrong = inner.decode(f.Members, target, nil)
+	}
+	if wrong != nil {
+		target.SetZero()
+	}
+	for i := range wrong {
+		wrong[i].Field = strings.TrimSuffix(f.Name+"."+wrong[i].Field, ".")
+	}
+	m.more += inner.more
 	return wrong
 }
 
@@ -215,6 +237,10 @@ func (f *Field) typeProblem(raw jsontext.Value, err error) *FieldError {
 		return f.problem("type", "Must be true or false.")
 	case reflect.Slice:
 		return f.problem("type", "Must be a list of strings.")
+	case reflect.Struct:
+		if f.Members != nil {
+			return f.problem("type", "Must be an object.")
+		}
 	case reflect.Int, reflect.Int32, reflect.Int64:
 		if raw.Kind() == '0' && !bytes.ContainsAny(raw, ".eE") {
 			return f.problem("range", "Too large a number.")
@@ -247,17 +273,23 @@ const (
 // largestBody is how many bytes a body of the fields may have: to read and refuse one much longer than any that is accepted would cost
 // as much as a hundred accepted ones.
 func largestBody(fields []Field) int64 {
-	most := surplusBody
+	return int64(surplusBody+longest(fields)+1<<10-1) &^ (1<<10 - 1) // whole KiB
+}
+
+// longest is how many bytes the longest values of the fields have.
+func longest(fields []Field) (most int) {
 	for _, f := range fields {
 		switch {
 		case f.Source != "json":
+		case f.Members != nil:
+			most += longest(f.Members)
 		case f.Type.Kind() == reflect.Slice:
 			most += f.most * largestMember
 		default:
 			most += f.most * largestCharacter
 		}
 	}
-	return int64(most+1<<10-1) &^ (1<<10 - 1) // whole KiB
+	return most
 }
 
 // readBody reads the members of a JSON object; none when the operation has no body.

@@ -37,6 +37,9 @@ import (
 // rich is long and HTML, of which only what is harmless is kept. any, of a header that is only kept for people to read, refuses nothing, and keeps
 // what can be read.
 //
+// A field whose type is a struct is a JSON object, with fields of its own that are read by the same rules; of these, what is wrong is said of
+// address.street. Such a type is written and shown as it is stored, by JSON; what of it may be left out is a *T with omitzero in its json tag.
+//
 // What tags cannot say, a method Problems() []FieldError does: pure, and called even where other fields are bad. It need not mind
 // which: a field that is wrong already is not named again.
 
@@ -84,9 +87,10 @@ type Field struct {
 	most     int    // its max, of the members of a list or the characters of a string; 0 without one
 	Text     string // raw, long, rich, any or empty
 	doc      string
-	Example  string // leftOut: a body is shown without it
-	fallback string // what it is when it is left out, as JSON; empty: the zero value
-	named    string // the named schema of the value, or of a list's members; empty: of its type
+	Example  string  // leftOut: a body is shown without it
+	fallback string  // what it is when it is left out, as JSON; empty: the zero value
+	named    string  // the named schema of the value, or of a list's members; empty: of its type
+	Members  []Field // of a JSON object; nil: it is none
 }
 
 const leftOut = "-"
@@ -149,7 +153,8 @@ func FieldsOf(t reflect.Type) []Field {
 		sources := 0
 		for _, source := range []string{"path", "query", "header", "json"} {
 			if name, ok := f.Tag.Lookup(source); ok {
-				made.Source, made.Name = source, name
+				made.Source = source
+				made.Name, _, _ = strings.Cut(name, ",")
 				sources++
 			}
 		}
@@ -169,6 +174,9 @@ func FieldsOf(t reflect.Type) []Field {
 			made.Type = reflect.Zero(f.Type).Interface().(interface{ elem() reflect.Type }).elem()
 		default:
 			made.Required = made.Source == "path" || made.Source == "json" && made.fallback == ""
+		}
+		if made.Source == "json" && made.Type.Kind() == reflect.Struct && !reflect.PointerTo(made.Type).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+			made.Members = FieldsOf(made.Type)
 		}
 		for rule := range strings.SplitSeq(made.Rules, ",") {
 			if limit, ok := strings.CutPrefix(rule, "max="); ok && (made.Type.Kind() == reflect.String || made.Type.Kind() == reflect.Slice) {

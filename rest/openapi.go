@@ -44,10 +44,14 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 		jsonschema.DefinitionsPrefix("#/components/schemas/"),
 		jsonschema.InterceptDefName(func(t reflect.Type, _ string) string { return schemaName(t) }),
 		jsonschema.InterceptSchema(valueSchema),
-		jsonschema.InterceptProp(propertySchema),
+		jsonschema.InterceptProp(d.propertySchema),
 		jsonschema.InterceptNullability(nullability),
 		func(rc *jsonschema.ReflectContext) { rc.EnvelopNullability = true },
-		jsonschema.CollectDefinitions(func(name string, s jsonschema.Schema) { d.schemas[name] = d.plain(s) }),
+		jsonschema.CollectDefinitions(func(name string, s jsonschema.Schema) {
+			if t := s.ReflectType; t == nil || !t.Implements(reflect.TypeFor[object]()) { // which has that of what it is of
+				d.schemas[name] = d.plain(s)
+			}
+		}),
 	)
 	paths := map[string]openapi31.PathItem{}
 	var tags []openapi31.Tag
@@ -296,7 +300,15 @@ func (d *document) lines(line map[string]any, columns, media []string) map[strin
 			out := csv.NewWriter(&text)
 			var cells []string
 			for _, column := range columns {
-				cells = append(cells, fmt.Sprint(value.(map[string]any)[column]))
+				cell := value.(map[string]any)[column]
+				if inner, ok := cell.(map[string]any); ok {
+					text, err := json.Marshal(inner, json.Deterministic(true))
+					if err != nil {
+						d.fail(err)
+					}
+					cell = string(text)
+				}
+				cells = append(cells, fmt.Sprint(cell))
 			}
 			_ = out.WriteAll([][]string{columns, cells}) // a strings.Builder takes everything
 		} else if err := json.MarshalWrite(&text, value, json.Deterministic(true)); err != nil {
@@ -346,7 +358,7 @@ func (d *document) success(r *Route) *openapi31.Response {
 	case Resource:
 		name, _, _ := out.Resource()
 		envelope = schemaName(r.Output) + "Answer"
-		properties["content"] = object(map[string]any{name: d.reflect(r.Output)})
+		properties["content"] = objectOf(map[string]any{name: d.reflect(r.Output)})
 		names = append(names, "ETag")
 	case *Done:
 		envelope = "EmptyAnswer"
@@ -356,7 +368,7 @@ func (d *document) success(r *Route) *openapi31.Response {
 		properties["content"] = d.reflect(r.Output)
 	}
 	if d.schemas[envelope] == nil {
-		d.schemas[envelope] = object(properties)
+		d.schemas[envelope] = objectOf(properties)
 	}
 	example := d.sample(d.schemas[envelope])
 	example.(map[string]any)["title"] = r.Title
@@ -512,7 +524,7 @@ func wrongParam(string) string { return "!" }
 func (a *API) wrongValues(r *Route, method string) error {
 	const body = `{"surplus":1}`
 	if r.Line != nil {
-		wrong := decodeMembers(members{unknown: []string{"surplus"}}, FieldsOf(r.Line), reflect.New(r.Line).Elem(), nil)
+		wrong := (&members{unknown: []string{"surplus"}}).decode(FieldsOf(r.Line), reflect.New(r.Line).Elem(), nil)
 		for i := range wrong {
 			wrong[i].Field = "lines.1." + wrong[i].Field
 		}
@@ -548,7 +560,7 @@ func (d *document) rootOperations() map[string]*openapi31.Operation {
 	key["kid"] = map[string]any{"type": "string", "examples": []any{"2026-01"}}
 	key["x"] = map[string]any{"type": "string", "examples": []any{"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}
 	status := func(word string) map[string]any {
-		return object(map[string]any{"status": map[string]any{"type": "string", "const": word}})
+		return objectOf(map[string]any{"status": map[string]any{"type": "string", "const": word}})
 	}
 	root := func(id, summary string, schema map[string]any, refusals ...*Error) *openapi31.Operation {
 		answers := map[string]openapi31.ResponseOrReference{"default": otherwise, "200": {Response: &openapi31.Response{
@@ -563,7 +575,7 @@ func (d *document) rootOperations() map[string]*openapi31.Operation {
 	return map[string]*openapi31.Operation{
 		"/healthz":               root("healthz", "Say that the process answers", status("ok")),
 		"/readyz":                root("readyz", "Say whether the server can serve", status("ready"), d.api.unready()...),
-		"/.well-known/jwks.json": root("jwks", "Get the public keys of the access tokens", object(map[string]any{"keys": map[string]any{"type": "array", "items": object(key)}})),
+		"/.well-known/jwks.json": root("jwks", "Get the public keys of the access tokens", objectOf(map[string]any{"keys": map[string]any{"type": "array", "items": objectOf(key)}})),
 	}
 }
 

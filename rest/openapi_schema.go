@@ -18,8 +18,8 @@ import (
 
 func ref(name string) map[string]any { return map[string]any{"$ref": "#/components/schemas/" + name} }
 
-// object is a schema with all its properties required.
-func object(properties map[string]any) map[string]any {
+// objectOf is a schema with all its properties required.
+func objectOf(properties map[string]any) map[string]any {
 	return map[string]any{"type": "object", "properties": properties, "required": slices.Sorted(maps.Keys(properties))}
 }
 
@@ -39,7 +39,7 @@ func (d *document) words(name, text string, some []string) map[string]any {
 // refusalSchema describes what refusal writes.
 func (d *document) refusalSchema(codes []string) map[string]any {
 	d.words("FieldCode", "What is wrong with a value, for programs.", d.fieldCodes())
-	problem := object(map[string]any{
+	problem := objectOf(map[string]any{
 		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
 		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},
 		"request_id": map[string]any{
@@ -50,7 +50,7 @@ func (d *document) refusalSchema(codes []string) map[string]any {
 		"type": "array", "items": d.reflect(reflect.TypeFor[FieldError]()), "description": "With validation_failed: all that is wrong.",
 	}
 	d.schemas["Problem"] = problem
-	return object(map[string]any{
+	return objectOf(map[string]any{
 		"success": map[string]any{"type": "boolean", "const": false},
 		"title":   map[string]any{"type": "string", "examples": []any{errNotFound.Title}}, "content": ref("Problem"),
 	})
@@ -110,7 +110,10 @@ func (d *document) input(t reflect.Type) map[string]any {
 // field is the schema of an input's field: of its type, and of the limits and words in its tags.
 func (d *document) field(f *Field) map[string]any {
 	if _, ok := reflect.Zero(f.Type).Interface().(identifier); ok {
-		return d.reference(f)
+		return f.reference(d.reflect(f.Type))
+	}
+	if f.Members != nil {
+		return f.reference(d.input(f.Type))
 	}
 	s, err := d.reflector.Reflect(reflect.Zero(f.Type).Interface(), jsonschema.InlineRefs)
 	if err == nil {
@@ -156,9 +159,8 @@ func (d *document) field(f *Field) map[string]any {
 	return schema
 }
 
-// reference is the schema of an input's field that is an id.
-func (d *document) reference(f *Field) map[string]any {
-	schema := d.reflect(f.Type)
+// reference is the schema of an input's field whose type has one.
+func (f *Field) reference(schema map[string]any) map[string]any {
 	if f.Nullable {
 		schema = map[string]any{"anyOf": []any{map[string]any{"type": "null"}, schema}}
 	}
@@ -292,9 +294,20 @@ func nullability(p jsonschema.InterceptNullabilityParams) {
 }
 
 // propertySchema adds what the tags of an output's field say. What is always written is required.
-func propertySchema(p jsonschema.InterceptPropParams) error {
+func (d *document) propertySchema(p jsonschema.InterceptPropParams) error {
 	if !p.Processed {
 		return nil
+	}
+	if json, ok := reflect.Zero(p.Field.Type).Interface().(object); ok {
+		t, null := json.of()
+		d.input(t)
+		*p.PropertySchema = jsonschema.Schema{Ref: new("#/components/schemas/" + schemaName(t))}
+		if null {
+			var either [2]jsonschema.SchemaOrBool
+			either[0].TypeObjectEns().AddType(jsonschema.Null)
+			either[1].TypeObject = new(*p.PropertySchema)
+			*p.PropertySchema = jsonschema.Schema{AnyOf: either[:]}
+		}
 	}
 	doc := p.Field.Tag.Get("doc")
 	if p.Field.Tag.Get("text") == "rich" {
@@ -316,7 +329,11 @@ func propertySchema(p jsonschema.InterceptPropParams) error {
 	} else {
 		p.ParentSchema.Required = append(p.ParentSchema.Required, p.Name)
 	}
-	return limit(p.PropertySchema, rulesOf(p.Field.Tag))
+	err := limit(p.PropertySchema, rulesOf(p.Field.Tag))
+	if p.PropertySchema.Enum != nil && p.PropertySchema.HasType(jsonschema.Null) {
+		p.PropertySchema.Enum = append(p.PropertySchema.Enum, nil)
+	}
+	return err
 }
 
 // sample makes a value that a schema admits, of the examples in it.

@@ -98,7 +98,7 @@ func serve(t *testing.T, api *rest.API) (url, token string) {
 	if token, err = tokens.Sign(auth.Claims{Account: account, Session: session, Tenant: tenant, IssuedAt: time.Now(), Expires: time.Now().Add(time.Minute)}); err != nil {
 		t.Fatal(err)
 	}
-	server, err := rest.New(rest.Config{BodyLimit: 1 << 20}, api, doors, tokens, slog.New(slog.DiscardHandler))
+	server, err := rest.New(rest.Config{BodyLimit: 1 << 20, ImportLimit: 1 << 20}, api, doors, tokens, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/tenancy"
@@ -177,7 +179,7 @@ func eachLine[Line any](spool *os.File, isCSV bool, do func(number int, line Lin
 		if errors.As(err, &malformed) {
 			problems = []FieldError{{"", malformed.Code, malformed.Detail}}
 		} else {
-			problems = decodeMembers(body, fields, reflect.ValueOf(&line).Elem(), nil)
+			problems = body.decode(fields, reflect.ValueOf(&line).Elem(), nil)
 		}
 		if err := do(number, line, problems); err != nil {
 			return err
@@ -268,6 +270,10 @@ func eachCSV[Line any](spool io.Reader, do func(number int, line Line, problems 
 		var problems []FieldError
 		for i, f := range columns {
 			if cells[i] == "" && !f.Required {
+				continue
+			}
+			if f.Members != nil {
+				problems = append(problems, new(members).decodeObject(f, jsontext.Value(cells[i]), reflect.ValueOf(&line).Elem())...)
 				continue
 			}
 			target := f.target(reflect.ValueOf(&line).Elem())
