@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rowhouse/resource"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
@@ -303,8 +304,7 @@ func TestOpenAPINames(t *testing.T) {
 		}
 		taken[key] = what
 	}
-	for _, name := range strings.Fields(`Array ArrayBuffer Blob Boolean Buffer Client Context Date Document Error Event File FormData Function Headers Map
-		Number Object Option Partial Pick Promise Proxy Readonly Record RegExp Request Response Set Server String Symbol Type URL`) {
+	for _, name := range resource.Globals {
 		take(name, "the global "+name)
 	}
 	for _, kind := range []string{"schemas", "securitySchemes", "responses", "headers"} {

@@ -88,10 +88,13 @@ func exampleBody(input reflect.Type, row string, but []string) string {
 		if f.Source == "json" && f.Required && refersTo(f) {
 			value = row
 		}
+		if f.Members != nil {
+			value = exampleBody(f.Type, row, nil)
+		}
 		if f.Source != "json" || value == "" || value == "-" || slices.Contains(but, f.Name) {
 			continue
 		}
-		if f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Struct || f.Type.Kind() == reflect.Array {
+		if f.Type.Kind() == reflect.String || f.Type.Kind() == reflect.Struct && f.Members == nil || f.Type.Kind() == reflect.Array {
 			value = strconv.Quote(value)
 		}
 		members = append(members, strconv.Quote(f.Name)+":"+value)

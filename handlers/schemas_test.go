@@ -399,20 +399,26 @@ func (o *operation) valueOf(source, name, text string) any {
 }
 
 func (o *operation) trimmed(body any) any {
-	members, ok := body.(map[string]any)
-	if !ok {
-		return body
-	}
 	input := o.route.Input
 	if o.route.Line != nil {
 		input = o.route.Line
 	}
-	for _, f := range rest.FieldsOf(input) {
+	trim(body, rest.FieldsOf(input))
+	return body
+}
+
+// trim takes the blanks from around the texts of an object, as the server does before it looks at them.
+func trim(object any, fields []rest.Field) {
+	members, ok := object.(map[string]any)
+	if !ok {
+		return
+	}
+	for _, f := range fields {
 		if text, ok := members[f.Name].(string); ok && f.Source == "json" && f.Text != "raw" && f.Type.Kind() == reflect.String {
 			members[f.Name] = strings.TrimFunc(text, unicode.IsSpace)
 		}
+		trim(members[f.Name], f.Members)
 	}
-	return members
 }
 
 // toldHeaders are those that the description knows.

@@ -145,7 +145,7 @@ func (w *world) another(conn *pgx.Conn, h house, table string, given map[string]
 	for _, c := range schema.Constraints() {
 		if c.Table == table && (c.Kind == "unique" || c.Kind == "exclusion") {
 			for _, column := range c.Columns {
-				ofIts[column] = true
+				ofIts[strings.TrimSuffix(column, "_key")] = true
 			}
 		}
 	}
@@ -169,6 +169,10 @@ func (w *world) another(conn *pgx.Conn, h house, table string, given map[string]
 			expr = fmt.Sprintf(unique[column.Name], n)
 		case unique[column.Name] != "":
 			expr = unique[column.Name]
+		case ofIts[column.Name] && column.Type == "text":
+			expr = fmt.Sprintf("overlay(%s PLACING '%d' FROM 1)", column.Name, n)
+		case ofIts[column.Name] && (column.Type == "integer" || column.Type == "date"):
+			expr = fmt.Sprintf("%s + %d", column.Name, n)
 		default:
 			expr = column.Name
 		}

@@ -123,6 +123,7 @@ func gaps(t *testing.T, w *world, owned []ownedTable) (found []string) {
 			count("rowhouse_login", "", caller, walled{table: "users"}, 2)
 			count("rowhouse_login", "", caller, walled{table: "tenants"}, 2)
 			count("rowhouse_login", w.A.id.UUID(), caller, walled{table: "tenants"}, 1)
+			count("rowhouse_login", "", "", walled{table: "tenants"}, testdb.Value[int](w.db, `SELECT count(*) FROM tenants WHERE is_public AND status = 'active'`))
 		}
 	}
 	return found
@@ -167,6 +168,7 @@ func walledWorld(t *testing.T) *world {
 		w.db.Exec(`INSERT INTO idempotency_keys (scope_id, credential, operation, key, fingerprint, answer) VALUES ($1, $2, 'item.create', 'k', '', '')`, h.id, w.both.account)
 		w.event(h)
 	}
+	w.db.Exec(`UPDATE tenants SET is_public = true WHERE id = $1`, w.B.id)
 	w.db.Exec(`UPDATE portfolio_items SET is_public = true WHERE id <> $1`, w.A.own)
 	w.db.Exec(`UPDATE user_groups SET owner_id = id`)
 	for _, id := range []ids.ItemID{w.A.own, w.B.own, w.A.item} { // so that there is one of each

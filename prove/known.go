@@ -91,7 +91,7 @@ var (
 
 	// The same, for the schema's own texts: what queries have no business with, or no need of.
 	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
-		hashtextextended int8send jsonb_each left normalize octet_length overlay pg_advisory_xact_lock
+		hashtextextended int8send jsonb_each jsonb_typeof left normalize octet_length overlay pg_advisory_xact_lock
 		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right round set_bit split_part
 		substring timezone translate tstzrange uuid_send`)
 

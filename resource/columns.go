@@ -16,7 +16,8 @@ import (
 type columnSpec struct {
 	name    string
 	kind    string
-	limits  []string // what stands in the parentheses, at its commas or dots
+	limits  []string     // what stands in the parentheses, at its commas or dots
+	members []columnSpec // of a JSON document: what stands in the braces
 	null    bool
 	options []string
 	example string
@@ -25,7 +26,7 @@ type columnSpec struct {
 // kinds are those of columns: the type in SQL, and what of them the parentheses hold.
 var kinds = map[string]struct {
 	sql    string
-	limits string // nothing, bounds, words, a table or a default
+	limits string // nothing, bounds, words, a table or a default; or members, in braces
 }{
 	"text":  {"text", "bounds"},
 	"rich":  {"text", "bounds"},
@@ -38,6 +39,7 @@ var kinds = map[string]struct {
 	"enum":  {"text", "words"},
 	"ref":   {"uuid", "table"},
 	"range": {"", "ends"},
+	"json":  {"jsonb", "members"},
 }
 
 // options are what may stand behind a kind.
@@ -49,34 +51,50 @@ var options = map[string]string{
 }
 
 var (
-	specPattern = regexp.MustCompile(`^([a-z][a-z0-9_]*):([a-z]+)(?:\(([^()]*)\))?(\?)?((?::[a-z]+)*)(?:=(?:"([^"]*)"|([^"\s]\S*)))?(?:\s+|$)`)
+	specPattern = regexp.MustCompile(`^([a-z][a-z0-9_]*):([a-z]+)(?:\(([^()]*)\)|\{([^{}]*)\})?(\?)?((?::[a-z]+)*)(?:=(?:"([^"]*)"|([^"\s]\S*)))?(?:\s+|$)`)
 	wordPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 )
 
 // reserved are the columns that every table has, or that mean something of their own.
 var reserved = strings.Fields("tenant_id id version created_at updated_at archived_at user_id")
 
-// columnSpecs reads COLUMNS. Its errors say which column is wrong, and what would be right.
-func columnSpecs(text string) (all []columnSpec, err error) {
+// specsOf reads columns, or the members of a JSON document.
+func specsOf(text string) (all []columnSpec, err error) {
 	rest := strings.TrimSpace(text)
 	for rest != "" {
 		found := specPattern.FindStringSubmatch(rest)
 		if found == nil {
 			word, _, _ := strings.Cut(rest, " ")
-			return nil, fmt.Errorf(`COLUMNS: %q is not name:kind(limits)? with :options and ="example" behind it, such as price_cents:cents(1..):sort=4900`, word)
+			return nil, fmt.Errorf(`%q is not name:kind(limits)? with :options and ="example" behind it, such as price_cents:cents(1..):sort=4900`, word)
 		}
 		rest = rest[len(found[0]):]
-		w := columnSpec{name: found[1], kind: found[2], null: found[4] == "?", example: found[6] + found[7]}
-		if found[5] != "" {
-			w.options = strings.Split(found[5][1:], ":")
+		w := columnSpec{name: found[1], kind: found[2], null: found[5] == "?", example: found[7] + found[8]}
+		if found[6] != "" {
+			w.options = strings.Split(found[6][1:], ":")
 		}
-		if err := w.limit(found[3]); err != nil {
-			return nil, fmt.Errorf("COLUMNS: %s: %w", w.name, err)
+		if err = w.limit(found[3]); err == nil {
+			err = w.hold(found[4])
 		}
-		if slices.ContainsFunc(all, func(other columnSpec) bool { return other.name == w.name }) || slices.Contains(reserved, w.name) {
-			return nil, fmt.Errorf("COLUMNS: %s: there is such a column already", w.name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", w.name, err)
+		}
+		if slices.ContainsFunc(all, func(other columnSpec) bool { return other.name == w.name }) {
+			return nil, fmt.Errorf("%s: there is such a column already", w.name)
 		}
 		all = append(all, w)
+	}
+	return all, nil
+}
+
+// columnSpecs reads COLUMNS. Its errors say which column is wrong, and what would be right.
+func columnSpecs(text string) (all []columnSpec, err error) {
+	if all, err = specsOf(text); err != nil {
+		return nil, fmt.Errorf("COLUMNS: %w", err)
+	}
+	for _, w := range all {
+		if slices.Contains(reserved, w.name) {
+			return nil, fmt.Errorf("COLUMNS: %s: there is such a column already", w.name)
+		}
 	}
 	if len(all) == 0 {
 		return nil, fmt.Errorf("COLUMNS: no column; a resource has one at least, such as name:text(1..100):sort")
@@ -113,7 +131,7 @@ func (w *columnSpec) has(option string) bool { return slices.Contains(w.options,
 func (w *columnSpec) limit(text string) error {
 	kind, known := kinds[w.kind]
 	if !known {
-		return fmt.Errorf("there is no kind %s; there are bool, cents, date, enum, int, range, rate, ref, rich, text and time", w.kind)
+		return fmt.Errorf("there is no kind %s; there are bool, cents, date, enum, int, json, range, rate, ref, rich, text and time", w.kind)
 	}
 	for _, option := range w.options {
 		if options[option] == "" {
@@ -183,6 +201,40 @@ func (w *columnSpec) limit(text string) error {
 	return w.fits()
 }
 
+// bound is one of the two limits, nil where there is none.
+func (w *columnSpec) bound(i int) *int64 {
+	n, err := strconv.ParseInt(w.limits[i], 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
+}
+
+// hold takes in the members of a JSON document, which stand in the braces.
+func (w *columnSpec) hold(text string) (err error) {
+	if w.kind != "json" {
+		if text != "" {
+			return fmt.Errorf("%s has nothing in braces", w.kind)
+		}
+		return nil
+	}
+	if w.members, err = specsOf(text); err != nil {
+		return err
+	}
+	if len(w.members) == 0 {
+		return fmt.Errorf("a JSON document has members, such as json{street:text(1..100) city:text(..100)?}")
+	}
+	for _, member := range w.members {
+		switch {
+		case !slices.Contains([]string{"text", "int", "cents", "rate", "bool", "date", "time", "enum"}, member.kind):
+			return fmt.Errorf("%s: a member of a JSON document is a bool, cents, a date, an enum, an int, a rate, a text or a time", member.name)
+		case len(member.options) > 0:
+			return fmt.Errorf("%s: a member of a JSON document has no options: what is searched, sorted or unique is a column", member.name)
+		}
+	}
+	return nil
+}
+
 // fits looks at what does not go together.
 func (w *columnSpec) fits() error {
 	switch {
@@ -196,8 +248,8 @@ func (w *columnSpec) fits() error {
 		return fmt.Errorf("unique may be a text, a number, a date or a reference")
 	case w.has("filter") && !slices.Contains([]string{"bool", "enum", "ref", "int", "cents", "date", "time"}, w.kind):
 		return fmt.Errorf("a text is found by search; a filter is of a bool, an enum, a reference, a number or a time")
-	case w.kind == "range" && len(w.options) > 0:
-		return fmt.Errorf("a range has no options")
+	case (w.kind == "range" || w.kind == "json") && len(w.options) > 0:
+		return fmt.Errorf("a %s has no options", w.kind)
 	}
 	return nil
 }

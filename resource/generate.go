@@ -57,10 +57,25 @@ func Make(ctx context.Context, root string, o Order) (report string, err error) 
 		command := exec.CommandContext(ctx, "make", "--no-print-directory", target)
 		command.Dir = root
 		if said, err := command.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("make %s: %w\n%s", target, err, said)
+			return "", fmt.Errorf("make %s: %w\n%s", target, err, gist(string(said)))
 		}
 	}
 	return table.report(o, written), nil
+}
+
+// gist is what people read of a command that failed: its first lines, without those that a server logs.
+func gist(said string) string {
+	var lines []string
+	for line := range strings.Lines(said) {
+		if line = strings.TrimRight(line, "\n"); strings.HasPrefix(strings.TrimSpace(line), `{"time":`) {
+			continue
+		}
+		if len(lines) == 40 {
+			return strings.Join(append(lines, "…"), "\n")
+		}
+		lines = append(lines, line[:min(len(line), 400)])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // Plan is the text of each file of the resource, by its path in the repository, and the table as it will be.
@@ -150,9 +165,16 @@ func unchanged(root string, files map[string]string) error {
 	return nil
 }
 
+// Globals are names that programs have for something else, in the languages in which clients are generated: no schema of the API is called so.
+var Globals = strings.Fields(`Array ArrayBuffer Blob Boolean Buffer Client Context Date Document Error Event File FormData Function Headers Map
+	Number Object Option Partial Pick Promise Proxy Readonly Record RegExp Request Response Set Server String Symbol Type URL`)
+
 func (o *Order) check() error {
 	if !wordPattern.MatchString(o.Name) || !strings.HasSuffix(o.Name, "s") {
 		return fmt.Errorf("NAME: %q is not the name of a table: the plural of what a row is, in small letters, such as coupons or gift_cards", o.Name)
+	}
+	if name := (file{&Table{entity: newEntity(markerOf(o.Name))}}).Type(); slices.Contains(Globals, name) {
+		return fmt.Errorf("NAME: programs that call the API have something called %s of their own, so no row is called so: take two words, such as house_%s", name, o.Name)
 	}
 	for _, with := range o.With {
 		if !slices.Contains([]string{"import", "export", "archive"}, with) {

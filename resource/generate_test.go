@@ -18,7 +18,8 @@ import (
 var every = Order{
 	Name: "gift_cards",
 	Columns: `code:text(1..20):unique:sort="SPRING" notes:text(..2000)? terms:rich(..10000)? price_cents:cents(1..) uses:int(..100)? share:rate
-		active:bool(true) starts_on:date:sort ends_at:time? state:enum(draft,live) team:ref(teams)? seller:ref(users) valid:range(date)`,
+		active:bool(true) starts_on:date:sort ends_at:time? state:enum(draft,live) team:ref(teams)? seller:ref(users) valid:range(date)
+		billboard:json{text:text(1..600) width:int(1..)=80 lit:bool(true) since:date? form:enum(flat,round)?} stamp:json{at:time}?`,
 	Own:  "member",
 	With: []string{"archive", "export", "import"},
 }
@@ -84,32 +85,40 @@ func TestRefused(t *testing.T) {
 	before := tree(t, root)
 	of := func(columns string) Order { return Order{Name: "coupons", Columns: columns} }
 	for want, o := range map[string]Order{
-		`"Coupon" is not the name of a table`:                              {Name: "Coupon", Columns: "a:text(1..9)"},
-		`"sheep" is not the name of a table`:                               {Name: "sheep", Columns: "a:text(1..9)"},
-		`no migration makes a table coupons: say its COLUMNS`:              {Name: "coupons"},
-		`"chef" is no role that has rows of its own`:                       {Name: "coupons", Columns: "a:text(1..9)", Own: "chef"},
-		`there is no exports; there are archive, export and import`:        {Name: "coupons", Columns: "a:text(1..9)", With: []string{"exports"}},
-		`without COLUMNS none is`:                                          {Name: "coupons", Own: "member"},
-		`"code" is not name:kind(limits)?`:                                 of(`code`),
-		`"Code:text(1..9)" is not name:kind`:                               of(`Code:text(1..9)`),
-		`code: there is no kind string`:                                    of(`code:string`),
-		`code: there is no option index`:                                   of(`code:text(1..9):index`),
-		`code: a text has a length, such as text(1..100)`:                  of(`code:text`),
-		`code: nothing is from 9 to 1`:                                     of(`code:text(9..1)`),
-		`uses: many is no whole number`:                                    of(`uses:int(1..many)`),
-		`state: enum(Draft,live) is not enum(word,word,…)`:                 of(`state:enum(Draft,live)`),
-		`state: an enum of one word says nothing`:                          of(`state:enum(draft)`),
-		`active: bool(yes) is not bool(true) or bool(false)`:               of(`active:bool(yes)`),
-		`active: a bool is true or false; for three answers take an enum`:  of(`active:bool?`),
-		`starts: a list is sorted by`:                                      of(`starts:date?:sort`),
-		`code: a text is found by search`:                                  of(`code:text(1..9):filter`),
-		`valid: range(text) is not range(date), range(time) or range(int)`: of(`valid:range(text)`),
-		`code: there is such a column already`:                             of(`code:text(1..9) code:int`),
-		`version: there is such a column already`:                          of(`version:int`),
-		`one column is searched by q, and these are a, b`:                  of(`a:text(1..9):search b:text(1..9):search`),
-		`a list has at most 3 sorts besides newest first`:                  of(`a:int:sort b:int:sort c:int:sort d:date:sort`),
-		`no column; a resource has one at least`:                           of(` `),
-		`relation "nothings" does not exist`:                               of(`nothing:ref(nothings)`),
+		`"Coupon" is not the name of a table`:                                       {Name: "Coupon", Columns: "a:text(1..9)"},
+		`"sheep" is not the name of a table`:                                        {Name: "sheep", Columns: "a:text(1..9)"},
+		`NAME: programs that call the API have something called Event of their own`: {Name: "events", Columns: "a:text(1..9)"},
+		`no migration makes a table coupons: say its COLUMNS`:                       {Name: "coupons"},
+		`"chef" is no role that has rows of its own`:                                {Name: "coupons", Columns: "a:text(1..9)", Own: "chef"},
+		`there is no exports; there are archive, export and import`:                 {Name: "coupons", Columns: "a:text(1..9)", With: []string{"exports"}},
+		`without COLUMNS none is`:                                                   {Name: "coupons", Own: "member"},
+		`"code" is not name:kind(limits)?`:                                          of(`code`),
+		`"Code:text(1..9)" is not name:kind`:                                        of(`Code:text(1..9)`),
+		`code: there is no kind string`:                                             of(`code:string`),
+		`code: there is no option index`:                                            of(`code:text(1..9):index`),
+		`code: a text has a length, such as text(1..100)`:                           of(`code:text`),
+		`code: nothing is from 9 to 1`:                                              of(`code:text(9..1)`),
+		`uses: many is no whole number`:                                             of(`uses:int(1..many)`),
+		`state: enum(Draft,live) is not enum(word,word,…)`:                          of(`state:enum(Draft,live)`),
+		`state: an enum of one word says nothing`:                                   of(`state:enum(draft)`),
+		`active: bool(yes) is not bool(true) or bool(false)`:                        of(`active:bool(yes)`),
+		`active: a bool is true or false; for three answers take an enum`:           of(`active:bool?`),
+		`starts: a list is sorted by`:                                               of(`starts:date?:sort`),
+		`code: a text is found by search`:                                           of(`code:text(1..9):filter`),
+		`valid: range(text) is not range(date), range(time) or range(int)`:          of(`valid:range(text)`),
+		`code: there is such a column already`:                                      of(`code:text(1..9) code:int`),
+		`version: there is such a column already`:                                   of(`version:int`),
+		`one column is searched by q, and these are a, b`:                           of(`a:text(1..9):search b:text(1..9):search`),
+		`a list has at most 3 sorts besides newest first`:                           of(`a:int:sort b:int:sort c:int:sort d:date:sort`),
+		`address: a JSON document has members`:                                      of(`address:json`),
+		`address: street: a text has a length`:                                      of(`address:json{street:text}`),
+		`day: date has nothing in braces`:                                           of(`day:date{a:int}`),
+		`address: team_id: a member of a JSON document is a bool`:                   of(`address:json{team:ref(teams)}`),
+		`address: street: a member of a JSON document has no options`:               of(`address:json{street:text(1..9):sort}`),
+		`address: a text is found by search`:                                        of(`address:json{street:text(1..9)}:filter`),
+		`"code:text(1..9){a:int}" is not name:kind`:                                 of(`code:text(1..9){a:int}`),
+		`no column; a resource has one at least`:                                    of(` `),
+		`relation "nothings" does not exist`:                                        of(`nothing:ref(nothings)`),
 	} {
 		if want == `no column; a resource has one at least` {
 			_, err := columnSpecs(o.Columns)
@@ -131,22 +140,56 @@ func TestRefused(t *testing.T) {
 func TestRefusedMigrations(t *testing.T) {
 	t.Parallel()
 	root, files := planned(t)
-	var migration string
-	for name := range files {
-		if strings.HasPrefix(name, migrationsPath) {
-			migration = name
-		}
-	}
+	migration := migrationFile(files)
 	for want, change := range map[string][2]string{
-		"gift_cards has no policy tenant_only":                                    {"CREATE POLICY tenant_only", "CREATE POLICY everybody"},
-		"gift_cards.ends_at: nothing is written for columns of the type interval": {"ends_at     timestamptz", "ends_at     interval"},
-		"there are indexes for 4":                                                 {"(tenant_id, active, created_at, id)", "(tenant_id, price_cents, id)"},
+		"gift_cards has no policy tenant_only":                                     {"CREATE POLICY tenant_only", "CREATE POLICY everybody"},
+		"gift_cards.stamp: it is of JSON, and the end of its comment does not say": {"Fields: at:time", ""},
+		"gift_cards.ends_at: nothing is written for columns of the type interval":  {"ends_at     timestamptz", "ends_at     interval"},
+		"there are indexes for 4":                                                  {"(tenant_id, active, created_at, id)", "(tenant_id, price_cents, id)"},
 	} {
 		put(t, root, map[string]string{migration: strings.Replace(files[migration], change[0], change[1], 1)})
 		if _, _, err := Plan(t.Context(), root, Order{Name: every.Name}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
+}
+
+// Rows that the server may not change or delete have no operation that does.
+func TestKept(t *testing.T) {
+	t.Parallel()
+	root, files := planned(t)
+	name := migrationFile(files)
+	put(t, root, map[string]string{name: strings.Replace(files[name], "GRANT SELECT, INSERT, UPDATE, DELETE ON", "GRANT SELECT, INSERT ON", 1)})
+	for _, name := range []string{"handlers/gift_cards.go", "handlers/gift_cards_test.go", "sql/queries/gift_cards.sql", routesFile} {
+		if err := os.RemoveAll(filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, root, map[string]string{routesFile: repository(t, routesFile)})
+	kept, table, err := Plan(t.Context(), root, Order{Name: every.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"handlers/gift_cards.go", "handlers/gift_cards_test.go", "sql/queries/gift_cards.sql"} {
+		for _, word := range []string{"Update(", "UPDATE", "Delete(", "DELETE", "PATCH", "Archive(", "archive\""} {
+			if strings.Contains(kept[name], word) {
+				t.Errorf("%s has %s:\n%s", name, word, kept[name])
+			}
+		}
+	}
+	if got, want := routeList(table.routes()), "GET /gift-cards, POST /gift-cards, GET /gift-cards/:gift_card_id"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// migrationFile is the name of the one migration among the files.
+func migrationFile(files map[string]string) string {
+	for name := range files {
+		if strings.HasPrefix(name, migrationsPath) {
+			return name
+		}
+	}
+	return ""
 }
 
 // Whoever gives up in the middle leaves nothing either.

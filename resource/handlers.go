@@ -59,6 +59,8 @@ func (f file) Nouns() string      { return f.t.nouns() }
 func (f file) A() string          { return f.t.article() }
 func (f file) Receiver() string   { return f.t.marker[:1] }
 func (f file) Archived() bool     { return f.t.archived }
+func (f file) Updated() bool      { return f.t.updated }
+func (f file) Deleted() bool      { return f.t.deleted }
 func (f file) Imported() bool     { return f.t.imported }
 func (f file) Exported() bool     { return f.t.exported }
 func (f file) Mine() bool         { return f.t.owner != "" && f.t.me == "me" }
@@ -86,6 +88,45 @@ func (f file) Fields() (all []goField) {
 	}
 	return all
 }
+
+// Documents are the fields that hold a JSON document.
+func (f file) Documents() (all []goField) {
+	for _, one := range f.Fields() {
+		if one.kind == document {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// Members are those of a JSON document.
+func (f goField) Members() (all []goField) {
+	for _, one := range f.members {
+		all = append(all, goField{one, f.t})
+	}
+	return all
+}
+
+// Member is the type of a member of a JSON document, which is the same in a body as in an answer, and MemberTag its tag.
+func (f goField) Member() string { return f.Out() }
+
+func (f goField) MemberTag() string {
+	name := f.name
+	if f.null {
+		name += ",omitzero"
+	}
+	form := ""
+	if f.kind == long {
+		form = string(long)
+	}
+	return tag("json", name, "validate", f.rules(), "text", form, "default", f.fallback, "doc", f.doc, "example", f.shown())
+}
+
+// Document is the type of a JSON document.
+func (f goField) Document() string { return file{f.t}.Type() + f.Go() }
+
+// Words is its name in words.
+func (f goField) Words() string { return words(f.name) }
 
 func (f file) Writable() (all []goField) {
 	for _, one := range f.t.writable() {
@@ -181,12 +222,20 @@ func (f goField) value() string {
 		return "time.Time"
 	case id:
 		return "ids." + f.id
+	case document:
+		return f.Document()
 	}
 	return "string"
 }
 
 // Out is its type in an answer, and In in a body.
 func (f goField) Out() string {
+	if f.kind == document && f.null {
+		return "rest.JSON[*" + f.value() + "]"
+	}
+	if f.kind == document {
+		return "rest.JSON[" + f.value() + "]"
+	}
 	if f.null {
 		return "*" + f.value()
 	}
@@ -213,7 +262,7 @@ func tag(parts ...string) string {
 
 // shown is the example of a body; an enum and a flag show theirs by their type.
 func (f goField) shown() string {
-	if f.kind == id {
+	if f.kind == id || f.kind == document {
 		return ""
 	}
 	return f.example
@@ -224,7 +273,11 @@ func (f goField) OutTag() string {
 	if f.kind == date || f.kind == instant { // whose form their type tells
 		example = ""
 	}
-	return tag("json", f.name, "doc", f.doc, "example", example)
+	values := ""
+	if f.kind == enum {
+		values, example = f.rules(), ""
+	}
+	return tag("json", f.name, "validate", values, "doc", f.doc, "example", example)
 }
 
 func (f goField) InTag() string {
@@ -269,6 +322,9 @@ func (f goField) read() string {
 // Created is its value in a create.
 func (f goField) Created() string {
 	value := "in." + f.Go()
+	if f.kind == document {
+		return "rest.JSONOf(" + f.sent("in.") + ")"
+	}
 	switch {
 	case f.null:
 		value += ".Value"
@@ -292,6 +348,10 @@ func (f goField) Created() string {
 func (f goField) Updated() []string {
 	value := "in." + f.Go()
 	switch {
+	case f.null && f.kind == document:
+		return []string{f.Column() + "Set: " + value + ".Set", f.Column() + ": " + f.Created()}
+	case f.kind == document:
+		return []string{f.Column() + ": " + f.Created()}
 	case f.null && f.kind == rate:
 		return []string{f.Column() + "Set: " + value + ".Set", f.Column() + ": (*float64)(" + value + ".Value)"}
 	case f.kind == rate:
@@ -308,17 +368,25 @@ func (f goField) Updated() []string {
 	return []string{f.Column() + ": " + value}
 }
 
+// sent is the pointer to its value in an input, which is nil where it was left out.
+func (f goField) sent(in string) string {
+	if f.null {
+		return in + f.Go() + ".Value"
+	}
+	return in + f.Go()
+}
+
 // Imported are the statements that take it in from a line.
 func (f goField) Imported() []string {
-	value := "line." + f.Go()
-	if f.null {
-		value += ".Value"
-	}
+	value := f.sent("line.")
 	given := value + " != nil"
-	if f.null || f.fallback != "" {
+	if f.kind == document {
+		value = "rest.JSONOf(" + value + ")"
+	} else if f.null || f.fallback != "" {
 		value = "cmp.Or(" + value + ", new(" + f.value() + "))"
 	}
 	switch f.kind {
+	case document:
 	case id:
 		value += ".UUID()"
 	case rate:
@@ -466,17 +534,21 @@ func (t *Table) routes() string {
 	line("GET", path, 200, many+" retrieved", "rest.Need("+read+", "+t.marker+"List)")
 	line("POST", path, 201, one+" created", "rest.Need("+write+", "+t.marker+"Create)"+refusing)
 	if t.imported {
-		line("POST", path+"/import", 200, many+" imported", "rest.Upload("+write+", "+t.marker+"Import)")
+		line("POST", path+"/import", 200, many+" imported", "rest.Upload("+write+", "+t.marker+"Import)"+refusing)
 	}
 	if t.exported {
 		line("GET", path+"/export", 200, many+" exported", "rest.Download("+read+", \""+f.Path()+"\", "+t.marker+"Export)")
 	}
 	line("GET", row, 200, one+" retrieved", "rest.Need("+read+", "+t.marker+"Get)")
-	line("PATCH", row, 200, one+" updated", "rest.Change("+write+", "+t.marker+"Update, "+t.marker+"Get)")
+	if t.updated {
+		line("PATCH", row, 200, one+" updated", "rest.Change("+write+", "+t.marker+"Update, "+t.marker+"Get)")
+	}
 	if t.archived {
 		line("POST", row+"/archive", 200, one+" archived", "rest.Change("+write+", "+t.marker+"Archive, "+t.marker+"Get)")
 		line("POST", row+"/restore", 200, one+" restored", "rest.Change("+write+", "+t.marker+"Restore, "+t.marker+"Get)")
 	}
-	line("DELETE", row, 200, one+" deleted", "rest.Change("+write+", "+t.marker+"Delete, "+t.marker+"Get)")
+	if t.deleted {
+		line("DELETE", row, 200, one+" deleted", "rest.Change("+write+", "+t.marker+"Delete, "+t.marker+"Get)")
+	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Order is what the command line asks for.
@@ -116,6 +117,9 @@ func (m *migration) add(w columnSpec) {
 		}
 	case "words":
 		m.constraint(w.name+"_check", "CHECK ("+w.name+" IN ('"+strings.Join(w.limits, "', '")+"'))", "One of "+strings.Join(w.limits, ", ")+".")
+	case "members":
+		m.constraint(w.name+"_check", fmt.Sprintf("CHECK (jsonb_typeof(%s) = 'object' AND octet_length(%[1]s::text) <= %d)", w.name, w.largest()),
+			fmt.Sprintf("internal: An object, of up to %d bytes.", w.largest()))
 	case "table":
 		m.constraint(w.name+"_fkey", "FOREIGN KEY (tenant_id, "+w.name+") REFERENCES "+w.limits[0]+" (tenant_id, id)", "There is no such row that you can see.")
 	}
@@ -150,6 +154,8 @@ func (m *migration) span(w columnSpec) {
 	m.index(from, from, "id")
 }
 
+const inCents = "Cents of the tenant's currency."
+
 // comment is the column's: what it is, and an example.
 func (w *columnSpec) comment() string {
 	var said []string
@@ -157,12 +163,72 @@ func (w *columnSpec) comment() string {
 	case w.kind == "rich":
 		said = append(said, "HTML, sanitised when it was written.")
 	case w.kind == "cents" || w.kind == "int" && strings.HasSuffix(w.name, "_cents"):
-		said = append(said, "Cents of the tenant's currency.")
+		said = append(said, inCents)
 	}
-	if example := cmp.Or(w.example, w.exemplary()); example != "" {
+	if example := w.shown(); example != "" {
 		said = append(said, "Example: "+example)
 	}
+	if w.members != nil {
+		var members []string
+		for _, member := range w.members {
+			members = append(members, member.text())
+		}
+		said = append(said, "Fields: "+strings.Join(members, " "))
+	}
 	return strings.Join(said, " ")
+}
+
+// text is a member of a JSON document as specsOf reads it.
+func (w *columnSpec) text() string {
+	text := w.name + ":" + w.kind
+	switch kinds[w.kind].limits {
+	case "bounds":
+		if w.limits[0]+w.limits[1] != "" {
+			text += "(" + strings.Join(w.limits, "..") + ")"
+		}
+	case "words", "default":
+		text += "(" + strings.Join(w.limits, ",") + ")"
+	}
+	if w.null {
+		text += "?"
+	}
+	return text
+}
+
+// largest is how many bytes a JSON document has that its members admit, as PostgreSQL writes it, in whole thousands.
+func (w *columnSpec) largest() (bytes int) {
+	for _, member := range w.members {
+		bytes += len(`"": , `) + len(member.name)
+		switch member.kind {
+		case "text":
+			most, _ := strconv.Atoi(member.limits[1])
+			bytes += most*utf8.UTFMax + len(`""`)
+		case "enum":
+			bytes += 2 + longest(member.limits)
+		default:
+			bytes += 40 // a time with a fraction and an offset
+		}
+	}
+	return (bytes/1000 + 1) * 1000
+}
+
+// shown is the example that was given, or one that fits; of a JSON document it is one of those of its members.
+func (w *columnSpec) shown() string {
+	if w.members == nil {
+		return cmp.Or(w.example, w.exemplary())
+	}
+	var all []string
+	for _, member := range w.members {
+		example := member.shown()
+		switch member.kind {
+		case "bool":
+			example = cmp.Or(example, member.limits[0])
+		case "text", "date", "time", "enum":
+			example = fmt.Sprintf("%q", example)
+		}
+		all = append(all, fmt.Sprintf("%q: %s", member.name, example))
+	}
+	return "{" + strings.Join(all, ", ") + "}"
 }
 
 // exemplary is an example that fits, where nobody has given one.

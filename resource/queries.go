@@ -11,11 +11,16 @@ func (t *Table) queries() string {
 	if t.imported {
 		parts = append(parts, t.importQuery())
 	}
-	parts = append(parts, t.updateQuery())
+	if t.updated {
+		parts = append(parts, t.updateQuery())
+	}
 	if t.archived {
 		parts = append(parts, t.archiveQuery("Archive", "is used no more", "coalesce(archived_at, now())"), t.archiveQuery("Restore", "is used again", "NULL"))
 	}
-	return strings.Join(append(parts, t.deleteQuery()), "\n")
+	if t.deleted {
+		parts = append(parts, t.deleteQuery())
+	}
+	return strings.Join(parts, "\n")
 }
 
 // noun and nouns are the row and the rows in words, and Query begins the names of accessors.
@@ -250,6 +255,8 @@ func (f *field) type_() string {
 	switch f.kind {
 	case text, long, rich, enum:
 		return "text"
+	case document:
+		return "jsonb"
 	case integer:
 		return "integer"
 	case rate:

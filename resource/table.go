@@ -2,6 +2,8 @@ package resource
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"regexp"
@@ -24,6 +26,8 @@ type Table struct {
 	me         string // the function that says who is asking, of such owners
 	shared     bool   // everybody reads the rows, and owners change them
 	archived   bool
+	updated    bool // the server may change rows
+	deleted    bool // and delete them
 	imported   bool
 	exported   bool
 }
@@ -45,23 +49,25 @@ type field struct {
 	sorted   bool
 	filtered bool
 	searched bool
-	said     bool // by the client
+	said     bool    // by the client
+	members  []field // of a JSON document
 }
 
 type kind string
 
 // The kinds of fields: how a column of theirs is written in Go and in SQL.
 const (
-	text    kind = "text"
-	long    kind = "long" // a text that may have line breaks
-	rich    kind = "rich"
-	enum    kind = "enum"
-	integer kind = "integer"
-	rate    kind = "rate"
-	boolean kind = "boolean"
-	date    kind = "date"
-	instant kind = "instant"
-	id      kind = "id"
+	text     kind = "text"
+	long     kind = "long" // a text that may have line breaks
+	rich     kind = "rich"
+	enum     kind = "enum"
+	integer  kind = "integer"
+	rate     kind = "rate"
+	boolean  kind = "boolean"
+	date     kind = "date"
+	instant  kind = "instant"
+	id       kind = "id"
+	document kind = "document"
 )
 
 // longText is from how many characters on a text may have line breaks.
@@ -125,8 +131,10 @@ func readTable(ctx context.Context, migrations fs.FS, e entity, entities []entit
 	if err := t.policies(catalogue); err != nil {
 		return t, err
 	}
+	granted := strings.Split(catalogue["what rowhouse_app may do with table "+e.table], ", ")
+	t.updated, t.deleted = slices.Contains(granted, "UPDATE"), slices.Contains(granted, "DELETE")
 	for _, c := range columns {
-		if c.Name == "archived_at" {
+		if c.Name == "archived_at" && t.updated {
 			t.archived = true
 		}
 		if slices.Contains(served, c.Name) || described[c.Name].Generated != "" {
@@ -143,7 +151,7 @@ func readTable(ctx context.Context, migrations fs.FS, e entity, entities []entit
 	for i := range t.fields {
 		f := &t.fields[i]
 		// What has no example is not for a client to say: a moment at which something was done, an amount that follows from others.
-		f.said = f.said && (f.example != "" || f.kind == id || f.kind == boolean || f.kind == enum)
+		f.said = f.said && (f.example != "" || slices.Contains([]kind{id, boolean, enum, document}, f.kind))
 		if f.kind == enum && f.example == "" {
 			f.example = f.values[0]
 		}
@@ -153,15 +161,21 @@ func readTable(ctx context.Context, migrations fs.FS, e entity, entities []entit
 
 // newField is the field of a column. A kind that nothing is written for is an error.
 func newField(c schema.Column, comment string, entities []entity) (f field, err error) {
-	doc, example, _ := strings.Cut(" "+comment, " Example: ")
+	comment, members, _ := strings.Cut(" "+comment, " Fields: ")
+	doc, example, _ := strings.Cut(comment, " Example: ")
 	f = field{name: c.Name, null: !c.NotNull, fallback: c.Default, doc: strings.TrimSpace(doc), example: example, refersTo: c.RefersTo}
 	isKind, known := map[string]kind{
 		"text": text, "integer": integer, "boolean": boolean, "date": date, "timestamp with time zone": instant, "uuid": id, "numeric": rate,
+		"jsonb": document,
 	}[strings.TrimRight(c.Type, "(0123456789,)")]
 	if !known {
 		return f, fmt.Errorf("nothing is written for columns of the type %s: write this resource by hand, with items as the model", c.Type)
 	}
 	f.kind = isKind
+	if f.kind == document {
+		f.members, err = membersOf(members, example)
+		return f, err
+	}
 	if f.kind == id {
 		i := slices.IndexFunc(entities, func(e entity) bool { return e.table == c.RefersTo })
 		if i < 0 {
@@ -173,6 +187,43 @@ func newField(c schema.Column, comment string, entities []entity) (f field, err 
 		f.kind, f.doc = rich, strings.TrimSpace(rest)
 	}
 	return f, nil
+}
+
+// membersOf are those of a JSON document, as the end of its column's comment says them; the example is one of the whole.
+func membersOf(said, example string) (all []field, err error) {
+	specs, err := specsOf(said)
+	if err == nil && specs == nil {
+		return nil, errors.New("it is of JSON, and the end of its comment does not say of which, such as Fields: street:text(1..100) city:text(..100)?")
+	}
+	var examples map[string]any
+	if err == nil {
+		if err = json.Unmarshal([]byte(example), &examples); err != nil {
+			err = fmt.Errorf("its example is no JSON object: %w", err)
+		}
+	}
+	for _, w := range specs {
+		f := field{name: w.name, null: w.null}
+		if value, ok := examples[w.name]; ok {
+			f.example = fmt.Sprint(value)
+		}
+		f.kind = map[string]kind{"text": text, "int": integer, "cents": integer, "rate": rate, "bool": boolean, "date": date, "time": instant, "enum": enum}[w.kind]
+		switch kinds[w.kind].limits {
+		case "bounds":
+			f.min, f.max = w.bound(0), w.bound(1)
+			if f.kind == text && *f.max >= longText {
+				f.kind = long
+			}
+		case "words":
+			f.values = w.limits
+		case "default":
+			f.fallback = w.limits[0]
+		}
+		if w.kind == "cents" {
+			f.doc = inCents
+		}
+		all = append(all, f)
+	}
+	return all, err
 }
 
 // constraints takes in what the table's constraints say of single columns.

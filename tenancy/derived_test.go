@@ -13,6 +13,7 @@ import (
 	"rowhouse/db"
 	"rowhouse/ids"
 	schema "rowhouse/sql"
+	"rowhouse/testdb"
 )
 
 // accessors are those whose names end in one of the verbs and whose argument names the tenant, with an argument that does no more.
@@ -50,7 +51,7 @@ func (h house) tableOf(t *testing.T, accessor string, arg reflect.Value) string 
 func (h house) derivedAsks(t *testing.T) map[string][]ask {
 	t.Helper()
 	all := map[string][]ask{}
-	for accessor, arg := range h.accessors("Get|Create|Update|Delete|Import|Cancel|Void|AffirmVote|Approve|RevokeApproval|MarkTrusted|RevokeTrust") {
+	for accessor, arg := range h.accessors("Get|Create|Update|Delete|Import|Archive|Restore|Cancel|Void|AffirmVote|Approve|RevokeApproval|MarkTrusted|RevokeTrust") {
 		table, row := h.tableOf(t, accessor, arg), 2
 		if strings.HasSuffix(accessor, "Delete") {
 			row = 1
@@ -105,9 +106,17 @@ func (h house) fill(field reflect.Value, table string, c schema.Column, n int) {
 	low, high, words := within(table, c.Name)
 	switch field.Interface().(type) {
 	case time.Time:
-		field.Set(reflect.ValueOf(time.Now().AddDate(200, 0, 0))) // when nothing is booked yet
+		years := 200 // when nothing is booked yet
+		if c.Name != "" && testdb.Follows(table, c.Name) {
+			years++
+		}
+		field.Set(reflect.ValueOf(time.Now().AddDate(years, 0, 0)))
 		return
 	case []byte:
+		if c.Type == "jsonb" {
+			field.SetBytes([]byte("{}"))
+			return
+		}
 		field.SetBytes(secret("new"))
 		return
 	}
@@ -130,12 +139,19 @@ func (h house) fill(field reflect.Value, table string, c schema.Column, n int) {
 	case reflect.Bool:
 		field.SetBool(c.Name == "")
 	case reflect.Int16, reflect.Int32, reflect.Int64:
+		if c.Name != "" && testdb.Follows(table, c.Name) {
+			low++
+		}
 		field.SetInt(low)
 	case reflect.Float32, reflect.Float64:
 		field.SetFloat(float64(low))
 	case reflect.String:
 		if words != nil {
 			field.SetString(words[0])
+			return
+		}
+		if c.RefersTo != "" {
+			field.SetString(ids.ItemID(named[[16]byte](h.name(kindOf(c.RefersTo), 2))).UUID())
 			return
 		}
 		text := strconv.Itoa(n) + "new" + strings.Repeat(".", int(low))

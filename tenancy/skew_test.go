@@ -71,9 +71,11 @@ func skewed(table string) string {
 			given[c.Name] = fmt.Sprintf(`(ARRAY['%s'])[1 + i %% %d]`, strings.Join(words, "','"), len(words))
 		case c.Type == "boolean" && indexOf(table, false, c.Name, "created_at", "id") != "":
 			given[c.Name] = `i % 2 = 0`
-		case !c.NotNull || c.HasDefault:
+		case !c.NotNull || c.HasDefault, testdb.Follows(table, c.Name):
 		case c.Type == "timestamp with time zone" || c.Type == "date":
 			given[c.Name] = clock
+		case strings.HasPrefix(c.Type, "numeric("): // a share
+			given[c.Name] = `i % 100 / 100.0`
 		case isNumber(c.Type) && unique:
 			given[c.Name] = fmt.Sprintf(`%d + i`, low)
 		case isNumber(c.Type):

@@ -23,6 +23,13 @@ func Insert(table, text string, given map[string]string) string {
 	return m.insert()
 }
 
+// Follows says that a value of the column, unless it is given, is made of that of another, than which it must be greater.
+func Follows(table, column string) bool {
+	m := maker{schema.Columns(table), schema.Constraints(), nil, table, "''", map[string]string{"id": "''"}}
+	i := slices.IndexFunc(m.columns, func(c schema.Column) bool { return c.Name == column })
+	return m.before(m.columns[i]) != ""
+}
+
 // maker makes rows of a table.
 type maker struct {
 	columns     []schema.Column
@@ -110,6 +117,8 @@ func (m maker) value(column schema.Column) string {
 		return m.id(column)
 	case kind == "bytea":
 		return fmt.Sprintf("sha256(convert_to(CAST(CAST(%s AS uuid) AS text), 'UTF8'))", m.id(column))
+	case kind == "json" || kind == "jsonb":
+		return fmt.Sprintf(exampleOf, m.table, column.Name)
 	case numbers[kind]:
 		return fmt.Sprint(l.number())
 	default:
@@ -119,6 +128,13 @@ func (m maker) value(column schema.Column) string {
 	}
 	panic(m.unmade(column))
 }
+
+// exampleOf is the object that a column's comment has for an example, or else an empty one.
+const exampleOf = `coalesce((
+	SELECT substring(col_description(attrelid, attnum) FROM 'Example: (\{.*\})')
+	  FROM pg_attribute
+	 WHERE attrelid = CAST('%s' AS regclass)
+	   AND attname  = '%s'), '{}')`
 
 var order = regexp.MustCompile(`^CHECK \((\w+) ([<>]) (\w+)\)$`)
 
@@ -154,8 +170,6 @@ var numbers = map[string]bool{"smallint": true, "integer": true, "bigint": true,
 
 var fixed = map[string]string{
 	"boolean":                     "false",
-	"json":                        "'{}'",
-	"jsonb":                       "'{}'",
 	"date":                        "'2026-01-01'",
 	"timestamp with time zone":    "'2026-01-01 00:00:00Z'",
 	"timestamp without time zone": "'2026-01-01 00:00:00'",

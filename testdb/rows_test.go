@@ -75,6 +75,7 @@ func TestInsertedValues(t *testing.T) {
 		{"text[] NOT NULL", rule("cardinality(c) >= 2", 2, 3), "{canary,canary}"},
 		{"integer[] NOT NULL", rule(""), "{}"},
 		{"jsonb NOT NULL", rule(""), "{}"},
+		{"json NOT NULL", rule(""), `{"a": {"b": 1}}`}, // of the comment below
 		{"uuid NOT NULL", rule(""), id},
 
 		{"text NOT NULL", rule("c ~ '^[a-z]$'::text"), "no value of scratch.c (text)" + byHand},
@@ -92,6 +93,9 @@ func TestInsertedValues(t *testing.T) {
 		}
 		d.Exec(`DROP TABLE IF EXISTS scratch`)
 		d.Exec(`CREATE TABLE scratch (n integer DEFAULT 0, c ` + strings.ReplaceAll(c.column, "DEFAULT", "DEFAULT ''") + `, ` + c.check.Definition + `)`)
+		if kind == "json" {
+			d.Exec(`COMMENT ON COLUMN scratch.c IS 'What it is. Example: {"a": {"b": 1}} Fields: a:text(..9)'`)
+		}
 		got := func() (got string) {
 			defer func() {
 				if fault := recover(); fault != nil {
