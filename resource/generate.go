@@ -317,17 +317,15 @@ func (k snapshot) restore() error {
 	return err
 }
 
-// report says what was written, what to look at and what to decide.
+// report says in ten lines what was written, what to look at and what to decide.
 func (t *Table) report(o Order, written []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s is served: %s\n\nWritten, and yours from now on:\n", o.Name, strings.Join(strings.Fields(routeList(t.routes())), " "))
-	for _, name := range written {
-		fmt.Fprintf(&b, "  %s\n", name)
-	}
-	fmt.Fprintf(&b, "  docs/%s.md, and all that make generate and make golden write: git diff shows it\n", file{t}.Path())
-	b.WriteString("\nLook at: the words and examples in the migration's comments; the indexes, each of which is a sort or a filter of the list.\n")
-	fmt.Fprintf(&b, "Decide: who may do what, in the last rows of the migration; what a client may not say of %s, and goes from %sFields.\n", t.article()+" "+t.noun(), t.marker)
-	fmt.Fprintf(&b, "Then: go test ./handlers -run %sConversation, and make test prove.\n", file{t}.Type())
+	say := func(format string, args ...any) { b.WriteString(wrapped("", fmt.Sprintf(format, args...))) }
+	say("%s is served: %s.", o.Name, routeList(t.routes()))
+	say("Written, and yours from now on: %s, docs/%s.md, and what else make generate and make golden write: git diff shows it.", strings.Join(written, ", "), file{t}.Path())
+	say("Look at: the words and examples in the migration's comments; the indexes, each a sort or a filter of the list.")
+	say("Decide: who may do what, in the last rows of the migration; what a client may not say of %s %s, and goes from %sFields.", t.article(), t.noun(), t.marker)
+	say("Then: go test ./handlers -run %sConversation, and make test prove.", file{t}.Type())
 	return b.String()
 }
 

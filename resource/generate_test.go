@@ -51,6 +51,26 @@ func TestTwice(t *testing.T) {
 	}
 }
 
+// People are told in ten lines what has been written.
+func TestReport(t *testing.T) {
+	t.Parallel()
+	root, files := planned(t)
+	_, table, err := Plan(t.Context(), root, every)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := slices.Sorted(maps.Keys(files))
+	report := table.report(every, names)
+	if lines := strings.Count(report, "\n"); lines > 10 {
+		t.Errorf("it has %d lines:\n%s", lines, report)
+	}
+	for _, word := range append(names, "docs/gift-cards.md", "POST /gift-cards/:gift_card_id/restore", "GiftCardConversation") {
+		if !strings.Contains(strings.Join(strings.Fields(report), " "), word) {
+			t.Errorf("it does not say %s:\n%s", word, report)
+		}
+	}
+}
+
 // What somebody has written is not written over.
 func TestYours(t *testing.T) {
 	t.Parallel()
