@@ -59,7 +59,7 @@ func TestObjects(t *testing.T) {
 	url, token := serve(t, &houses)
 	ask := func(path, media, body string) string {
 		t.Helper()
-		r, _ := http.NewRequest("POST", url+rest.Base+path, strings.NewReader(body))
+		r, _ := http.NewRequest(http.MethodPost, url+rest.Base+path, strings.NewReader(body))
 		r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {media}}
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
@@ -113,7 +113,7 @@ func TestManyUnknownFieldsOfAnObject(t *testing.T) {
 	for i := range 130 {
 		body.WriteString(`,"x` + string(rune('a'+i/26)) + string(rune('a'+i%26)) + `":1`)
 	}
-	r, _ := http.NewRequest("POST", url+rest.Base+"/houses", strings.NewReader(`{"address":{"street":"A"`+body.String()+`}}`))
+	r, _ := http.NewRequest(http.MethodPost, url+rest.Base+"/houses", strings.NewReader(`{"address":{"street":"A"`+body.String()+`}}`))
 	r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
