@@ -107,9 +107,7 @@ func (f goField) Members() (all []goField) {
 	return all
 }
 
-// Member is the type of a member of a JSON document, which is the same in a body as in an answer, and MemberTag its tag.
-func (f goField) Member() string { return f.Out() }
-
+// MemberTag is the tag of a member of a JSON document, whose type is the same in a body as in an answer.
 func (f goField) MemberTag() string {
 	name := f.name
 	if f.null {
