@@ -94,6 +94,7 @@ generate: ## Write what follows from sql/migrations, sql/queries and ids/ids.go:
 
 .PHONY: resource
 resource: ## Write a resource: NAME=coupons COLUMNS='code:text(1..20):unique …' ABOUT='…' OWN=member WITH='import export archive'
+	@test -n '$(NAME)' || { echo "resource: no NAME: make resource NAME=coupons COLUMNS='code:text(1..20)'" >&2; exit 2; }
 	go run ./cmd/resource -name '$(NAME)' -columns '$(COLUMNS)' -about '$(subst ','\'',$(ABOUT))' -own '$(OWN)' -with '$(WITH)'
 
 .PHONY: golden-api

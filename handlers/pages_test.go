@@ -208,7 +208,11 @@ func apart(name, by string) string {
 
 func (p docsPage) skeleton() string {
 	title := strings.ReplaceAll(p.name, "-", " ")
-	text := "# " + strings.ToUpper(title[:1]) + title[1:] + "\n\n## Summary\nWhat they are, in a sentence or two, and what no table below says: instead of this line.\n"
+	meaning := tenancy.Meaning(tableOf(p.name))
+	if meaning == "" {
+		meaning = "What they are, in a sentence or two, and what no table below says: instead of this line."
+	}
+	text := "# " + strings.ToUpper(title[:1]) + title[1:] + "\n\n## Summary\n" + meaning + "\n"
 	for _, part := range parts {
 		text += "\n## " + part.heading + "\n" + partBegin(part.name) + partEnd
 	}
@@ -435,6 +439,11 @@ func plainType(t reflect.Type) string {
 	if row, ok := reflect.New(t).Interface().(rest.Resource); ok {
 		name, _, _ := row.Resource()
 		return name
+	}
+	if value, ok := t.MethodByName("Value"); ok && strings.HasPrefix(t.Name(), "JSON[") {
+		for t = value.Type.Out(0); t.Kind() == reflect.Pointer; {
+			t = t.Elem()
+		}
 	}
 	switch t.Kind() {
 	case reflect.Slice:

@@ -93,7 +93,7 @@ func columnSpecs(text string) (all []columnSpec, err error) {
 	}
 	for _, w := range all {
 		if slices.Contains(reserved, w.name) {
-			return nil, fmt.Errorf("COLUMNS: %s: there is such a column already", w.name)
+			return nil, fmt.Errorf("COLUMNS: %s: that name is taken: every table has such a column, or OWN or WITH makes it", w.name)
 		}
 	}
 	if len(all) == 0 {

@@ -232,6 +232,7 @@ func (o *Order) plannedMigration(root string, e entity) (p plannedMigration, err
 		return p, err
 	}
 	all, last, there := fstest.MapFS{}, 0, ""
+	var made []string // tables
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
@@ -243,6 +244,7 @@ func (o *Order) plannedMigration(root string, e entity) (p plannedMigration, err
 			return p, fmt.Errorf("%s has no number", name)
 		}
 		for _, table := range creates.FindAllStringSubmatch(string(content), -1) {
+			made = append(made, table[1])
 			if table[1] == o.Name {
 				there, p.text = base, string(content)
 			}
@@ -255,8 +257,21 @@ func (o *Order) plannedMigration(root string, e entity) (p plannedMigration, err
 	case there == "":
 		there = fmt.Sprintf("%05d_%s.sql", last+1, o.Name)
 	}
+	before := p.text
 	if p.text, err = o.migration(e); err != nil {
 		return p, err
+	}
+	if before != "" && before != p.text {
+		return p, fmt.Errorf("NAME: %s is made by %s/%s, otherwise than COLUMNS say; without COLUMNS it is read as it is", o.Name, migrationsPath, there)
+	}
+	specs, err := columnSpecs(o.Columns)
+	if err != nil {
+		return p, err
+	}
+	for _, w := range specs {
+		if w.kind == "ref" && !slices.Contains(made, w.limits[0]) && w.limits[0] != o.Name {
+			return p, fmt.Errorf("COLUMNS: %s: no migration makes a table %s: make that first", w.name, w.limits[0])
+		}
 	}
 	p.made = map[string]string{migrationsPath + "/" + there: p.text}
 	all[there] = &fstest.MapFile{Data: []byte(p.text)}

@@ -19,11 +19,23 @@ func TestParseTime(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"2026-01-31T09:30:00Z": "2026-01-31T09:30:00Z", "2026-01-31t09:30:00z": "2026-01-31T09:30:00Z", "2026-01-31T09:30:00.5Z": "2026-01-31T09:30:00.5Z",
-		"2026-01-31T09:30:00.123456789123Z": "2026-01-31T09:30:00.123456789Z", "2026-01-31T09:30:00+23:59": "2026-01-30T09:31:00Z",
+		"2026-01-31T09:30:00.123456789123Z": "2026-01-31T09:30:00.123456Z", "2026-01-31T09:30:00+23:59": "2026-01-30T09:31:00Z",
 		"2026-01-31T09:30:00-00:00": "2026-01-31T09:30:00Z", "2024-02-29T00:00:00-12:00": "2024-02-29T12:00:00Z",
 	} {
-		if at, ok := parseTime(text); !ok || at.UTC().Format(time.RFC3339Nano) != want {
+		if at, ok := parseTime(text); !ok || at.Format(time.RFC3339Nano) != want {
 			t.Errorf("%s: got %v %v, want %s", text, at, ok, want)
+		}
+	}
+}
+
+// A time whose year has not four digits in UTC could not be shown.
+func TestParseTimeYears(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"9999-12-31T23:59:59Z": true, "9999-12-31T23:59:59-00:01": false, "0001-01-01T00:00:00Z": true, "0001-01-01T00:00:00+00:01": false, "0000-12-31T23:59:59Z": false,
+	} {
+		if at, ok := parseTime(text); ok != want {
+			t.Errorf("%s: got %v %v, want %v", text, at, ok, want)
 		}
 	}
 }
