@@ -106,7 +106,8 @@ func columnSpecs(text string) (all []columnSpec, err error) {
 	}
 	var sorts, searched []string
 	for _, w := range all {
-		if w.has("sort") || w.has("search") || w.kind == "range" && !w.null { // what is searched, and where a range begins, has the index to be sorted by
+		// What is searched, what text is unique, and where a range begins, has the index to be sorted by.
+		if w.has("sort") || w.has("search") || w.kind == "text" && w.has("unique") && !w.null || w.kind == "range" && !w.null {
 			sorts = append(sorts, w.name)
 		}
 		if w.has("search") {

@@ -51,6 +51,26 @@ func TestTwice(t *testing.T) {
 	}
 }
 
+// A text that is unique is so regardless of case, whether or not anything is sorted or searched by it.
+func TestUniqueText(t *testing.T) {
+	t.Parallel()
+	o := Order{Name: "rooms", Columns: "code:text(1..20):unique title:text(1..120):search badge:text(..30)?:unique"}
+	text, err := o.migration(newEntity("room"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"UNIQUE (tenant_id, code_key)", "UNIQUE (tenant_id, badge_key)", "badge_key  text        COLLATE", "rooms_title_key_idx  ON rooms (tenant_id, title_key, id)",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it has no %s:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "rooms_code_key_idx") {
+		t.Errorf("code has two indexes:\n%s", text)
+	}
+}
+
 // People are told in ten lines what has been written.
 func TestReport(t *testing.T) {
 	t.Parallel()

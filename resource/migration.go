@@ -46,16 +46,23 @@ func (o *Order) migration(e entity) (string, error) {
 	m.column("updated_at", "timestamptz", "NOT NULL DEFAULT now()", "")
 	for _, w := range specs {
 		if w.key() != "" {
-			m.column(w.key(), "text", `NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(`+w.name+`)) STORED`, "The "+words(w.name)+" as it is sorted and searched by.")
+			rest, use := "NOT NULL ", "compared"
+			if w.null {
+				rest = ""
+			}
+			if w.has("sort") || w.has("search") {
+				use = "sorted and searched by"
+			}
+			m.column(w.key(), "text", rest+`COLLATE "C" GENERATED ALWAYS AS (fold(`+w.name+`)) STORED`, "The "+words(w.name)+" as it is "+use+".")
 			m.generated = append(m.generated, w.key())
 		}
 	}
 	return m.text(o), nil
 }
 
-// key is the column that a text is sorted and searched by; empty for one that is neither.
+// key is the column by which a text is compared regardless of case; empty for one that is neither sorted, searched nor unique.
 func (w *columnSpec) key() string {
-	if w.kind == "text" && (w.has("sort") || w.has("search")) {
+	if w.kind == "text" && (w.has("sort") || w.has("search") || w.has("unique")) {
 		return w.name + "_key"
 	}
 	return ""
@@ -127,7 +134,7 @@ func (m *migration) add(w columnSpec) {
 		m.constraint(w.name+"_key", "UNIQUE (tenant_id, "+cmp.Or(w.key(), w.name)+")", "Another "+words(m.snake)+" has this "+words(w.name)+".")
 	}
 	switch {
-	case w.key() != "":
+	case w.key() != "" && (w.has("sort") || w.has("search")):
 		m.index(w.key(), w.key(), "id")
 	case w.has("sort"):
 		m.index(w.name, w.name, "id")

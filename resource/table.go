@@ -261,6 +261,7 @@ func (t *Table) constraints(catalogue schema.Catalogue) {
 
 // indexes takes in how the list can be sorted and filtered: by what there is an index for.
 func (t *Table) indexes(catalogue schema.Catalogue) error {
+	listed := map[string]bool{} // texts that have an index for lists
 	for _, index := range catalogue.Indexes(t.table) {
 		i := slices.IndexFunc(t.fields, func(f field) bool {
 			return f.name == strings.TrimSuffix(index.Columns[0], "_key") || f.name == index.Columns[0]
@@ -274,6 +275,7 @@ func (t *Table) indexes(catalogue schema.Catalogue) error {
 			f.sorted = !f.null && slices.Contains([]kind{text, long, integer, date, instant}, f.kind)
 			if index.Columns[0] != f.name {
 				f.key = index.Columns[0]
+				listed[f.name] = listed[f.name] || rest == "id"
 			}
 		case strings.HasPrefix(rest, "created_at"):
 			f.filtered = true
@@ -282,11 +284,12 @@ func (t *Table) indexes(catalogue schema.Catalogue) error {
 	if sorts := len(t.sorts()); sorts > maxSorts {
 		return fmt.Errorf("%s: a list has at most %d sorts besides newest first, and there are indexes for %d", t.table, maxSorts, sorts)
 	}
-	for i := range t.fields {
-		if f := &t.fields[i]; f.key != "" {
-			f.searched = true
-			break
-		}
+	searched := slices.IndexFunc(t.fields, func(f field) bool { return f.key != "" && listed[f.name] })
+	if searched < 0 { // no text has an index of its own for lists, but one that is unique may serve
+		searched = slices.IndexFunc(t.fields, func(f field) bool { return f.key != "" })
+	}
+	if searched >= 0 {
+		t.fields[searched].searched = true
 	}
 	return nil
 }
