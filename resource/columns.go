@@ -2,11 +2,14 @@ package resource
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+	"unicode/utf8"
 )
 
 // A columnSpec is a column as the command line asks for it: name:kind(limits)? with :options behind it, and ="an example" at the end. The ? lets it
@@ -74,6 +77,9 @@ func specsOf(text string) (all []columnSpec, err error) {
 		}
 		if err = w.limit(found[3]); err == nil {
 			err = w.hold(found[4])
+		}
+		if err == nil {
+			err = w.admits(w.example)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", w.name, err)
@@ -200,6 +206,40 @@ func (w *columnSpec) limit(text string) error {
 		}
 	}
 	return w.fits()
+}
+
+// admits looks at an example, where there is one: it must be a value that the column takes.
+func (w *columnSpec) admits(example string) error {
+	size, of := int64(utf8.RuneCountInString(example)), " characters"
+	var err error
+	switch w.kind {
+	case "int", "cents":
+		size, err = strconv.ParseInt(example, 10, 32)
+		of = ""
+	case "enum":
+		if !slices.Contains(w.limits, example) {
+			err = errors.New("none of the words")
+		}
+	case "date":
+		_, err = time.Parse(time.DateOnly, example)
+	case "time":
+		_, err = time.Parse(time.RFC3339, example)
+	}
+	switch {
+	case example == "":
+		return nil
+	case err != nil:
+		return fmt.Errorf("the example %s is no %s that it takes", example, w.kind)
+	case kinds[w.kind].limits != "bounds":
+		return nil
+	}
+	if least := w.bound(0); least != nil && size < *least {
+		return fmt.Errorf("the example %s is below its least, %d%s", example, *least, of)
+	}
+	if most := w.bound(1); most != nil && size > *most {
+		return fmt.Errorf("the example %s is beyond its most, %d%s", example, *most, of)
+	}
+	return nil
 }
 
 // bound is one of the two limits, nil where there is none.

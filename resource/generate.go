@@ -78,6 +78,9 @@ func gist(said string) string {
 	return strings.Join(lines, "\n")
 }
 
+// atWord is where PostgreSQL stops reading.
+var atWord = regexp.MustCompile(`syntax error at or near "([a-z_]+)"`)
+
 // Plan is the text of each file of the resource, by its path in the repository, and the table as it will be.
 func Plan(ctx context.Context, root string, o Order) (files map[string]string, t Table, err error) {
 	if err := o.check(); err != nil {
@@ -112,6 +115,9 @@ func Plan(ctx context.Context, root string, o Order) (files map[string]string, t
 	}
 	maps.Copy(files, migrations.made)
 	if t, err = readTable(ctx, migrations.all, e, entities); err != nil {
+		if word := atWord.FindStringSubmatch(err.Error()); word != nil && migrations.made != nil {
+			err = fmt.Errorf("COLUMNS: %s: the word means something in SQL: take another, such as %s_%s (%w)", word[1], e.snake, word[1], err)
+		}
 		return nil, t, err
 	}
 	t.permission = e.table
