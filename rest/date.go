@@ -10,7 +10,7 @@ import (
 // rfc3339 is the form of a time. The standard library reads more than that: offsets of a day, a comma before the fraction.
 var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
 
-// parseTime reads a time of RFC 3339, whose T and Z may be small letters too, and nothing else; leap seconds are not known. It is of the years 1 to
+// parseTime reads a time of RFC 3339, whose T and Z may be small letters too, and nothing else; leap seconds are not known. It is of the years 0 to
 // 9999 in UTC, in which it is returned, to the microsecond, which is as much as PostgreSQL keeps.
 func parseTime(text string) (time.Time, bool) {
 	if !rfc3339.MatchString(text) {
@@ -18,7 +18,7 @@ func parseTime(text string) (time.Time, bool) {
 	}
 	at, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 	at = at.UTC().Truncate(time.Microsecond)
-	return at, err == nil && at.Year() >= 1 && at.Year() <= 9999
+	return at, err == nil && at.Year() >= 0 && at.Year() <= 9999
 }
 
 // Date is a day of the years 1 to 9999, written YYYY-MM-DD; as a time it is midnight in UTC.
