@@ -30,19 +30,20 @@ type columnSpec struct {
 var kinds = map[string]struct {
 	sql    string
 	limits string // nothing, bounds, words, a table or a default; or members, in braces
+	member kind   // of a field of a JSON document; empty: it can be none
 }{
-	"text":  {"text", "bounds"},
-	"rich":  {"text", "bounds"},
-	"int":   {"integer", "bounds"},
-	"cents": {"integer", "bounds"},
-	"bool":  {"boolean", "default"},
-	"date":  {"date", ""},
-	"time":  {"timestamptz", ""},
-	"rate":  {"numeric(5,4)", ""},
-	"enum":  {"text", "words"},
-	"ref":   {"uuid", "table"},
-	"range": {"", "ends"},
-	"json":  {"jsonb", "members"},
+	"text":  {"text", "bounds", text},
+	"rich":  {"text", "bounds", ""},
+	"int":   {"integer", "bounds", integer},
+	"cents": {"integer", "bounds", integer},
+	"bool":  {"boolean", "default", boolean},
+	"date":  {"date", "", date},
+	"time":  {"timestamptz", "", instant},
+	"rate":  {"numeric(5,4)", "", rate},
+	"enum":  {"text", "words", enum},
+	"ref":   {"uuid", "table", ""},
+	"range": {"", "ends", ""},
+	"json":  {"jsonb", "members", ""},
 }
 
 // options are what may stand behind a kind.
@@ -267,7 +268,7 @@ func (w *columnSpec) hold(text string) (err error) {
 	}
 	for _, member := range w.members {
 		switch {
-		case !slices.Contains([]string{"text", "int", "cents", "rate", "bool", "date", "time", "enum"}, member.kind):
+		case kinds[member.kind].member == "":
 			return fmt.Errorf("%s: a member of a JSON document is a bool, cents, a date, an enum, an int, a rate, a text or a time", member.name)
 		case len(member.options) > 0:
 			return fmt.Errorf("%s: a member of a JSON document has no options: what is searched, sorted or unique is a column", member.name)

@@ -263,16 +263,13 @@ func (o *Order) plannedMigration(root string, e entity) (p plannedMigration, err
 	case there == "":
 		there = fmt.Sprintf("%05d_%s.sql", last+1, o.Name)
 	}
-	before := p.text
-	if p.text, err = o.migration(e); err != nil {
-		return p, err
-	}
-	if before != "" && before != p.text {
-		return p, fmt.Errorf("NAME: %s is made by %s/%s, otherwise than COLUMNS say; without COLUMNS it is read as it is", o.Name, migrationsPath, there)
-	}
 	specs, err := columnSpecs(o.Columns)
 	if err != nil {
 		return p, err
+	}
+	before := p.text
+	if p.text = o.migration(e, specs); before != "" && before != p.text {
+		return p, fmt.Errorf("NAME: %s is made by %s/%s, otherwise than COLUMNS say; without COLUMNS it is read as it is", o.Name, migrationsPath, there)
 	}
 	for _, w := range specs {
 		if w.kind == "ref" && !slices.Contains(made, w.limits[0]) && w.limits[0] != o.Name {

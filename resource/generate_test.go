@@ -55,10 +55,11 @@ func TestTwice(t *testing.T) {
 func TestUniqueText(t *testing.T) {
 	t.Parallel()
 	o := Order{Name: "rooms", Columns: "code:text(1..20):unique title:text(1..120):search badge:text(..30)?:unique"}
-	text, err := o.migration(newEntity("room"))
+	specs, err := columnSpecs(o.Columns)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := o.migration(newEntity("room"), specs)
 	for _, want := range []string{
 		"UNIQUE (tenant_id, code_key)", "UNIQUE (tenant_id, badge_key)", "badge_key  text        COLLATE", "rooms_title_key_idx  ON rooms (tenant_id, title_key, id)",
 	} {

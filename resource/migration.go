@@ -19,11 +19,7 @@ type Order struct {
 }
 
 // migration is the text of the table's migration.
-func (o *Order) migration(e entity) (string, error) {
-	specs, err := columnSpecs(o.Columns)
-	if err != nil {
-		return "", err
-	}
+func (o *Order) migration(e entity, specs []columnSpec) string {
 	m := migration{table: o.Name, entity: e}
 	m.column("tenant_id", "uuid", "NOT NULL", "")
 	m.column("id", "uuid", "NOT NULL DEFAULT uuid_v7()", "")
@@ -57,7 +53,7 @@ func (o *Order) migration(e entity) (string, error) {
 			m.generated = append(m.generated, w.key())
 		}
 	}
-	return m.text(o), nil
+	return m.text(o)
 }
 
 // key is the column by which a text is compared regardless of case; empty for one that is neither sorted, searched nor unique.

@@ -202,11 +202,10 @@ func membersOf(said, example string) (all []field, err error) {
 		}
 	}
 	for _, w := range specs {
-		f := field{name: w.name, null: w.null}
+		f := field{name: w.name, kind: kinds[w.kind].member, null: w.null}
 		if value, ok := examples[w.name]; ok {
 			f.example = fmt.Sprint(value)
 		}
-		f.kind = map[string]kind{"text": text, "int": integer, "cents": integer, "rate": rate, "bool": boolean, "date": date, "time": instant, "enum": enum}[w.kind]
 		switch kinds[w.kind].limits {
 		case "bounds":
 			f.min, f.max = w.bound(0), w.bound(1)

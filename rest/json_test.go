@@ -2,7 +2,7 @@ package rest_test
 
 import (
 	"context"
-	"io"
+
 	"net/http"
 	"strings"
 	"testing"
@@ -19,6 +19,7 @@ type house struct {
 	ID      ids.ItemID              `json:"id"`
 	Address rest.JSON[houseAddress] `json:"address"`
 	Owner   rest.JSON[*houseOwner]  `json:"owner" doc:"Who has it."`
+	State   *string                 `json:"state" validate:"oneof=open shut"`
 }
 
 func (h *house) Resource() (name, path string, version int64) {
@@ -57,26 +58,11 @@ var houses = rest.API{Routes: []rest.Route{
 func TestObjects(t *testing.T) {
 	t.Parallel()
 	url, token := serve(t, &houses)
-	ask := func(path, media, body string) string {
-		t.Helper()
-		r, _ := http.NewRequest(http.MethodPost, url+rest.Base+path, strings.NewReader(body))
-		r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {media}}
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(text)
-	}
 	const required = `{"field":"address.street","code":"required","detail":"Must be given."}`
 	for body, want := range map[string]string{
-		`{"address":{"street":" A ","notes":"a\nb","built":"1900-01-31"}}`: `"address":{"street":"A","notes":"a\nb","floors":1,"built":"1900-01-31"},"owner":null}`,
-		`{"address":{"street":"A"},"owner":null}`:                          `"owner":null}`,
-		`{"address":{"street":"A"},"owner":{"name":"Ada"}}`:                `"owner":{"name":"Ada"}}`,
+		`{"address":{"street":" A ","notes":"a\nb","built":"1900-01-31"}}`: `"address":{"street":"A","notes":"a\nb","floors":1,"built":"1900-01-31"},"owner":null,"state":null}`,
+		`{"address":{"street":"A"},"owner":null}`:                          `"owner":null,"state":null}`,
+		`{"address":{"street":"A"},"owner":{"name":"Ada"}}`:                `"owner":{"name":"Ada"},"state":null}`,
 		`{}`:               `"fields":[{"field":"address","code":"required"`,
 		`{"address":null}`: `{"field":"address","code":"not_null"`,
 		`{"address":[]}`:   `{"field":"address","code":"type","detail":"Must be an object."}`,
@@ -89,7 +75,7 @@ func TestObjects(t *testing.T) {
 		`{"address":{"street":{"street":"A"}}}`:                                               `{"field":"address.street","code":"type","detail":"Must be a string."}`,
 		`{"address":{"street":"` + strings.Repeat("A", 5<<10) + `","notes":"a","notes":"b"}}`: `{"field":"address","code":"malformed_json","detail":"A key stands twice in the same object."}`,
 	} {
-		if got := ask("/houses", "application/json", body); !strings.Contains(got, want) {
+		if got := ask(t, url, token, http.MethodPost, "/houses", "application/json", body); !strings.Contains(got, want) {
 			t.Errorf("%.200s: got %s, want %s in it", body, got, want)
 		}
 	}
@@ -99,7 +85,7 @@ func TestObjects(t *testing.T) {
 		{rest.CSV, "address\nA\n", `{"field":"lines.2.address","code":"malformed_json"`},
 		{rest.CSV, "address,owner\n" + `"{""street"":""A""}","{""name"":""Ada""}"`, `"imported":1`},
 	} {
-		if got := ask("/houses/import", c.media, c.body); !strings.Contains(got, c.want) {
+		if got := ask(t, url, token, http.MethodPost, "/houses/import", c.media, c.body); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %s, want %s in it", c.body, got, c.want)
 		}
 	}
@@ -113,15 +99,8 @@ func TestManyUnknownFieldsOfAnObject(t *testing.T) {
 	for i := range 130 {
 		body.WriteString(`,"x` + string(rune('a'+i/26)) + string(rune('a'+i%26)) + `":1`)
 	}
-	r, _ := http.NewRequest(http.MethodPost, url+rest.Base+"/houses", strings.NewReader(`{"address":{"street":"A"`+body.String()+`}}`))
-	r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, _ := io.ReadAll(answer.Body)
-	if got := strings.Count(string(text), `"unknown_field"`); got != 100 || !strings.Contains(string(text), "30 more") {
+	text := ask(t, url, token, http.MethodPost, "/houses", "application/json", `{"address":{"street":"A"`+body.String()+`}}`)
+	if got := strings.Count(text, `"unknown_field"`); got != 100 || !strings.Contains(text, "30 more") {
 		t.Errorf("%d unknown fields are told: %.300s", got, text)
 	}
 }
@@ -149,12 +128,15 @@ func TestObjectSchemas(t *testing.T) {
 			t.Errorf("%s: got %s %v\nwant %s", name, got, err, want)
 		}
 	}
+	if got, _ := json.Marshal(document.Components.Schemas["House"], json.Deterministic(true)); !strings.Contains(string(got), `"enum":["open","shut",null]`) {
+		t.Errorf("null is none of the words that a state may be: %s", got)
+	}
 	for name := range document.Components.Schemas {
 		if strings.HasPrefix(name, "JSON") {
 			t.Errorf("%s is a schema, and nothing refers to it", name)
 		}
 	}
-	if got, _ := json.Marshal(document.Components.Schemas["House"], json.Deterministic(true)); !strings.Contains(string(got), `"owner":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/HouseOwner"}],"description":"Who has it."}`) || !strings.Contains(string(got), `"required":["id","address","owner"]`) {
+	if got, _ := json.Marshal(document.Components.Schemas["House"], json.Deterministic(true)); !strings.Contains(string(got), `"owner":{"anyOf":[{"type":"null"},{"$ref":"#/components/schemas/HouseOwner"}],"description":"Who has it."}`) || !strings.Contains(string(got), `"required":["id","address","owner","state"]`) {
 		t.Errorf("House: got %s", got)
 	}
 }

@@ -62,18 +62,30 @@ func TestToy(t *testing.T) {
 		{"GET", "/notes", ``, `"code":"method_not_allowed"`},
 		{"GET", "/notes/1", ``, `"code":"validation_failed","detail":"Some values are not acceptable; each is listed under fields. Notes are numbered otherwise.","fields"`},
 	} {
-		r, _ := http.NewRequest(c.method, url+rest.Base+c.path, strings.NewReader(c.body))
-		r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {"application/json"}}
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if !strings.Contains(string(text), c.want) {
+		if text := ask(t, url, token, c.method, c.path, "application/json", c.body); !strings.Contains(text, c.want) {
 			t.Errorf("%s %s %s: got %s, want %s in it", c.method, c.path, c.body, text, c.want)
 		}
 	}
+}
+
+// ask sends a request to the API that is served there, and returns the body of the answer.
+func ask(t *testing.T, url, token, method, path, media, body string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, url+rest.Base+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Authorization": {"Bearer " + token}, "Content-Type": {media}}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // serve serves an API to the one user of a new tenant, whose access token it returns.
