@@ -1,4 +1,4 @@
-# Two images: api serves, migrations changes the schema and ends. Both hold one static binary and no shell.
+# Three images: api serves, worker does what is done in the background, migrations changes the schema and ends. All hold one static binary and no shell.
 FROM golang:1.26 AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -17,6 +17,9 @@ ENTRYPOINT ["/rowhouse"]
 
 FROM rowhouse AS migrations
 CMD ["migrate", "up"]
+
+FROM rowhouse AS worker
+CMD ["worker"]
 
 # No HEALTHCHECK, since there is no shell to run one: ask /healthz and /readyz from outside.
 FROM rowhouse AS api

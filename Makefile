@@ -99,7 +99,7 @@ resource: ## Write a resource: NAME=coupons COLUMNS='code:text(1..20):unique …
 
 .PHONY: golden-api
 golden-api: ## Write those golden files that tell of the API: openapi.json, the pages in docs and the grid
-	go test ./handlers -count=1 -run 'OpenAPIGolden|PagesGolden|RolesPageGolden' -update
+	go test ./handlers -count=1 -run 'OpenAPIGolden|PagesGolden|RolesPageGolden|WebhookPagesGolden' -update
 	go test ./handlers -count=1 -run 'PermissionGridGolden' -update # whose answers are compared with the description
 
 .PHONY: golden

@@ -17,6 +17,9 @@ const accountClose = `-- name: AccountClose :exec
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = $3
+), unlinked AS (
+     DELETE FROM identities
+      WHERE identities.account_id = $3
 )
 UPDATE accounts
    SET proofs            = proofs + 1,
@@ -37,7 +40,8 @@ type AccountCloseParams struct {
 	AccountID ids.AccountID
 }
 
-// AccountClose clears what is personal and makes the account unusable; its sessions, and what was mailed for it, end with it.
+// AccountClose clears what is personal and makes the account unusable; its sessions, what was mailed for it, and whom outside issuers mean by
+// it end with it.
 func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) error {
 	_, err := q.db.Exec(ctx, accountClose, arg.Username, arg.Email, arg.AccountID)
 	return err
@@ -45,7 +49,7 @@ func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) erro
 
 const accountGet = `-- name: AccountGet :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
   FROM accounts
  WHERE id = $1
 `
@@ -70,6 +74,7 @@ func (q *Queries) AccountGet(ctx context.Context, accountID ids.AccountID) (Acco
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
 }
@@ -134,6 +139,13 @@ const accountProve = `-- name: AccountProve :one
 WITH void AS (
      DELETE FROM one_time_tokens
       WHERE one_time_tokens.account_id = $4
+), unlinked AS (
+     DELETE FROM identities
+      USING accounts before
+      WHERE identities.account_id = $4
+        AND before.id = $4
+        AND (before.email_verified_at IS NULL OR before.email <> $1)
+        AND $2::bool
 )
 UPDATE accounts
    SET email             = $1,
@@ -142,7 +154,7 @@ UPDATE accounts
        proofs            = CASE WHEN $2::bool THEN proofs + 1 ELSE proofs END
  WHERE accounts.id = $4
    AND accounts.is_active
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
 `
 
 type AccountProveParams struct {
@@ -153,8 +165,9 @@ type AccountProveParams struct {
 }
 
 // AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there; what else was mailed is
-// void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's.
-// pgx.ErrNoRows: the account is closed.
+// void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's;
+// where the address was not proven before, so do the outside identities of whoever had the account until now. pgx.ErrNoRows: the account is
+// closed.
 func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Account, error) {
 	row := q.db.QueryRow(ctx, accountProve,
 		arg.Email,
@@ -178,6 +191,7 @@ func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Acc
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
 }
@@ -281,7 +295,7 @@ UPDATE accounts
    SET name = CASE WHEN $1::bool THEN $2 ELSE name END
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
 `
 
 type AccountUpdateParams struct {
@@ -315,6 +329,7 @@ func (q *Queries) AccountUpdate(ctx context.Context, arg AccountUpdateParams) (A
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
 }

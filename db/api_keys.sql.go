@@ -292,7 +292,7 @@ type ApiKeyRevokeOfAccountParams struct {
 	AccountID ids.AccountID
 }
 
-// ApiKeyRevokeOfAccount ends the live keys of an account's user, for an account that changes hands.
+// ApiKeyRevokeOfAccount ends the live keys of an account's user, for an account that changes hands or is shut.
 func (q *Queries) ApiKeyRevokeOfAccount(ctx context.Context, arg ApiKeyRevokeOfAccountParams) error {
 	_, err := q.db.Exec(ctx, apiKeyRevokeOfAccount, arg.TenantID, arg.AccountID)
 	return err

@@ -342,6 +342,57 @@ func (q *Queries) AppointmentList(ctx context.Context, arg AppointmentListParams
 	return items, nil
 }
 
+const appointmentReminder = `-- name: AppointmentReminder :one
+SELECT clients.email,
+       clients.name AS client_name,
+       artists.name AS artist_name,
+       tenants.name AS tenant_name,
+       appointments.starts_at,
+       tenant_zone()::text AS zone
+  FROM appointments
+  JOIN clients ON clients.tenant_id = $1 AND clients.id = appointments.client_id
+  JOIN artists ON artists.tenant_id = $1 AND artists.id = appointments.artist_id
+  JOIN tenants ON tenants.id = $1
+ WHERE appointments.tenant_id = $1
+   AND appointments.id = $2
+   AND appointments.status IN ('scheduled', 'on_hold')
+   AND appointments.starts_at > now()
+   AND reminder_at(appointments.starts_at) <= now()
+   AND clients.email IS NOT NULL
+   AND clients.is_active
+   AND (SELECT reminds())
+`
+
+type AppointmentReminderParams struct {
+	TenantID ids.TenantID
+	ID       ids.AppointmentID
+}
+
+type AppointmentReminderRow struct {
+	Email      *string
+	ClientName string
+	ArtistName string
+	TenantName string
+	StartsAt   time.Time
+	Zone       string
+}
+
+// AppointmentReminder is what a client is reminded of. pgx.ErrNoRows: the appointment was moved or given up, has begun, or its client has no e-mail,
+// or the tenant reminds nobody.
+func (q *Queries) AppointmentReminder(ctx context.Context, arg AppointmentReminderParams) (AppointmentReminderRow, error) {
+	row := q.db.QueryRow(ctx, appointmentReminder, arg.TenantID, arg.ID)
+	var i AppointmentReminderRow
+	err := row.Scan(
+		&i.Email,
+		&i.ClientName,
+		&i.ArtistName,
+		&i.TenantName,
+		&i.StartsAt,
+		&i.Zone,
+	)
+	return i, err
+}
+
 const appointmentUpdate = `-- name: AppointmentUpdate :one
 UPDATE appointments
    SET client_id       = CASE WHEN $1::bool THEN $2 ELSE client_id END,

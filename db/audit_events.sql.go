@@ -15,7 +15,7 @@ import (
 
 const auditEventList = `-- name: AuditEventList :many
 
-SELECT audit_events.tenant_id, audit_events.id, audit_events.created_at, audit_events.actor_user_id, audit_events.actor_account_id, audit_events.action, audit_events.entity_type, audit_events.entity_id, audit_events.row_count, audit_events.before, audit_events.after, audit_events.request_id, audit_events.address,
+SELECT audit_events.tenant_id, audit_events.id, audit_events.created_at, audit_events.actor_user_id, audit_events.actor_account_id, audit_events.action, audit_events.entity_type, audit_events.entity_id, audit_events.entity_version, audit_events.row_count, audit_events.before, audit_events.after, audit_events.request_id, audit_events.address,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM audit_events counted
@@ -96,6 +96,7 @@ func (q *Queries) AuditEventList(ctx context.Context, arg AuditEventListParams) 
 			&i.AuditEvent.Action,
 			&i.AuditEvent.EntityType,
 			&i.AuditEvent.EntityID,
+			&i.AuditEvent.EntityVersion,
 			&i.AuditEvent.RowCount,
 			&i.AuditEvent.Before,
 			&i.AuditEvent.After,

@@ -59,57 +59,51 @@ func (q *Queries) InvitationAccept(ctx context.Context, arg InvitationAcceptPara
 }
 
 const invitationCreate = `-- name: InvitationCreate :one
-INSERT INTO invitations (tenant_id, email, role, team_id, artist_id, invited_by, token_hash, expires_at)
-VALUES ($1, $2, $3, $4, $5, my_user(), $6, $7)
-RETURNING invitations.tenant_id, invitations.id, invitations.email, invitations.role, invitations.team_id, invitations.artist_id, invitations.invited_by, invitations.token_hash, invitations.expires_at, invitations.version, invitations.created_at, invitations.updated_at,
-       coalesce((
-            SELECT tenants.name
-              FROM tenants
-             WHERE tenants.id = $1), '')::text AS tenant_name
+WITH mailed AS (
+    INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
+    VALUES ($1, 'invitation.mail', 'invite', $2)
+)
+INSERT INTO invitations (tenant_id, id, email, role, team_id, artist_id, invited_by, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6, my_user(), $7)
+RETURNING tenant_id, id, email, role, team_id, artist_id, invited_by, token_hash, expires_at, version, created_at, updated_at
 `
 
 type InvitationCreateParams struct {
 	TenantID  ids.TenantID
+	ID        ids.InvitationID
 	Email     string
 	Role      string
 	TeamID    *ids.TeamID
 	ArtistID  *ids.ArtistID
-	TokenHash []byte
 	ExpiresAt time.Time
 }
 
-type InvitationCreateRow struct {
-	Invitation Invitation
-	TenantName string
-}
-
-// InvitationCreate invites whoever reads the mail of an address; tenant_name is what the mail calls the tenant. RHGRT when the role
-// holds what the caller does not, RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
-func (q *Queries) InvitationCreate(ctx context.Context, arg InvitationCreateParams) (InvitationCreateRow, error) {
+// InvitationCreate invites whoever reads the mail of an address, and has the mail sent. RHGRT when the role holds what the caller does not,
+// RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
+func (q *Queries) InvitationCreate(ctx context.Context, arg InvitationCreateParams) (Invitation, error) {
 	row := q.db.QueryRow(ctx, invitationCreate,
 		arg.TenantID,
+		arg.ID,
 		arg.Email,
 		arg.Role,
 		arg.TeamID,
 		arg.ArtistID,
-		arg.TokenHash,
 		arg.ExpiresAt,
 	)
-	var i InvitationCreateRow
+	var i Invitation
 	err := row.Scan(
-		&i.Invitation.TenantID,
-		&i.Invitation.ID,
-		&i.Invitation.Email,
-		&i.Invitation.Role,
-		&i.Invitation.TeamID,
-		&i.Invitation.ArtistID,
-		&i.Invitation.InvitedBy,
-		&i.Invitation.TokenHash,
-		&i.Invitation.ExpiresAt,
-		&i.Invitation.Version,
-		&i.Invitation.CreatedAt,
-		&i.Invitation.UpdatedAt,
-		&i.TenantName,
+		&i.TenantID,
+		&i.ID,
+		&i.Email,
+		&i.Role,
+		&i.TeamID,
+		&i.ArtistID,
+		&i.InvitedBy,
+		&i.TokenHash,
+		&i.ExpiresAt,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
 	)
 	return i, err
 }
@@ -135,6 +129,23 @@ func (q *Queries) InvitationDelete(ctx context.Context, arg InvitationDeletePara
 	var id ids.InvitationID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const invitationDeleteOfAccount = `-- name: InvitationDeleteOfAccount :exec
+DELETE FROM invitations
+ WHERE invitations.tenant_id = $1
+   AND invitations.invited_by IN (SELECT u.id FROM users u WHERE u.tenant_id = $1 AND u.account_id = $2)
+`
+
+type InvitationDeleteOfAccountParams struct {
+	TenantID  ids.TenantID
+	AccountID ids.AccountID
+}
+
+// InvitationDeleteOfAccount takes back what an account's user has sent, for an account that is shut.
+func (q *Queries) InvitationDeleteOfAccount(ctx context.Context, arg InvitationDeleteOfAccountParams) error {
+	_, err := q.db.Exec(ctx, invitationDeleteOfAccount, arg.TenantID, arg.AccountID)
+	return err
 }
 
 const invitationGet = `-- name: InvitationGet :one
@@ -243,4 +254,37 @@ func (q *Queries) InvitationList(ctx context.Context, arg InvitationListParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const invitationMail = `-- name: InvitationMail :one
+UPDATE invitations
+   SET token_hash = $1
+ WHERE invitations.tenant_id = $2
+   AND invitations.id = $3
+   AND invitations.expires_at > now()
+RETURNING email,
+       coalesce((
+            SELECT tenants.name
+              FROM tenants
+             WHERE tenants.id = $2), '')::text AS tenant_name
+`
+
+type InvitationMailParams struct {
+	TokenHash []byte
+	TenantID  ids.TenantID
+	ID        ids.InvitationID
+}
+
+type InvitationMailRow struct {
+	Email      string
+	TenantName string
+}
+
+// InvitationMail gives an invitation the token that is about to be mailed, in place of one that was; tenant_name is what the mail calls the tenant.
+// pgx.ErrNoRows: it was accepted or taken back, or has expired.
+func (q *Queries) InvitationMail(ctx context.Context, arg InvitationMailParams) (InvitationMailRow, error) {
+	row := q.db.QueryRow(ctx, invitationMail, arg.TokenHash, arg.TenantID, arg.ID)
+	var i InvitationMailRow
+	err := row.Scan(&i.Email, &i.TenantName)
+	return i, err
 }

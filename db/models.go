@@ -30,6 +30,8 @@ type Account struct {
 	MadeIn *ids.TenantID
 	// How often everything that proves its owner was voided: sessions and mailed tokens. What was begun under a smaller count is refused.
 	Proofs int64
+	// When its proofs were last voided; NULL: never. A token of an outside issuer that was issued before is good no more.
+	NotBefore *time.Time
 }
 
 // Credentials of programs, each of one user of one tenant.
@@ -112,6 +114,8 @@ type AuditEvent struct {
 	Action     string
 	EntityType string
 	EntityID   *ids.EntityID
+	// The version that the row has got, and of one that is gone the next; NULL for many rows, and for a row without versions.
+	EntityVersion *int64
 	// Rows changed; over 100 by one statement stand in one event, without entity, before and after.
 	RowCount int64
 	// The changed fields as they were; NULL for a row that is new.
@@ -153,6 +157,56 @@ type Client struct {
 	NameKey string
 }
 
+// Messages to endpoints, and what became of them.
+type Delivery struct {
+	TenantID ids.TenantID
+	// Also the id of the message, which stays the same each time that it is sent.
+	ID        ids.DeliveryID
+	WebhookID ids.WebhookID
+	// The operation, as audit_events.action has it.
+	Event      string
+	EntityType *string
+	// What it is about; NULL for many, and for a test. No reference: a message outlives what it tells of.
+	EntityID *ids.EntityID
+	// As audit_events.entity_version.
+	EntityVersion *int64
+	RowCount      int64
+	// Whether the row is gone that it is about.
+	IsRemoval  bool
+	OccurredAt time.Time
+	// The message, from the first attempt on: each further one sends the same bytes. It goes with the row.
+	Payload *string
+	// pending: it will be tried, at next_attempt_at. failed: it will not be tried again by itself.
+	State string
+	// Attempts since it was made, or was last asked for again.
+	Tries int32
+	// The last fifty attempts: when, with what status, what went wrong in words of our own, and how long it took.
+	Attempts      []byte
+	NextAttemptAt *time.Time
+	LastStatus    *int32
+	LastError     *string
+	DeliveredAt   *time.Time
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+}
+
+// Who people are at outside issuers, and the account that each is here.
+type Identity struct {
+	// The iss of its tokens; clerk for the issuer of CLERK_ISSUER.
+	Issuer string
+	// The sub of its tokens: whom the issuer means by it, for ever.
+	Subject string
+	// NULL: the issuer told that it ended before it was linked to any.
+	AccountID *ids.AccountID
+	CreatedAt time.Time
+	// When its session was last ended; NULL: never. A token that was issued before is good no more.
+	NotBefore *time.Time
+	// The issuer's own time of what it has told last; NULL: it has told nothing. What it told before that is out of date.
+	ToldAt *time.Time
+	// When the issuer told that there is no such person any more; NULL: there is. What comes later was told before.
+	EndedAt *time.Time
+}
+
 // Letters that make whoever accepts one a user of the tenant.
 type Invitation struct {
 	TenantID ids.TenantID
@@ -164,7 +218,7 @@ type Invitation struct {
 	ArtistID *ids.ArtistID
 	// The user who gives the role, and must still be able to when it is accepted.
 	InvitedBy ids.UserID
-	// SHA-256 of the token that was mailed.
+	// SHA-256 of the token that was mailed; NULL: it will be.
 	TokenHash []byte
 	ExpiresAt time.Time
 	Version   int64
@@ -187,6 +241,46 @@ type Item struct {
 	UpdatedAt  time.Time
 	// The name as it is sorted and searched by.
 	NameKey string
+}
+
+// What is done for the tenant in the background: mails, reminders, deliveries.
+type Job struct {
+	TenantID ids.TenantID
+	ID       ids.JobID
+	// What is done, such as invitation.mail.
+	Kind string
+	// What the id of its subject begins with.
+	SubjectType string
+	// What it is done with, such as the invitation. No reference: a job outlives it, and then finds nothing to do.
+	SubjectID ids.EntityID
+	// waiting: for its time, or its turn. retrying: failed, and will be tried again. cancelled: there was no reason left to do it, or an admin has said so. failed: for good.
+	State string
+	// How often it was begun.
+	Attempts int32
+	// Why the last attempt came to nothing, in words that hold no contents.
+	LastError *string
+	// When it is, or was, to be begun, the next time.
+	DueAt      time.Time
+	FinishedAt *time.Time
+	// Its id in the queue.
+	QueuedAs  int64
+	Version   int64
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Mails to the owners of accounts that are not sent yet.
+type Letter struct {
+	ID ids.LetterID
+	// password: with a token that sets a new one. proof: with a token that confirms the address. change: the note to the old address that another is to become the account's.
+	Kind string
+	// Whom it goes to.
+	Email string
+	// Whose it is. NULL for a new password: whether there is such an account is looked at when it is sent, so that asking takes as long for nobody's address.
+	AccountID *ids.AccountID
+	// That of the account when it was promised: a letter is void once the proofs of its account are.
+	Proofs    *int64
+	CreatedAt time.Time
 }
 
 // Who is a member of an association, as what; it grants no access.
@@ -295,6 +389,10 @@ type Session struct {
 	Proofs int64
 	// The session that a visit was begun from, and ends with; NULL: an ordinary session.
 	BegunFrom *ids.SessionID
+	// The outside issuer whose tokens it stands for; NULL: it was begun here.
+	Issuer *string
+	// Whom those tokens name.
+	Subject *string
 }
 
 // Groups of a tenant's users.
@@ -424,4 +522,33 @@ type UserGroup struct {
 	Approved bool
 	// Whether it is trusted.
 	Trusted bool
+}
+
+// Endpoints that are told what changes.
+type Webhook struct {
+	TenantID ids.TenantID
+	ID       ids.WebhookID
+	// With whose eyes it sees: who made it, or let it be told again. NULL: that user is gone.
+	UserID *ids.UserID
+	// Example: https://hooks.example.com/rowhouse
+	Url string
+	// Example: Keeps the stock server in step
+	Description *string
+	// The operations that it is told of; NULL: all.
+	Events []string
+	// What its messages are signed with, sealed by a key that the database does not hold.
+	Secret []byte
+	// The one before, likewise, which also signs until previous_secret_until.
+	PreviousSecret []byte
+	// Until when the secret before the last rotation signs too.
+	PreviousSecretUntil *time.Time
+	// Since when it is told nothing; NULL: it is told.
+	DisabledAt *time.Time
+	// Why it is, where it is; asked: somebody did. user: its user is out, or may read no webhooks. failing: for a week. gone: it answered 410. secret: its secret can no longer be read.
+	DisabledReason *string
+	// When the first of the attempts was that failed since the last success.
+	FailingSince *time.Time
+	Version      int64
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
 }

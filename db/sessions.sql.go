@@ -47,7 +47,7 @@ func (q *Queries) SessionBind(ctx context.Context, arg SessionBindParams) (ids.S
 
 const sessionList = `-- name: SessionList :many
 
-SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at, sessions.visit_reason, sessions.proofs, sessions.begun_from,
+SELECT sessions.id, sessions.account_id, sessions.active_tenant_id, sessions.user_agent, sessions.address, sessions.created_at, sessions.last_used_at, sessions.expires_at, sessions.revoked_at, sessions.visit_reason, sessions.proofs, sessions.begun_from, sessions.issuer, sessions.subject,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM sessions counted
@@ -112,6 +112,8 @@ func (q *Queries) SessionList(ctx context.Context, arg SessionListParams) ([]Ses
 			&i.Session.VisitReason,
 			&i.Session.Proofs,
 			&i.Session.BegunFrom,
+			&i.Session.Issuer,
+			&i.Session.Subject,
 			&i.Total,
 		); err != nil {
 			return nil, err

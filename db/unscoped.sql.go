@@ -13,7 +13,7 @@ import (
 )
 
 const accountByKey = `-- name: AccountByKey :one
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
   FROM accounts
  WHERE id = (SELECT key_account(cast($1::text AS uuid), $2::text, $3::bytea))
 `
@@ -44,13 +44,14 @@ func (q *Queries) AccountByKey(ctx context.Context, arg AccountByKeyParams) (Acc
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
 }
 
 const accountByLogin = `-- name: AccountByLogin :one
 
-SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
   FROM accounts
  WHERE username = $1
     OR email = $1
@@ -76,21 +77,29 @@ func (q *Queries) AccountByLogin(ctx context.Context, login string) (Account, er
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
 }
 
 const accountCreate = `-- name: AccountCreate :one
-INSERT INTO accounts (username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
-VALUES (CASE WHEN $1::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = $2)
-             THEN $1::text
-             ELSE $2
+WITH proven AS (
+    INSERT INTO letters (kind, email, account_id, proofs)
+    SELECT 'proof', $4, $1, 0
+     WHERE $11::bool
+)
+INSERT INTO accounts (id, username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
+VALUES ($1,
+        CASE WHEN $2::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = $3)
+             THEN $2::text
+             ELSE $3
         END,
-        $3, $4, $5, $6, $7, $8, $9)
-RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs
+        $4, $5, $6, $7, $8, $9, $10)
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
 `
 
 type AccountCreateParams struct {
+	ID              ids.AccountID
 	Spare           *string
 	Username        string
 	Email           string
@@ -100,12 +109,14 @@ type AccountCreateParams struct {
 	EmailVerifiedAt *time.Time
 	IsStaff         bool
 	IsSuperuser     bool
+	Proof           bool
 }
 
 // AccountCreate makes an account, for registration, for an invitation, and for a tenant's or the operator's new user. It is called
-// by the spare username, if one is given, where the username is taken.
+// by the spare username, if one is given, where the username is taken. Proof has it mailed a token that confirms its e-mail.
 func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (Account, error) {
 	row := q.db.QueryRow(ctx, accountCreate,
+		arg.ID,
 		arg.Spare,
 		arg.Username,
 		arg.Email,
@@ -115,6 +126,7 @@ func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (A
 		arg.EmailVerifiedAt,
 		arg.IsStaff,
 		arg.IsSuperuser,
+		arg.Proof,
 	)
 	var i Account
 	err := row.Scan(
@@ -132,8 +144,23 @@ func (q *Queries) AccountCreate(ctx context.Context, arg AccountCreateParams) (A
 		&i.UpdatedAt,
 		&i.MadeIn,
 		&i.Proofs,
+		&i.NotBefore,
 	)
 	return i, err
+}
+
+const accountDeactivate = `-- name: AccountDeactivate :exec
+UPDATE accounts
+   SET is_active = false,
+       proofs    = proofs + 1
+ WHERE id = $1
+   AND is_active
+`
+
+// AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more.
+func (q *Queries) AccountDeactivate(ctx context.Context, accountID ids.AccountID) error {
+	_, err := q.db.Exec(ctx, accountDeactivate, accountID)
+	return err
 }
 
 const accountEventCreate = `-- name: AccountEventCreate :exec
@@ -163,6 +190,37 @@ func (q *Queries) AccountEventCreate(ctx context.Context, arg AccountEventCreate
 	return err
 }
 
+const accountLock = `-- name: AccountLock :one
+SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
+  FROM accounts
+ WHERE id = $1
+   FOR NO KEY UPDATE
+`
+
+// AccountLock keeps an account as it is until the transaction ends, for what the issuer of its identity tells.
+func (q *Queries) AccountLock(ctx context.Context, accountID ids.AccountID) (Account, error) {
+	row := q.db.QueryRow(ctx, accountLock, accountID)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.IsActive,
+		&i.IsStaff,
+		&i.IsSuperuser,
+		&i.EmailVerifiedAt,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.MadeIn,
+		&i.Proofs,
+		&i.NotBefore,
+	)
+	return i, err
+}
+
 const accountPasswordRehash = `-- name: AccountPasswordRehash :exec
 UPDATE accounts
    SET password_hash = $1
@@ -180,6 +238,60 @@ type AccountPasswordRehashParams struct {
 func (q *Queries) AccountPasswordRehash(ctx context.Context, arg AccountPasswordRehashParams) error {
 	_, err := q.db.Exec(ctx, accountPasswordRehash, arg.PasswordHash, arg.AccountID, arg.CheckedHash)
 	return err
+}
+
+const accountTell = `-- name: AccountTell :one
+WITH void AS (
+     DELETE FROM one_time_tokens
+      USING accounts moved
+      WHERE one_time_tokens.account_id = $4
+        AND moved.id = $4
+        AND moved.email <> $1
+)
+UPDATE accounts
+   SET email             = $1,
+       email_verified_at = CASE WHEN $2::bool AND (email_verified_at IS NULL OR email <> $1) THEN now() ELSE email_verified_at END,
+       name              = coalesce($3, name)
+ WHERE accounts.id = $4
+   AND accounts.is_active
+RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
+`
+
+type AccountTellParams struct {
+	Email         string
+	EmailVerified bool
+	Name          *string
+	AccountID     ids.AccountID
+}
+
+// AccountTell brings an account in step with what the issuer of its identity tells. A new e-mail voids what was mailed for the account, and one
+// that is proven stays so. pgx.ErrNoRows: the account is not active.
+func (q *Queries) AccountTell(ctx context.Context, arg AccountTellParams) (Account, error) {
+	row := q.db.QueryRow(ctx, accountTell,
+		arg.Email,
+		arg.EmailVerified,
+		arg.Name,
+		arg.AccountID,
+	)
+	var i Account
+	err := row.Scan(
+		&i.ID,
+		&i.Username,
+		&i.Email,
+		&i.Name,
+		&i.PasswordHash,
+		&i.IsActive,
+		&i.IsStaff,
+		&i.IsSuperuser,
+		&i.EmailVerifiedAt,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.MadeIn,
+		&i.Proofs,
+		&i.NotBefore,
+	)
+	return i, err
 }
 
 const catalogueFaults = `-- name: CatalogueFaults :many
@@ -206,6 +318,289 @@ func (q *Queries) CatalogueFaults(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const hookMessageTake = `-- name: HookMessageTake :one
+WITH forgotten AS (
+     DELETE FROM hook_messages
+      WHERE received_at < now() - interval '7 days'
+)
+INSERT INTO hook_messages AS m (id, sent_at)
+VALUES ($1, $2)
+    ON CONFLICT (id) DO UPDATE
+   SET sent_at = excluded.sent_at
+ WHERE m.sent_at < excluded.sent_at
+RETURNING (m.received_at < now())::bool AS repeated
+`
+
+type HookMessageTakeParams struct {
+	ID     string
+	SentAt time.Time
+}
+
+// HookMessageTake notes a message of an outside service, whose signature is all the proof that there is, and says whether it was heeded
+// before and is sent once more. pgx.ErrNoRows: this very attempt came before, or a later one.
+func (q *Queries) HookMessageTake(ctx context.Context, arg HookMessageTakeParams) (bool, error) {
+	row := q.db.QueryRow(ctx, hookMessageTake, arg.ID, arg.SentAt)
+	var repeated bool
+	err := row.Scan(&repeated)
+	return repeated, err
+}
+
+const identityEnd = `-- name: IdentityEnd :exec
+INSERT INTO identities (issuer, subject, ended_at)
+VALUES ($1, $2, now())
+    ON CONFLICT (issuer, subject) DO UPDATE
+   SET ended_at = excluded.ended_at
+`
+
+type IdentityEndParams struct {
+	Issuer  string
+	Subject string
+}
+
+// IdentityEnd ends an identity for ever, whether or not anybody has heard of it, for what its issuer tells: what it told of it before may yet
+// come.
+func (q *Queries) IdentityEnd(ctx context.Context, arg IdentityEndParams) error {
+	_, err := q.db.Exec(ctx, identityEnd, arg.Issuer, arg.Subject)
+	return err
+}
+
+const identityEnter = `-- name: IdentityEnter :exec
+SELECT identity_enter($1::text, $2::text, $3::timestamptz, $4::text, cast($5::text AS uuid),
+                      $6::text, $7::text, $8::timestamptz)
+`
+
+type IdentityEnterParams struct {
+	Issuer    string
+	Subject   string
+	IssuedAt  time.Time
+	Email     *string
+	Session   string
+	UserAgent *string
+	Address   string
+	ExpiresAt time.Time
+}
+
+// IdentityEnter begins the session that a token of an outside issuer stands for, unless there is one, and links an identity that is linked to
+// no account where both e-mails are proven. RHIDN: it is linked to none. RHSES: the account, the identity or the session is over.
+func (q *Queries) IdentityEnter(ctx context.Context, arg IdentityEnterParams) error {
+	_, err := q.db.Exec(ctx, identityEnter,
+		arg.Issuer,
+		arg.Subject,
+		arg.IssuedAt,
+		arg.Email,
+		arg.Session,
+		arg.UserAgent,
+		arg.Address,
+		arg.ExpiresAt,
+	)
+	return err
+}
+
+const identityGet = `-- name: IdentityGet :one
+SELECT issuer, subject, account_id, created_at, not_before, told_at, ended_at
+  FROM identities
+ WHERE issuer = $1
+   AND subject = $2
+`
+
+type IdentityGetParams struct {
+	Issuer  string
+	Subject string
+}
+
+// IdentityGet reads an identity, for what its issuer tells of it; pgx.ErrNoRows: nobody has heard of it.
+func (q *Queries) IdentityGet(ctx context.Context, arg IdentityGetParams) (Identity, error) {
+	row := q.db.QueryRow(ctx, identityGet, arg.Issuer, arg.Subject)
+	var i Identity
+	err := row.Scan(
+		&i.Issuer,
+		&i.Subject,
+		&i.AccountID,
+		&i.CreatedAt,
+		&i.NotBefore,
+		&i.ToldAt,
+		&i.EndedAt,
+	)
+	return i, err
+}
+
+const identityHold = `-- name: IdentityHold :one
+SELECT identity_hold($1::text, $2::text)::bool
+`
+
+type IdentityHoldParams struct {
+	Issuer  string
+	Subject string
+}
+
+// IdentityHold keeps others from linking an identity, and from heeding what is told of it, until the transaction ends: for what an issuer
+// tells of people whom nobody here need know.
+func (q *Queries) IdentityHold(ctx context.Context, arg IdentityHoldParams) (bool, error) {
+	row := q.db.QueryRow(ctx, identityHold, arg.Issuer, arg.Subject)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const identitySession = `-- name: IdentitySession :one
+SELECT sessions.id,
+       sessions.account_id,
+       coalesce(greatest(accounts.not_before, identities.not_before), 'epoch')::timestamptz AS not_before
+  FROM identities
+  JOIN accounts ON accounts.id = identities.account_id
+  JOIN sessions ON sessions.issuer = identities.issuer AND sessions.subject = identities.subject
+ WHERE identities.issuer = $1
+   AND identities.subject = $2
+   AND identities.ended_at IS NULL
+   AND accounts.is_active
+   AND sessions.revoked_at IS NULL
+   AND sessions.expires_at > now()
+   AND coalesce(greatest(accounts.not_before, identities.not_before), 'epoch') <= $3::timestamptz
+ ORDER BY sessions.created_at DESC
+ LIMIT 1
+`
+
+type IdentitySessionParams struct {
+	Issuer   string
+	Subject  string
+	IssuedAt time.Time
+}
+
+type IdentitySessionRow struct {
+	ID        ids.SessionID
+	AccountID ids.AccountID
+	NotBefore time.Time
+}
+
+// IdentitySession finds the live session that a token of an outside issuer stands for, and the time before which none of that identity may
+// have been issued: the token, which was verified, is all the proof that there is. pgx.ErrNoRows: there is none, or none for a token that was
+// issued then; IdentityEnter begins one, or says why not.
+func (q *Queries) IdentitySession(ctx context.Context, arg IdentitySessionParams) (IdentitySessionRow, error) {
+	row := q.db.QueryRow(ctx, identitySession, arg.Issuer, arg.Subject, arg.IssuedAt)
+	var i IdentitySessionRow
+	err := row.Scan(&i.ID, &i.AccountID, &i.NotBefore)
+	return i, err
+}
+
+const identityTell = `-- name: IdentityTell :exec
+INSERT INTO identities (issuer, subject, account_id, told_at)
+VALUES ($1, $2, $3, $4)
+    ON CONFLICT (issuer, subject) DO UPDATE
+   SET told_at = excluded.told_at
+`
+
+type IdentityTellParams struct {
+	Issuer    string
+	Subject   string
+	AccountID *ids.AccountID
+	ToldAt    *time.Time
+}
+
+// IdentityTell links an identity to an account, or keeps it linked, and notes the issuer's own time of what it has told, for what an issuer
+// tells of people whom nobody here need know.
+func (q *Queries) IdentityTell(ctx context.Context, arg IdentityTellParams) error {
+	_, err := q.db.Exec(ctx, identityTell,
+		arg.Issuer,
+		arg.Subject,
+		arg.AccountID,
+		arg.ToldAt,
+	)
+	return err
+}
+
+const letterCreate = `-- name: LetterCreate :exec
+INSERT INTO letters (kind, email, account_id, proofs)
+SELECT unnest($1::text[]), unnest($2::text[]), $3, $4
+`
+
+type LetterCreateParams struct {
+	Kinds     []string
+	Emails    []string
+	AccountID *ids.AccountID
+	Proofs    *int64
+}
+
+// LetterCreate promises mails of these kinds to these addresses: of an account, or, of kind password, of nobody who is known yet.
+func (q *Queries) LetterCreate(ctx context.Context, arg LetterCreateParams) error {
+	_, err := q.db.Exec(ctx, letterCreate,
+		arg.Kinds,
+		arg.Emails,
+		arg.AccountID,
+		arg.Proofs,
+	)
+	return err
+}
+
+const letterDelete = `-- name: LetterDelete :exec
+DELETE FROM letters
+ WHERE id = $1
+`
+
+// LetterDelete takes a letter away that was sent, or is void, for the worker.
+func (q *Queries) LetterDelete(ctx context.Context, id ids.LetterID) error {
+	_, err := q.db.Exec(ctx, letterDelete, id)
+	return err
+}
+
+const letterGet = `-- name: LetterGet :one
+SELECT letters.id, letters.kind, letters.email, letters.account_id, letters.proofs, letters.created_at,
+       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in, accounts.proofs, accounts.not_before
+  FROM letters
+  JOIN accounts ON accounts.id = letters.account_id AND accounts.proofs = letters.proofs
+                OR letters.account_id IS NULL AND accounts.email = letters.email
+ WHERE letters.id = $1
+   AND letters.created_at > now() - interval '1 day'
+   AND accounts.is_active
+`
+
+type LetterGetRow struct {
+	Letter  Letter
+	Account Account
+}
+
+// LetterGet reads a letter that is to be sent and the account that it is for, for the worker, which no caller is behind. pgx.ErrNoRows: it was sent, it
+// was promised a day ago, its proofs were voided since, or there is no such active account.
+func (q *Queries) LetterGet(ctx context.Context, id ids.LetterID) (LetterGetRow, error) {
+	row := q.db.QueryRow(ctx, letterGet, id)
+	var i LetterGetRow
+	err := row.Scan(
+		&i.Letter.ID,
+		&i.Letter.Kind,
+		&i.Letter.Email,
+		&i.Letter.AccountID,
+		&i.Letter.Proofs,
+		&i.Letter.CreatedAt,
+		&i.Account.ID,
+		&i.Account.Username,
+		&i.Account.Email,
+		&i.Account.Name,
+		&i.Account.PasswordHash,
+		&i.Account.IsActive,
+		&i.Account.IsStaff,
+		&i.Account.IsSuperuser,
+		&i.Account.EmailVerifiedAt,
+		&i.Account.Version,
+		&i.Account.CreatedAt,
+		&i.Account.UpdatedAt,
+		&i.Account.MadeIn,
+		&i.Account.Proofs,
+		&i.Account.NotBefore,
+	)
+	return i, err
+}
+
+const loginsExpire = `-- name: LoginsExpire :one
+SELECT expire_logins($1::integer)
+`
+
+// LoginsExpire deletes what is over of accounts, at most so many rows of each kind; whether there may be more. For the worker: no account asks.
+func (q *Queries) LoginsExpire(ctx context.Context, most int32) (bool, error) {
+	row := q.db.QueryRow(ctx, loginsExpire, most)
+	var expire_logins bool
+	err := row.Scan(&expire_logins)
+	return expire_logins, err
 }
 
 const migrationVersion = `-- name: MigrationVersion :one
@@ -473,7 +868,7 @@ func (q *Queries) TokenCreate(ctx context.Context, arg TokenCreateParams) (int64
 
 const tokenGet = `-- name: TokenGet :one
 SELECT one_time_tokens.email AS proven,
-       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in, accounts.proofs
+       accounts.id, accounts.username, accounts.email, accounts.name, accounts.password_hash, accounts.is_active, accounts.is_staff, accounts.is_superuser, accounts.email_verified_at, accounts.version, accounts.created_at, accounts.updated_at, accounts.made_in, accounts.proofs, accounts.not_before
   FROM one_time_tokens
   JOIN accounts ON accounts.id = one_time_tokens.account_id
  WHERE one_time_tokens.hash = $1
@@ -512,6 +907,7 @@ func (q *Queries) TokenGet(ctx context.Context, arg TokenGetParams) (TokenGetRow
 		&i.Account.UpdatedAt,
 		&i.Account.MadeIn,
 		&i.Account.Proofs,
+		&i.Account.NotBefore,
 	)
 	return i, err
 }

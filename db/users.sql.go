@@ -81,13 +81,18 @@ func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (Use
 }
 
 const userCreate = `-- name: UserCreate :one
-INSERT INTO users (tenant_id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
+WITH welcomed AS (
+    INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
+    SELECT $1, 'user.welcome', 'user', $2
+     WHERE $19::bool
+)
+INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
                    phone, instagram, bio, search_visibility, email_privacy, public_profile)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
-        $12, $13, $14,
-        coalesce($15::text, 'public'),
-        coalesce($16::text, 'private'),
-        coalesce($17::bool, true))
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+        $13, $14, $15,
+        coalesce($16::text, 'public'),
+        coalesce($17::text, 'private'),
+        coalesce($18::bool, true))
 RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
@@ -99,6 +104,7 @@ RETURNING users.tenant_id, users.id, users.account_id, users.username, users.ema
 
 type UserCreateParams struct {
 	TenantID         ids.TenantID
+	ID               ids.UserID
 	AccountID        ids.AccountID
 	Username         string
 	Email            *string
@@ -115,6 +121,7 @@ type UserCreateParams struct {
 	SearchVisibility *string
 	EmailPrivacy     *string
 	PublicProfile    *bool
+	Welcome          bool
 }
 
 type UserCreateRow struct {
@@ -123,10 +130,11 @@ type UserCreateRow struct {
 	RoleList []byte
 }
 
-// UserCreate makes an account a user of a tenant; RHGRT when the role holds what the caller does not.
+// UserCreate makes an account a user of a tenant, and has it welcomed by mail if so told; RHGRT when the role holds what the caller does not.
 func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (UserCreateRow, error) {
 	row := q.db.QueryRow(ctx, userCreate,
 		arg.TenantID,
+		arg.ID,
 		arg.AccountID,
 		arg.Username,
 		arg.Email,
@@ -143,6 +151,7 @@ func (q *Queries) UserCreate(ctx context.Context, arg UserCreateParams) (UserCre
 		arg.SearchVisibility,
 		arg.EmailPrivacy,
 		arg.PublicProfile,
+		arg.Welcome,
 	)
 	var i UserCreateRow
 	err := row.Scan(
@@ -655,5 +664,33 @@ func (q *Queries) UserUpdate(ctx context.Context, arg UserUpdateParams) (UserUpd
 		&i.TeamName,
 		&i.RoleList,
 	)
+	return i, err
+}
+
+const userWelcome = `-- name: UserWelcome :one
+SELECT users.account_id,
+       tenants.name AS tenant_name
+  FROM users
+  JOIN tenants ON tenants.id = $1
+ WHERE users.tenant_id = $1
+   AND users.id = $2
+   AND users.is_active
+`
+
+type UserWelcomeParams struct {
+	TenantID ids.TenantID
+	ID       ids.UserID
+}
+
+type UserWelcomeRow struct {
+	AccountID  ids.AccountID
+	TenantName string
+}
+
+// UserWelcome is whom a mail welcomes to a tenant. pgx.ErrNoRows: the user is gone, or shut out.
+func (q *Queries) UserWelcome(ctx context.Context, arg UserWelcomeParams) (UserWelcomeRow, error) {
+	row := q.db.QueryRow(ctx, userWelcome, arg.TenantID, arg.ID)
+	var i UserWelcomeRow
+	err := row.Scan(&i.AccountID, &i.TenantName)
 	return i, err
 }

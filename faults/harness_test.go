@@ -305,7 +305,7 @@ func newService(t *testing.T, url string, env ...string) *service {
 	}
 	t.Cleanup(func() { _ = s.socket.Close() })
 	s.env = append([]string{
-		"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + auth.GenerateKey(), "ACCESS_TOKEN_TTL=1h", "LOG_LEVEL=warn",
+		"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + auth.GenerateKey(), "ACCESS_TOKEN_TTL=1h",
 		"TMPDIR=" + os.TempDir(),
 	}, env...)
 	return s
@@ -314,7 +314,7 @@ func newService(t *testing.T, url string, env ...string) *service {
 // apart makes each server open an address of its own.
 func (s *service) apart() {
 	_ = s.socket.Close()
-	s.socket, s.env = nil, append(s.env, "HTTP_ADDR=127.0.0.1:0", "LOG_LEVEL=info")
+	s.socket, s.env = nil, append(s.env, "HTTP_ADDR=127.0.0.1:0")
 }
 
 // server is one process.
@@ -326,26 +326,19 @@ type server struct {
 	ended chan struct{}
 }
 
-var (
-	// It says the first with any LOG_LEVEL, just before it listens, and the second when it does.
-	listening = regexp.MustCompile(`"msg":"no mail will be sent`)
-	serving   = regexp.MustCompile(`"msg":"serving","address":"([^"]+)"`)
-)
+// serving is what it says when it listens.
+var serving = regexp.MustCompile(`"msg":"serving","address":"([^"]+)"`)
 
 // start returns when the new process has checked its database and is about to listen; until then, whoever connects to the socket waits.
 func (s *service) start(program string) *server {
 	s.t.Helper()
 	p := s.launch(program)
-	sign := listening
-	if s.socket == nil {
-		sign = serving
-	}
 	var said []string
 	poll(s.t, "the server to serve", func() bool {
 		if !p.alive() {
 			s.t.Fatalf("the server ended: %s", p.said())
 		}
-		said = sign.FindStringSubmatch(p.said())
+		said = serving.FindStringSubmatch(p.said())
 		return said != nil
 	})
 	if s.socket == nil {
@@ -354,20 +347,32 @@ func (s *service) start(program string) *server {
 	return p
 }
 
-// launch starts a process and waits for nothing.
+// work starts a worker over the same database; it waits for nothing.
+func (s *service) work(program string) *server {
+	s.t.Helper()
+	return s.launchAs(exec.Command(program, "worker"))
+}
+
+// launch starts a server and waits for nothing.
 func (s *service) launch(program string) *server {
+	s.t.Helper()
+	if s.socket == nil {
+		return s.launchAs(exec.Command(program, "serve"))
+	}
+	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve`, program) // the shell becomes the program, so that both have the pid that the convention asks for
+	cmd.ExtraFiles = []*os.File{s.socket}
+	return s.launchAs(cmd)
+}
+
+func (s *service) launchAs(cmd *exec.Cmd) *server {
 	s.t.Helper()
 	log, err := os.CreateTemp(scratch, "server-*.log")
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &server{t: s.t, log: log.Name(), base: s.base, ended: make(chan struct{}), cmd: exec.Command(program, "serve")}
+	p := &server{t: s.t, log: log.Name(), base: s.base, ended: make(chan struct{}), cmd: cmd}
 	p.cmd.Env = s.env
-	if s.socket != nil { // the shell becomes the program, so that both have the pid that the convention asks for
-		p.cmd = exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve`, program)
-		p.cmd.Env, p.cmd.ExtraFiles = s.env, []*os.File{s.socket}
-	}
 	if s.quota < 100 {
 		p.cmd.Env = append(slices.Clone(s.env), "GOMAXPROCS=1") // it runs on one processor, when it does
 	}

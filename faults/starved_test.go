@@ -33,7 +33,7 @@ func TestStarved(t *testing.T) {
 	var p *server
 	for range starts {
 		p = s.launch(path)
-		poll(t, "the server to serve or to end", func() bool { return !p.alive() || listening.MatchString(p.said()) })
+		poll(t, "the server to serve or to end", func() bool { return !p.alive() || serving.MatchString(p.said()) })
 		if !p.alive() {
 			refused++
 			t.Errorf("a start was refused: %s", p.said())

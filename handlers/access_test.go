@@ -20,6 +20,7 @@ import (
 type claimant struct {
 	*world
 	house
+	clerk           *abroad // an outside issuer
 	who             person
 	email, password string
 	user            string
@@ -52,7 +53,7 @@ func (c *claimant) work() request { return call("PATCH", "/items/"+c.own.UUID())
 // mailedTo is the next token that is mailed to an address.
 func (c *claimant) mailedTo(email string) string {
 	for {
-		if token := mailedToken.FindString(c.post.Wait(email)); token != "" {
+		if token := mailedToken.FindString(c.mail(email)); token != "" {
 			return token
 		}
 	}
@@ -121,6 +122,15 @@ var tickets = []ticketKind{
 			c.joins("assistant")
 		}
 		return func() request { return bearer(content[loginAnswer](c.t, visit).AccessToken, c.work()) }
+	}},
+	{"access token of an outside issuer", "", func(c *claimant, _ *loss) func() request {
+		token := c.clerk.of(c.who)
+		c.want(c.here(bearer(token, c.work())), 200)
+		return func() request { return c.here(bearer(token, c.work())) }
+	}},
+	{"the same, issued afterwards", "", func(c *claimant, _ *loss) func() request {
+		c.want(c.here(bearer(c.clerk.of(c.who), c.work())), 200)
+		return func() request { return c.here(bearer(c.clerk.of(c.who, later()), c.work())) }
 	}},
 	{"API key", "", func(c *claimant, _ *loss) func() request {
 		made := c.want(c.here(bearer(c.again.AccessToken, call("POST", "/api-keys").json(`{"name":"k"}`))), 201)
@@ -191,6 +201,11 @@ var losses = []loss{
 		c.want(c.as(c.admin(), call("DELETE", "/tenant?confirm="+c.canary), c.house), 200)
 	}, false},
 	{"account closed", func(c *claimant) { c.want(bearer(c.again.AccessToken, call("DELETE", "/me")), 200) }, false},
+	{"deleted at Clerk", func(c *claimant) {
+		c.prove(c.who)
+		c.want(news(clerkSays("user.created", c.who.name, 1000, map[string]any{"email": c.email})), 200)
+		c.outcome(news(clerkSays("user.deleted", c.who.name, 2000, nil)), hookApplied)
+	}, false},
 	{keysRotated, func(*claimant) {}, false},
 	{keyDropped, func(*claimant) {}, false},
 }
@@ -206,6 +221,9 @@ var footnotes = []struct{ ticket, lost, text string }{
 	{"visit of a superuser", "removed", "As the user that he has become meanwhile, and was not when the visit began: as before that, he is a visitor, until the 15 minutes are over. The same where he left or was deactivated."},
 	{"API key", "password change", "A key is no login: its own routes end it. A reset ends it where the account's e-mail was not proven before."},
 	{"API key", "deactivated", "For good: reactivated, the user makes new ones."},
+	{"access token of an outside issuer", "logout", "By another session, which is not that of the token. With the token itself it is refused; so is any that was issued before, also to another device."},
+	{"the same, issued afterwards", "logout everywhere", "Whoever still has a session at the issuer gets a token that begins another here: to keep him out, end that too. Likewise after a new password."},
+	{"the same, issued afterwards", "account closed", "To no account is linked whom it names; with an account of the same e-mail, confirmed, it is as at the first time."},
 	{"bound session", "deactivated", "For good: reactivated or invited again, the session names its tenant by header like any other. Likewise where the user was removed or left."},
 	{"one-time token of a welcome", "removed", "An account that was made for the tenant, and that nobody has proven, loses with its user what was mailed for it; it may log in as before. Other accounts are no business of the tenant's."},
 	{"invitation to the person", "e-mail change", "The account's e-mail is no longer the invited one; whoever reads the old address may accept it."},
@@ -219,7 +237,8 @@ var footnotes = []struct{ ticket, lost, text string }{
 // what happened.
 func TestAccessGolden(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	clerk := newAbroad(t)
+	w := newWorldAs(t, "rowhouse_server", hooked(clerk))
 	fresh, err := auth.ParseKeys(auth.GenerateKey())
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +262,7 @@ func TestAccessGolden(t *testing.T) {
 				case keyDropped:
 					next = dropped
 				}
-				cells[i][j] = w.tryTicket(fmt.Sprintf("c%d-%d", i, j), next, &tickets[i], &losses[j])
+				cells[i][j] = w.tryTicket(fmt.Sprintf("c%d-%d", i, j), next, clerk, &tickets[i], &losses[j])
 			})
 		}
 	}
@@ -253,14 +272,16 @@ func TestAccessGolden(t *testing.T) {
 }
 
 // tryTicket has somebody get a ticket and lose access, and uses the ticket.
-func (w *world) tryTicket(name, next string, ticket *ticketKind, lost *loss) string {
-	c := &claimant{world: w, house: w.makeHouse(name, "house-"+name), password: password, next: next}
+func (w *world) tryTicket(name, next string, clerk *abroad, ticket *ticketKind, lost *loss) string {
+	c := &claimant{world: w, house: w.makeHouse(name, "house-"+name), clerk: clerk, password: password, next: next}
 	w.rows(c.house, c.own)
 	c.who.name, c.email = "who-"+name, "who-"+name+"@example.com"
 	switch ticket.role {
 	case "made":
 		made := w.want(w.as(c.admin(), call("POST", "/users").json(`{"email":"`+c.email+`","name":"Who","role":"assistant"}`), c.house), 201)
 		c.user = content[userAnswer](w.t, made).User.ID
+		w.work()
+		w.until(`SELECT state = 'completed' FROM jobs WHERE kind = 'user.welcome' AND 'user-' || subject_id = $1`, c.user) // without a password still
 		c.who.account = testdb.Value[ids.AccountID](w.db, `UPDATE accounts SET password_hash = $1 WHERE email = $2 RETURNING id`, weakHash(), c.email)
 	default:
 		c.who = w.account(c.who.name)

@@ -27,14 +27,13 @@ type Account struct {
 	UpdatedAt     time.Time     `json:"updated_at"`
 
 	version int64
-	then    func()
 }
 
 func (a *Account) Resource() (name, path string, version int64) { return "account", "/me", a.version }
 
 func newAccount(row db.Account) Account {
 	return Account{row.ID, row.Username, row.Email, row.Name, row.EmailVerifiedAt != nil, row.IsStaff, row.IsSuperuser,
-		row.CreatedAt, row.UpdatedAt, row.Version, nil}
+		row.CreatedAt, row.UpdatedAt, row.Version}
 }
 
 var (
@@ -70,7 +69,7 @@ func accountRegister(ctx context.Context, app *App, who rest.Caller, in accountR
 	if err != nil {
 		return Account{}, err
 	}
-	account := db.AccountCreateParams{Username: username, Email: email, Name: in.Name, PasswordHash: &hash}
+	account := db.AccountCreateParams{Username: username, Email: email, Name: in.Name, PasswordHash: &hash, Proof: true}
 	if in.Username == nil {
 		account.Spare = spare(username)
 	}
@@ -88,13 +87,8 @@ func accountRegister(ctx context.Context, app *App, who rest.Caller, in accountR
 	if err != nil {
 		return Account{}, err
 	}
-	out := newAccount(made)
-	out.then = func() { app.post(who, made.Email, app.proof(who, made, made.Email)) }
-	return out, nil
+	return newAccount(made), nil
 }
-
-// After mails a proof to the e-mail of a new account.
-func (a *Account) After(any, rest.Caller) func() { return a.then }
 
 var badUsername = rest.Broken("accounts_username_check").Fields[0]
 
@@ -136,6 +130,7 @@ func names(givenEmail string, givenUsername *string) (email, username string, wr
 
 // createAccount makes an account. A username that was made for it and was taken in the very moment is made anew.
 func createAccount(ctx context.Context, q *db.Queries, account db.AccountCreateParams) (db.Account, error) {
+	account.ID = ids.New[ids.AccountID]()
 	made, err := q.AccountCreate(ctx, account)
 	if err != nil && account.Spare != nil && rest.Breaks(err, "accounts_username_key") {
 		err = tenancy.Again(err)
@@ -155,7 +150,7 @@ func Found(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account db.Acco
 		return db.Tenant{}, ids.UserID{}, err
 	}
 	admin, err := q.UserCreate(ctx, db.UserCreateParams{
-		TenantID: id, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: "admin",
+		TenantID: id, ID: ids.New[ids.UserID](), AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: "admin",
 	})
 	return tenant, admin.User.ID, err
 }
@@ -249,7 +244,8 @@ type accountPasswordChangeInput struct {
 	NewPassword     string `json:"new_password" limit:"password" text:"raw" example:"staple the battery horse"`
 }
 
-// accountPasswordChange replaces the password and ends the account's other sessions, and what was mailed for it.
+// accountPasswordChange replaces the password and ends the account's other sessions, and what was mailed for it. The session of an outside
+// identity ends too: whoever else has a token of that identity shares it, and the next token begins another.
 func accountPasswordChange(ctx context.Context, app *App, who rest.Caller, in accountPasswordChangeInput) (rest.Done, error) {
 	account, err := app.doors.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {
@@ -273,8 +269,12 @@ func accountPasswordChange(ctx context.Context, app *App, who rest.Caller, in ac
 	if err != nil {
 		return rest.Done{}, err
 	}
+	kept := who.SessionID
+	if who.Outside {
+		kept = ids.SessionID{}
+	}
 	changed, err := app.doors.Account(who).AccountPasswordSet(ctx, db.AccountPasswordSetParams{
-		AccountID: who.AccountID, PasswordHash: &hash, Proofs: account.Proofs, KeptSessionID: who.SessionID,
+		AccountID: who.AccountID, PasswordHash: &hash, Proofs: account.Proofs, KeptSessionID: kept,
 	})
 	if err == nil && changed == 0 {
 		return rest.Done{}, errPasswordRace

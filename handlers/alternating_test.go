@@ -133,7 +133,7 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 		add(pattern, p, r)
 	}
 	mailed := func(p person, purpose string) string {
-		token, hash := auth.NewSecret(tokenPrefix)
+		token, hash := auth.NewSecret(auth.OneTimePrefix)
 		w.db.Exec(`INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at) VALUES ($1, $2, $3, $4, now() + interval '1 day')`,
 			hash, p.account, purpose, p.name+"@example.com")
 		return token
@@ -142,7 +142,7 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 	w.db.Exec(`INSERT INTO sessions (id, account_id, expires_at) VALUES ($1, $2, now() + interval '1 day')`, second, stays.account)
 	refresh, hash := auth.NewSecret(refreshPrefix)
 	w.db.Exec(`INSERT INTO refresh_tokens (hash, session_id) VALUES ($1, $2)`, hash, goes.session)
-	invitation, hash := auth.NewTenantSecret(invitationPrefix, s.id)
+	invitation, hash := auth.NewTenantSecret(auth.InvitationPrefix, s.id)
 	w.db.Exec(`INSERT INTO invitations (tenant_id, email, role, invited_by, token_hash, expires_at, created_at, updated_at)
 		SELECT tenant_id, $3, role, invited_by, $2, expires_at, created_at, updated_at FROM invitations WHERE tenant_id = $1 LIMIT 1`, s.id, hash, s.canary+"-joins@example.com")
 
@@ -160,10 +160,10 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 	post("POST /auth/switch-tenant", &stays, `{"tenant_id":"`+s.id.String()+`"}`)
 	post("POST /tenants", &stays, `{"name":"`+s.canary+`"}`)
 	post("POST /auth/email/verify/request", &goes, "")
-	post("POST /auth/email/verify", nil, `{"token":"`+mailed(quits, forEmail)+`"}`)
+	post("POST /auth/email/verify", nil, `{"token":"`+mailed(quits, auth.ForEmail)+`"}`)
 	post("POST /auth/email/change", &stays, `{"email":"`+s.canary+`-moved@example.com","password":"`+password+`"}`)
 	add("DELETE /auth/sessions/:session_id", &stays, call("DELETE", "/auth/sessions/"+second.String()))
-	post("POST /auth/password/reset", nil, `{"token":"`+mailed(forgets, ForPassword)+`","password":"a new harbour"}`)
+	post("POST /auth/password/reset", nil, `{"token":"`+mailed(forgets, auth.ForPassword)+`","password":"a new harbour"}`)
 	post("POST /auth/password/forgot", nil, `{"email":"`+forgets.name+`@example.com"}`)
 	post("POST /auth/password", &stays, `{"current_password":"`+password+`","new_password":"a new harbour"}`)
 	post("POST /invitations/accept", nil, `{"token":"`+invitation+`","password":"a new harbour"}`)
@@ -377,7 +377,7 @@ func (k *talk) pages(sample func(*side, house) asking) {
 func (k *talk) refused(sample func(*side, house) asking) {
 	k.ask(func(s, other *side) asking {
 		n := sample(s, other.house)
-		if strings.Contains(n.route, ":") {
+		if strings.Contains(n.route, ":") && n.route != "GET /webhooks/:webhook_id/deliveries" { // of an endpoint that is not there there is none
 			n.known = "404 not_found"
 		}
 		n.route = ""

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"rowhouse/auth"
-	"rowhouse/mail"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
@@ -13,10 +12,11 @@ import (
 // Config is what the application needs to know of its surroundings.
 type Config struct {
 	rest.Config
-	AppURL             string // of the application that mails lead to, without a slash at the end; empty: they show bare tokens
 	AccessTokenTTL     time.Duration
 	RefreshTokenTTL    time.Duration
 	RegistrationClosed bool
+	WebhooksLoopback   bool            // for development: webhooks may be on this very machine
+	ClerkSecret        auth.HookSecret // of the hook that Clerk tells of its users at; without one it is off
 	Limits             Limits
 }
 
@@ -27,7 +27,6 @@ type Limits struct {
 	Register     rest.Limit // new accounts from one address
 	Mail         rest.Limit // mails to one address
 	MailAddress  rest.Limit // mails asked for from one address
-	MailTenant   rest.Limit // mails to new users and to the invited, of one tenant
 }
 
 // App is the application: what handlers need besides queries, and the server that answers with them.
@@ -37,13 +36,12 @@ type App struct {
 	doors     *tenancy.Database
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
-	mail      *mail.Outbox
 	log       *slog.Logger
 }
 
 // New makes the application over the doors.
-func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, outbox *mail.Outbox, log *slog.Logger) (*App, error) {
-	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, mail: outbox, log: log}
+func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*App, error) {
+	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, log: log}
 	var err error
 	api := API()
 	api.App = app
@@ -56,6 +54,8 @@ func API() *rest.API {
 	return &rest.API{
 		Routes:     routes,
 		Rules:      rules,
+		Hooks:      []rest.Hook{clerkHook},
+		Identify:   identityEnter,
 		Guessed:    []string{errAccountExists.Code, errUsernameTaken.Code},
 		Hints:      hints,
 		About:      about,
@@ -72,6 +72,7 @@ var (
 	errCannotGrant = rest.Forbidden("cannot_grant", "Nobody gives what he does not hold; what you lack is listed under fields.")
 	errOwnField    = rest.Forbidden("forbidden_field", "Of yourself you may change other fields, but not those listed.")
 	errEnded       = rest.Conflict("state_conflict", "The appointment has been completed or cancelled, which is the end of it; only its notes may change.")
+	errJob         = rest.Conflict("state_conflict", "The job is done or being done, or was taken back before; GET says what it is now.")
 	errMinor       = rest.Invalid(rest.FieldError{Field: "guardian_name", Code: "required", Detail: "A client under 18 years has a guardian."})
 
 	rules = map[string]rest.Rule{
@@ -82,6 +83,8 @@ var (
 		"RHUSR": {Error: errNoUser},
 		"RHEND": {Error: errEnded},
 		"RHMIN": {Error: errMinor},
+		"RHJOB": {Error: errJob},
+		"RHMNY": {Error: errWebhooks},
 		"RHGRT": {Error: errCannotGrant, Each: rest.FieldError{Code: "not_held", Detail: "You do not hold %s."}, Field: map[string]string{}},
 		"RHOWN": {Error: errOwnField, Each: rest.FieldError{Code: "forbidden_field", Detail: "This is for others to change."}},
 	}
@@ -119,6 +122,8 @@ var tagged = map[string]string{
 	"reports":      "What was earned.",
 	"server":       "The process itself.",
 	"tenant":       "The tenant of the request.",
+
+	"webhook-events": "What endpoints can be told of.",
 }
 
 // summaries are the summaries of operations that are more than a verb and its object.
@@ -132,6 +137,8 @@ var summaries = map[string]string{
 	"apiKeyRevokeAll":         "Revoke all API keys of a user",
 	"artistCalendar":          "Get the calendar of an artist",
 	"artistSlots":             "List when an artist is free",
+	"deliveryList":            "List the deliveries of a webhook",
+	"deliveryRedeliver":       "Send a delivery again",
 	"emailChange":             "Ask for a change of the login e-mail",
 	"emailVerify":             "Confirm an e-mail address",
 	"emailVerifyRequest":      "Ask for a mail to confirm the e-mail address",
@@ -161,6 +168,9 @@ var summaries = map[string]string{
 	"userLeave":               "Leave the tenant",
 	"userRoleAssign":          "Assign a role to a user",
 	"userRoleUnassign":        "Take a role from a user",
+	"webhookEventList":        "List what webhooks can be told of",
+	"webhookRotateSecret":     "Give a webhook another secret",
+	"webhookTest":             "Send a test to a webhook",
 }
 
 // fieldCodes are what handlers and rules find wrong with a field, beside what the contract does.

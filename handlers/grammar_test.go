@@ -559,12 +559,12 @@ func (g *grammar) token(name string, somebodysName func() string) string {
 		g.w.db.Exec(`INSERT INTO refresh_tokens (hash, session_id) SELECT $1, s.id FROM sessions s WHERE s.account_id = $2::text::uuid LIMIT 1`, hash, account())
 		return secret
 	case "passwordReset", "emailVerify":
-		secret, hash := auth.NewSecret(tokenPrefix)
-		purpose := map[string]string{"passwordReset": ForPassword, "emailVerify": forEmail}[name]
+		secret, hash := auth.NewSecret(auth.OneTimePrefix)
+		purpose := map[string]string{"passwordReset": auth.ForPassword, "emailVerify": auth.ForEmail}[name]
 		g.w.db.Exec(`INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at) SELECT $1, a.id, $3, a.email, now() + interval '1 hour' FROM accounts a WHERE a.id = $2::text::uuid`, hash, account(), purpose)
 		return secret
 	}
-	secret, hash := auth.NewTenantSecret(invitationPrefix, g.w.A.id)
+	secret, hash := auth.NewTenantSecret(auth.InvitationPrefix, g.w.A.id)
 	g.w.db.Exec(`
 		INSERT INTO invitations (tenant_id, email, role, invited_by, token_hash, expires_at)
 		SELECT $1, $2, 'member', u.id, $3, now() + interval '1 day' FROM users u WHERE u.tenant_id = $1 AND u.account_id = $4`,

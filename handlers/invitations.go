@@ -10,7 +10,6 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
-	"rowhouse/mail"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
@@ -21,7 +20,6 @@ const (
 )
 
 const (
-	invitationPrefix = "rhi_"
 	// invitationTime is how long an invitation can be accepted.
 	invitationTime = 7 * 24 * time.Hour
 )
@@ -40,7 +38,6 @@ type Invitation struct {
 	UpdatedAt time.Time        `json:"updated_at"`
 
 	version int64
-	letter  *letter
 }
 
 func (i *Invitation) Resource() (name, path string, version int64) {
@@ -49,7 +46,7 @@ func (i *Invitation) Resource() (name, path string, version int64) {
 
 func newInvitation(row db.Invitation) Invitation {
 	return Invitation{row.ID, row.TenantID, row.Email, row.Role, row.TeamID, row.ArtistID, row.InvitedBy,
-		row.ExpiresAt, row.CreatedAt, row.UpdatedAt, row.Version, nil}
+		row.ExpiresAt, row.CreatedAt, row.UpdatedAt, row.Version}
 }
 
 type invitationListInput struct {
@@ -93,30 +90,16 @@ func (in *invitationCreateInput) Problems() []rest.FieldError { return emailProb
 // invitationCreate mails an invitation, whether or not its reader has an account.
 func invitationCreate(ctx context.Context, q *db.Queries, who rest.Caller, in invitationCreateInput) (Invitation, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
-	token, hash := auth.NewTenantSecret(invitationPrefix, who.TenantID)
 	row, err := q.InvitationCreate(ctx, db.InvitationCreateParams{
 		TenantID:  who.TenantID,
+		ID:        ids.New[ids.InvitationID](),
 		Email:     email,
 		Role:      in.Role,
 		TeamID:    in.TeamID,
 		ArtistID:  in.ArtistID,
-		TokenHash: hash,
 		ExpiresAt: time.Now().Add(invitationTime),
 	})
-	out := newInvitation(row.Invitation)
-	out.letter = &letter{to: email, kind: invitationLetter, token: token, tenant: row.TenantName}
-	return out, err
-}
-
-// After mails the invitation.
-func (i *Invitation) After(app any, who rest.Caller) func() {
-	if i.letter == nil {
-		return nil
-	}
-	return func() {
-		app := app.(*App)
-		app.post(who, i.Email, func(context.Context) (*mail.Message, error) { return app.write(*i.letter), nil })
-	}
+	return newInvitation(row), err
 }
 
 type invitationDeleteInput struct {
@@ -147,7 +130,7 @@ type invitationAcceptInput struct {
 // must be the invitation's; without one a new account, which the token proves. An account that somebody prepared for this e-mail
 // and never proved passes to the reader, wiped.
 func invitationAccept(ctx context.Context, app *App, who rest.Caller, in invitationAcceptInput) (User, error) {
-	tenant, hash, ok := auth.ParseTenantSecret(in.Token, invitationPrefix)
+	tenant, hash, ok := auth.ParseTenantSecret(in.Token, auth.InvitationPrefix)
 	if !ok {
 		return User{}, app.Guess(ctx, who, errInvitation)
 	}
@@ -167,7 +150,7 @@ func invitationAccept(ctx context.Context, app *App, who rest.Caller, in invitat
 			name = account.Name
 		}
 		row, err := tx.Provision(tenant, joining).UserCreate(ctx, db.UserCreateParams{
-			TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: name,
+			TenantID: tenant, ID: ids.New[ids.UserID](), AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: name,
 			Role: invitation.Role, TeamID: invitation.TeamID, ArtistID: invitation.ArtistID,
 		})
 		user, err = newUser(row.User, row.TeamName, row.RoleList, err)

@@ -20,10 +20,11 @@ func (w *world) invite(h house, email, more string) string {
 // registration is closed; once.
 func TestInvitationAnew(t *testing.T) {
 	t.Parallel()
-	w := newWorldAs(t, "rowhouse_server", func(c *Config) { c.RegistrationClosed = true; c.AppURL = "https://app.example.com" })
+	w := newWorldAs(t, "rowhouse_server", func(c *Config) { c.RegistrationClosed = true })
+	w.jobs.AppURL = "https://app.example.com"
 	admin := w.A.people["admin"]
 	w.want(w.as(admin, call("POST", "/invitations").json(`{"email":"Cleo@Example.com","role":"assistant","team_id":"`+w.A.own.UUID()+`"}`), w.A), 201)
-	text := w.post.Wait("cleo@example.com")
+	text := w.mail("cleo@example.com")
 	if !strings.Contains(text, w.A.canary) || !strings.Contains(text, "https://app.example.com/accept-invitation#token=rhi_") {
 		t.Errorf("got %s", text)
 	}

@@ -198,7 +198,8 @@ func TestOtherLimits(t *testing.T) {
 	})
 	t.Run("mail of a tenant", func(t *testing.T) {
 		t.Parallel()
-		w, _ := limited(t, func(c *Config) { c.Limits = Limits{MailTenant: rest.Limit{Times: 2, Window: time.Hour}} })
+		w := newWorld(t)
+		w.jobs.MailTenant = rest.Limit{Times: 2, Window: time.Hour}
 		invite := func(h house, email string) {
 			w.want(w.as(h.people["admin"], call("POST", "/invitations").json(`{"email":"`+email+`","role":"member"}`), h), 201)
 		}

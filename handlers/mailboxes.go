@@ -3,13 +3,11 @@ package handlers
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"rowhouse/auth"
 	"rowhouse/db"
-	"rowhouse/mail"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
 )
@@ -17,54 +15,9 @@ import (
 // A one-time token proves that its bearer reads the mail of an address. It does not prove that he is who made the account: of an
 // account that somebody else may have prepared, password, sessions and keys go when its address is proven.
 
-const (
-	tokenPrefix = "rht_"
-	// TokenTime is how long a mailed token is good; welcomeTime, of the one that lets a new user choose a password.
-	TokenTime   = time.Hour
-	welcomeTime = 7 * 24 * time.Hour
-)
-
-// The purposes of a one-time token, as the table has them.
-const (
-	ForPassword = "password"
-	forEmail    = "email"
-)
-
-// NewToken stores a token that proves its bearer to be the account's owner, as it was seen, when it is mailed to an address. It is empty,
-// and none is stored, when the account's proofs were voided since, or its login e-mail has changed.
-func NewToken(ctx context.Context, q *db.Queries, account db.Account, purpose, email string, expires time.Time) (string, error) {
-	token, hash := auth.NewSecret(tokenPrefix)
-	stored, err := q.TokenCreate(ctx, db.TokenCreateParams{
-		AccountID: account.ID, Proofs: account.Proofs, LoginEmail: account.Email,
-		Hash: hash, Purpose: purpose, Email: email, ExpiresAt: expires,
-	})
-	if stored == 0 {
-		token = ""
-	}
-	return token, err
-}
-
-// writeToken writes a letter with a new token of the account; nil for none, as in NewToken. Letters are written after the answer: the
-// account is as whoever asked for the letter saw it.
-func (app *App) writeToken(ctx context.Context, who rest.Caller, account db.Account, purpose string, good time.Duration, l letter) (*mail.Message, error) {
-	var err error
-	l.token, err = NewToken(ctx, app.doors.Unscoped(who), account, purpose, l.to, time.Now().Add(good))
-	if err != nil || l.token == "" {
-		return nil, err
-	}
-	return app.write(l), nil
-}
-
-// proof writes a mail with a token that confirms an address of the account.
-func (app *App) proof(who rest.Caller, account db.Account, email string) func(context.Context) (*mail.Message, error) {
-	return func(ctx context.Context) (*mail.Message, error) {
-		return app.writeToken(ctx, who, account, forEmail, TokenTime, letter{to: email, kind: proofLetter})
-	}
-}
-
 // mails are the attempts that a mail to an address is counted under.
 func (app *App) mails(who rest.Caller, email string) []rest.Attempt {
-	return []rest.Attempt{rest.Of("mail to", email, app.config.Limits.Mail), rest.From("mail", who, app.config.Limits.MailAddress)}
+	return []rest.Attempt{rest.MailTo(email, app.config.Limits.Mail), rest.From("mail", who, app.config.Limits.MailAddress)}
 }
 
 var errOneTimeToken = rest.Invalid(rest.FieldError{Field: "token", Code: "invalid", Detail: "Not a token that is good: it was used, it has expired, a newer one was sent, or the password was changed or all sessions were ended since."})
@@ -75,28 +28,24 @@ type passwordForgotInput struct {
 
 func (in *passwordForgotInput) Problems() []rest.FieldError { return emailProblems(in.Email) }
 
-// passwordForgot mails a token that sets a new password. Everything that depends on whether there is such an account is done
-// after the answer; whoever asks has proven nothing, so that it does not matter whether he asked before proofs were voided or after.
+// passwordForgot promises a mail with a token that sets a new password. Whether there is such an account is looked at when it is sent; whoever asks has
+// proven nothing, so that it does not matter whether he asked before proofs were voided or after.
 func passwordForgot(ctx context.Context, app *App, who rest.Caller, in passwordForgotInput) (rest.Done, error) {
 	email, _ := auth.NormalizeEmail(in.Email)
 	if err := app.Take(ctx, who, app.mails(who, email)...); err != nil {
 		return rest.Done{}, err
 	}
-	return app.send(func(ctx context.Context) (*mail.Message, error) {
-		account, err := app.doors.Unscoped(who).AccountByLogin(ctx, email)
-		if errors.Is(err, pgx.ErrNoRows) || err == nil && !account.IsActive {
-			return nil, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		return app.writeToken(ctx, who, account, ForPassword, TokenTime, letter{to: email, kind: passwordLetter})
-	})
+	return rest.Done{}, app.doors.Unscoped(who).LetterCreate(ctx, db.LetterCreateParams{Kinds: []string{"password"}, Emails: []string{email}})
+}
+
+// promise has letters of these kinds sent to these addresses, for the account as it was seen.
+func (app *App) promise(ctx context.Context, who rest.Caller, account db.Account, kinds, emails []string) error {
+	return app.doors.Unscoped(who).LetterCreate(ctx, db.LetterCreateParams{Kinds: kinds, Emails: emails, AccountID: &account.ID, Proofs: &account.Proofs})
 }
 
 // bearer is the account of a live token, and the address that the token proves.
 func (app *App) bearer(ctx context.Context, who rest.Caller, token, purpose string) (row db.TokenGetRow, hash []byte, err error) {
-	if !auth.SecretShape(token, tokenPrefix) {
+	if !auth.SecretShape(token, auth.OneTimePrefix) {
 		return row, nil, app.Guess(ctx, who, errOneTimeToken)
 	}
 	hash = auth.HashSecret(token)
@@ -128,7 +77,11 @@ func (app *App) prove(ctx context.Context, tx *tenancy.Tx, who rest.Caller, acco
 			return account, err
 		}
 		for _, tenant := range tenants {
-			if err := tx.Provision(tenant, who).ApiKeyRevokeOfAccount(ctx, db.ApiKeyRevokeOfAccountParams{TenantID: tenant, AccountID: account.ID}); err != nil {
+			q := tx.Provision(tenant, who)
+			if err := q.ApiKeyRevokeOfAccount(ctx, db.ApiKeyRevokeOfAccountParams{TenantID: tenant, AccountID: account.ID}); err != nil {
+				return account, err
+			}
+			if err := q.WebhookEndOfAccount(ctx, db.WebhookEndOfAccountParams{TenantID: tenant, AccountID: account.ID}); err != nil {
 				return account, err
 			}
 		}
@@ -163,7 +116,7 @@ func (in *passwordResetInput) Problems() []rest.FieldError {
 
 // passwordReset sets a new password for whoever reads the account's mail, which it proves, and ends every session.
 func passwordReset(ctx context.Context, app *App, who rest.Caller, in passwordResetInput) (rest.Done, error) {
-	row, token, err := app.bearer(ctx, who, in.Token, ForPassword)
+	row, token, err := app.bearer(ctx, who, in.Token, auth.ForPassword)
 	if err != nil {
 		return rest.Done{}, err
 	}
@@ -187,7 +140,7 @@ type emailVerifyInput struct {
 // or its password, keeps all else; from anybody else it may be that somebody prepared it for him, and it is wiped: the next step is
 // then a new password, by mail. One that a tenant's admin made is wiped whoever comes.
 func emailVerify(ctx context.Context, app *App, who rest.Caller, in emailVerifyInput) (Account, error) {
-	row, token, err := app.bearer(ctx, who, in.Token, forEmail)
+	row, token, err := app.bearer(ctx, who, in.Token, auth.ForEmail)
 	if err != nil {
 		return Account{}, err
 	}
@@ -220,7 +173,7 @@ func emailVerifyRequest(ctx context.Context, app *App, who rest.Caller, _ struct
 	if err := app.Take(ctx, who, app.mails(who, account.Email)...); err != nil {
 		return rest.Done{}, err
 	}
-	return app.send(app.proof(who, account, account.Email))
+	return rest.Done{}, app.promise(ctx, who, account, []string{"proof"}, []string{account.Email})
 }
 
 type emailChangeInput struct {
@@ -248,15 +201,9 @@ func emailChange(ctx context.Context, app *App, who rest.Caller, in emailChangeI
 	if err := app.Take(ctx, who, app.mails(who, email)...); err != nil {
 		return rest.Done{}, err
 	}
-	out, err := app.send(app.proof(who, account, email))
-	if err != nil || account.EmailVerifiedAt == nil {
-		return out, err
+	kinds, emails := []string{"proof"}, []string{email}
+	if account.EmailVerifiedAt != nil {
+		kinds, emails = append(kinds, "change"), append(emails, account.Email)
 	}
-	proof := out.Then
-	return rest.Done{Then: func() {
-		app.post(who, account.Email, func(context.Context) (*mail.Message, error) {
-			return app.write(letter{to: account.Email, kind: changeLetter}), nil
-		})
-		proof()
-	}}, nil
+	return rest.Done{}, app.promise(ctx, who, account, kinds, emails)
 }

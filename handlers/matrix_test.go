@@ -266,8 +266,8 @@ func TestForeignTenant(t *testing.T) {
 var eventsOf = map[string]int{
 	"POST /api-keys/revoke-all": 2,
 	"DELETE /users/:user_id":    2, // and its role
-	"PATCH /settings":           4, // each key is a row
-	"POST /users/me/leave":      5, // and its keys, and whom it invited
+	"PATCH /settings":           6, // each key is a row
+	"POST /users/me/leave":      9, // and its keys, whom it invited, and the webhooks that see with his eyes
 }
 
 // What must be so that an operation changes something, of the row that it is asked to change.
@@ -277,6 +277,7 @@ var before = map[string]string{
 	"userReactivate":          `UPDATE users SET is_active = false WHERE id = $1`,
 	"userGroupRevokeApproval": `UPDATE user_groups SET approved_at = now() WHERE id = $1`,
 	"userGroupRevokeTrust":    `UPDATE user_groups SET trusted_at = now() WHERE id = $1`,
+	"webhookDisable":          `UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL WHERE id = $1`,
 }
 
 // changed are the fields of a PATCH that the row has otherwise, in alphabetic order.

@@ -52,6 +52,10 @@ var (
 	joining     = regexp.MustCompile(`\bON \w+\.id = \w+\.tenant_id\b`)
 )
 
+// asWorker are the queries that only workers send, for the tenant that stands in their job and never in a request.
+var asWorker = strings.Fields(`AppointmentReminder DeliveryAttempted DeliveryGiveUp DeliveryPending DeliveryRender InvitationMail LetterDelete LetterGet
+	LoginsExpire TenantExpire UserWelcome WebhookEnd WebhookMail WebhookSeal WebhookSealed`)
+
 // mutants are found in the text of db/, and made of what the server sends.
 func mutants(t *testing.T) (all []mutant) {
 	t.Helper()
@@ -80,6 +84,9 @@ func mutants(t *testing.T) (all []mutant) {
 		}
 		for _, found := range generated.FindAllStringSubmatch(code, -1) {
 			sql, query := found[2], found[3]
+			if slices.Contains(asWorker, query) {
+				continue
+			}
 			number := 1 + slices.Index(arguments[found[1]], scope+"id")
 			if number == 0 {
 				t.Errorf("%s: no parameter is the %s's id", query, scope)
@@ -97,7 +104,7 @@ func mutants(t *testing.T) (all []mutant) {
 					all = append(all, mutant{scope, query, place, like, nth})
 				}
 			}
-			if len(seen) == 0 && !strings.HasPrefix(strings.TrimSpace(sql[strings.IndexByte(sql, '\n'):]), "INSERT") {
+			if len(seen) == 0 && !strings.Contains(sql, "INSERT INTO") {
 				t.Errorf("%s: no predicate found", query)
 			}
 		}
@@ -231,7 +238,7 @@ func probed(t *testing.T) *probe {
 	// One token for an invitation of each tenant, and one more of B.
 	p := &probe{world: w, invitation: map[ids.InvitationID]string{}}
 	for _, id := range []ids.InvitationID{ids.InvitationID(w.B.item), ids.InvitationID(w.B.own)} {
-		token, hash := auth.NewTenantSecret(invitationPrefix, w.B.id)
+		token, hash := auth.NewTenantSecret(auth.InvitationPrefix, w.B.id)
 		w.db.Exec(`UPDATE invitations SET token_hash = $2 WHERE id = $1`, id, hash)
 		p.invitation[id] = token
 	}
@@ -244,7 +251,7 @@ func probed(t *testing.T) *probe {
 		SELECT tenant_id, id, name, 'rh_' || left(md5(tenant_id::text), 9), sha256('drift') FROM users WHERE account_id = $1`, drift.account)
 	w.db.Exec(`INSERT INTO memberships (tenant_id, user_id, legal_name, email_address, code_of_conduct)
 		SELECT tenant_id, id, 'Drift', 'drift@example.com', true FROM users WHERE account_id = $1`, drift.account)
-	token, hash := auth.NewSecret(tokenPrefix)
+	token, hash := auth.NewSecret(auth.OneTimePrefix)
 	w.db.Exec(`INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at) VALUES ($1, $2, 'email', 'drift@example.com', now() + interval '1 day')`, hash, drift.account)
 	p.mailed = token
 	people := []person{drift, w.account("root")}
@@ -391,7 +398,7 @@ var (
 	auditEvents = regexp.MustCompile(`\{"id":"audit-.*?"created_at":"[^"]*"\}`)
 	nextPage    = regexp.MustCompile(`"next":"([^"]+)"`)
 	uuids       = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	fleeting    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|\+00)?|"next":"[^"]+"|cursor=[^& ]+|rh\w*_[0-9A-Za-z_-]{8,}|eyJ[\w.-]+|\\\\x[0-9a-f]+|\$argon2id\$[^"]*|[0-9a-f]{12,}|founded-by-[a-z0-9-]+|closed-[a-z2-7]{26}`)
+	fleeting    = regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*(Z|\+00)?|"next":"[^"]+"|cursor=[^& ]+|rh\w*_[0-9A-Za-z_-]{8,}|whsec_[0-9A-Za-z+/=]+|eyJ[\w.-]+|\\\\x[0-9a-f]+|\$argon2id\$[^"]*|[0-9a-f]{12,}|founded-by-[a-z0-9-]+|closed-[a-z2-7]{26}`)
 )
 
 // constant is a text without what differs from run to run: new ids, times, secrets.

@@ -16,19 +16,19 @@ var routes = table([]row{
 	{"POST /auth/refresh", 200, "Session refreshed", rest.Open(sessionRefresh).Refusing(rest.ErrCredential)},
 	{"POST /auth/logout", 200, "Logged out", rest.Account(sessionLogout).Unkeyed()},
 	{"POST /auth/logout-all", 200, "Logged out everywhere", rest.Account(sessionLogoutAll).Unkeyed()},
-	{"POST /auth/password/forgot", 200, "If there is such an account, a mail is on its way", rest.Open(passwordForgot).Refusing(errMailFull)},
-	{"POST /auth/password/reset", 200, "Password changed", rest.Open(passwordReset).Refusing(errOneTimeToken, rest.ErrBusy)},
-	{"POST /auth/email/verify", 200, "E-mail confirmed", rest.Welcoming(emailVerify).Refusing(errOneTimeToken, errAccountExists, rest.ErrBusy)},
-	{"POST /auth/email/verify/request", 200, "A mail is on its way", rest.Session(emailVerifyRequest).Refusing(errMailFull)},
+	{"POST /auth/password/forgot", 200, "If there is such an account, a mail is on its way", rest.Open(passwordForgot)},
+	{"POST /auth/password/reset", 200, "Password changed", rest.Open(passwordReset).Telling("apikey").Refusing(errOneTimeToken, rest.ErrBusy)},
+	{"POST /auth/email/verify", 200, "E-mail confirmed", rest.Welcoming(emailVerify).Telling("apikey").Refusing(errOneTimeToken, errAccountExists, rest.ErrBusy)},
+	{"POST /auth/email/verify/request", 200, "A mail is on its way", rest.Session(emailVerifyRequest)},
 	{"POST /auth/email/change", 200, "A mail is on its way", rest.Session(emailChange).Refusing(rest.ErrBusy)},
-	{"POST /auth/switch-tenant", 200, "Tenant switched", rest.Session(sessionSwitchTenant).Refusing(rest.ErrTenant)},
+	{"POST /auth/switch-tenant", 200, "Tenant switched", rest.Session(sessionSwitchTenant).Refusing(rest.ErrTenant, errOwnToken)},
 	{"POST /auth/password", 200, "Password changed", rest.Session(accountPasswordChange).Refusing(errPasswordRace, rest.ErrBusy)},
 	{"GET /auth/sessions", 200, "Sessions retrieved", rest.Account(sessionList)},
 	{"DELETE /auth/sessions/:session_id", 200, "Session ended", rest.Account(sessionRevoke)},
 
 	{"GET /me", 200, "Account retrieved", rest.Whoever(accountGet).Refusing(rest.ErrTenant)},
 	{"PATCH /me", 200, "Account updated", rest.AccountChange(accountUpdate, accountRead)},
-	{"DELETE /me", 200, "Account closed", rest.AccountAtomic(accountClose).Refusing(errLastAdmin)},
+	{"DELETE /me", 200, "Account closed", rest.AccountAtomic(accountClose).Telling("user").Refusing(errLastAdmin)},
 	{"GET /me/tenants", 200, "Tenants retrieved", rest.Account(accountTenantList)},
 	{"GET /tenants", 200, "Tenants retrieved", rest.Account(tenantList)},
 	{"POST /tenants", 201, "Tenant created", rest.AccountAtomic(tenantCreate).Refusing(rest.Broken("tenants_slug_key"), errAccountClosed)},
@@ -50,7 +50,7 @@ var routes = table([]row{
 
 	{"GET /invitations", 200, "Invitations retrieved", rest.Need(invitationsRead, invitationList)},
 	{"POST /invitations", 201, "Invitation sent", rest.Need(invitationsWrite, invitationCreate).Refusing(errCannotGrant, errUserAlready, errNoUser)},
-	{"POST /invitations/accept", 200, "Invitation accepted", rest.Welcoming(invitationAccept).Refusing(errInvitation, rest.ErrUnproven, errWrongAccount, errAccountExists, errUsernameTaken, rest.Broken("users_account_id_key"), rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), errAccountClosed, rest.ErrBusy)},
+	{"POST /invitations/accept", 200, "Invitation accepted", rest.Welcoming(invitationAccept).Telling("user").Refusing(errInvitation, rest.ErrUnproven, errWrongAccount, errAccountExists, errUsernameTaken, rest.Broken("users_account_id_key"), rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), errAccountClosed, rest.ErrBusy)},
 	{"GET /invitations/:invitation_id", 200, "Invitation retrieved", rest.Need(invitationsRead, invitationGet)},
 	{"DELETE /invitations/:invitation_id", 200, "Invitation deleted", rest.Change(invitationsWrite, invitationDelete, invitationGet)},
 
@@ -73,6 +73,11 @@ var routes = table([]row{
 	{"POST /api-keys/:api_key_id/revoke", 200, "API key revoked", rest.Need(keysWrite, apiKeyRevoke)},
 	{"DELETE /api-keys/:api_key_id", 200, "API key deleted", rest.Change(keysWrite, apiKeyDelete, apiKeyGet)},
 
+	{"GET /jobs", 200, "Jobs retrieved", rest.Need(jobsRead, jobList)},
+	{"GET /jobs/:job_id", 200, "Job retrieved", rest.Need(jobsRead, jobGet)},
+	{"POST /jobs/:job_id/retry", 200, "Job to be done again", rest.Need(jobsWrite, jobRetry).Refusing(errJob)},
+	{"POST /jobs/:job_id/cancel", 200, "Job cancelled", rest.Need(jobsWrite, jobCancel).Refusing(errJob)},
+
 	{"GET /audit-events", 200, "Audit events retrieved", rest.Need(auditRead, auditEventList)},
 
 	{"GET /items", 200, "Items retrieved", rest.Need(itemsRead, itemList)},
@@ -91,7 +96,7 @@ var routes = table([]row{
 	{"PATCH /artists/:artist_id", 200, "Artist updated", rest.Change(artistsWrite, artistUpdate, artistGet)},
 	{"DELETE /artists/:artist_id", 200, "Artist deleted", rest.Change(artistsWrite.All(), artistDelete, artistGet)},
 
-	{"GET /settings", 200, "Settings retrieved", rest.Need(settingsRead, settingsGet)},
+	{"GET /settings", 200, "Settings retrieved", rest.Need(settingsRead, settingsGet).Showing("setting")},
 	{"PATCH /settings", 200, "Settings updated", rest.Need(settingsWrite, settingsUpdate)},
 
 	{"GET /clients", 200, "Clients retrieved", rest.Need(clientsRead, clientList)},
@@ -141,6 +146,20 @@ var routes = table([]row{
 
 	{"GET /profiles", 200, "Profiles retrieved", rest.Need(profilesRead, profileList)},
 	{"GET /profiles/:username", 200, "Profile retrieved", rest.Need(profilesRead, profileGet)},
+
+	{"GET /webhooks", 200, "Webhooks retrieved", rest.Need(webhooksRead, webhookList)},
+	{"POST /webhooks", 201, "Webhook created", rest.NeedWith(webhooksWrite, webhookCreate).Refusing(errCannotGrant, errNoUser, errWebhooks)},
+	{"GET /webhooks/:webhook_id", 200, "Webhook retrieved", rest.Need(webhooksRead, webhookGet)},
+	{"PATCH /webhooks/:webhook_id", 200, "Webhook updated", rest.ChangeWith(webhooksWrite, webhookUpdate, webhookGet).Refusing(errCannotGrant)},
+	{"POST /webhooks/:webhook_id/rotate-secret", 200, "Secret rotated", rest.NeedWith(webhooksWrite, webhookRotateSecret).Refusing(errCannotGrant)},
+	{"POST /webhooks/:webhook_id/disable", 200, "Webhook disabled", rest.Need(webhooksWrite, webhookDisable)},
+	{"POST /webhooks/:webhook_id/enable", 200, "Webhook enabled", rest.Need(webhooksWrite, webhookEnable).Refusing(errCannotGrant, errNoUser, errWebhooks)},
+	{"POST /webhooks/:webhook_id/test", 200, "Test on its way", rest.Need(webhooksWrite, webhookTest)},
+	{"GET /webhooks/:webhook_id/deliveries", 200, "Deliveries retrieved", rest.Need(webhooksRead, deliveryList)},
+	{"GET /webhooks/:webhook_id/deliveries/:delivery_id", 200, "Delivery retrieved", rest.Need(webhooksRead, deliveryGet)},
+	{"POST /webhooks/:webhook_id/deliveries/:delivery_id/redeliver", 200, "Delivery on its way", rest.Need(webhooksWrite, deliveryRedeliver).Untold()},
+	{"DELETE /webhooks/:webhook_id", 200, "Webhook deleted", rest.Change(webhooksWrite, webhookDelete, webhookGet)},
+	{"GET /webhook-events", 200, "Events retrieved", rest.Open(webhookEventList)},
 
 	{"GET /public/:tenant_slug/profiles", 200, "Profiles retrieved", rest.Open(publicProfileList)},
 	{"GET /public/:tenant_slug/user-groups", 200, "User groups retrieved", rest.Open(publicUserGroupList)},

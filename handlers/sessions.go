@@ -235,6 +235,12 @@ type sessionSwitchTenantOutput struct {
 // sessionSwitchTenant binds the session to a tenant of the account, or unbinds it. Tokens issued before keep their mode
 // until they expire; refreshed ones have the new one. With a reason, a superuser or staff enters any active tenant instead.
 func sessionSwitchTenant(ctx context.Context, app *App, who rest.Caller, in sessionSwitchTenantInput) (out sessionSwitchTenantOutput, err error) {
+	if who.Outside {
+		if _, err := app.doors.Account(who).AccountGet(ctx, who.AccountID); err != nil {
+			return out, err
+		}
+		return out, errOwnToken
+	}
 	err = bind(ctx, app.doors.Account(who), who, in.TenantID.Value)
 	if err == rest.ErrTenant && in.TenantID.Value != nil && in.Reason != nil { //nolint:errorlint // bind returns it as it is
 		return app.visit(ctx, who, *in.TenantID.Value, *in.Reason, in.UserAgent)
@@ -310,6 +316,7 @@ type Session struct {
 	ActiveTenantID *ids.TenantID `json:"active_tenant_id" doc:"The tenant that its tokens are bound to; null: chosen by header."`
 	UserAgent      *string       `json:"user_agent" doc:"Of the login, with a blank for each invisible character." example:"curl/8.5.0"`
 	Address        *string       `json:"address" doc:"The network address of the login." example:"203.0.113.7"`
+	Issuer         *string       `json:"issuer" doc:"The outside issuer whose access tokens it stands for; null: it was begun here." example:"https://id.example.com"`
 	Current        bool          `json:"current" doc:"Whether it is the one that asks."`
 	CreatedAt      time.Time     `json:"created_at" doc:"The login."`
 	LastUsedAt     time.Time     `json:"last_used_at" doc:"The last login or refresh."`
@@ -332,7 +339,7 @@ func sessionList(ctx context.Context, q *db.Queries, who rest.Caller, in session
 	})
 	return rest.PageOf(in.List, rows, err, func(row *db.SessionListRow) (Session, rest.Position, int64) {
 		r := row.Session
-		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
+		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.Issuer, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
 		return out, rest.Position{ID: r.ID, Time: &r.CreatedAt}, row.Total
 	})
 }

@@ -29,12 +29,18 @@ type Settings struct {
 	SlotMinutes  int32        `json:"slot_minutes" doc:"How long the free times are that are offered for an appointment." example:"60"`
 	Currency     string       `json:"currency" doc:"ISO 4217: of which all amounts are hundredths." example:"EUR"`
 	Timezone     string       `json:"timezone" doc:"IANA: where the tenant's days begin and end." example:"Europe/Madrid"`
+	Reminders    bool         `json:"reminders" doc:"Whether clients who have an e-mail are reminded of an appointment on the day before."`
+
+	AuditRetentionDays *int32 `json:"audit_retention_days" doc:"How many days the audit log is kept; null: for ever." example:"365"`
 }
 
 // settingsOutput shows the settings as a thing of their own, which has no version: each is changed by itself.
 type settingsOutput struct {
 	Settings Settings `json:"settings"`
 }
+
+// Shown are the settings alone.
+func (o *settingsOutput) Shown() any { return &o.Settings }
 
 // newSettings are those of a tenant that has set what the object says.
 func newSettings(tenant ids.TenantID, given []byte, err error) (Settings, error) {
@@ -46,15 +52,19 @@ func newSettings(tenant ids.TenantID, given []byte, err error) (Settings, error)
 		SlotMinutes  *int32    `json:"slot_minutes"`
 		Currency     *string   `json:"currency"`
 		Timezone     *string   `json:"timezone"`
+		Reminders    *bool     `json:"reminders"`
+
+		AuditRetentionDays *int32 `json:"audit_retention_days"`
 	}
 	if err := json.Unmarshal(given, &set); err != nil {
 		return Settings{}, err
 	}
-	s := Settings{tenant, []string{"Mo-Fr 10:00-19:00"}, 60, "EUR", "UTC"}
+	s := Settings{tenant, []string{"Mo-Fr 10:00-19:00"}, 60, "EUR", "UTC", true, set.AuditRetentionDays}
 	take(&s.OpeningHours, set.OpeningHours)
 	take(&s.SlotMinutes, set.SlotMinutes)
 	take(&s.Currency, set.Currency)
 	take(&s.Timezone, set.Timezone)
+	take(&s.Reminders, set.Reminders)
 	return s, nil
 }
 
@@ -78,6 +88,9 @@ type settingsUpdateInput struct {
 	SlotMinutes  rest.Nullable[int32]    `json:"slot_minutes" validate:"min=5,max=480" doc:"null: 60." example:"30"`
 	Currency     rest.Nullable[string]   `json:"currency" validate:"max=3" doc:"Three letters of ISO 4217; null: EUR. Amounts stay the numbers that they are." example:"EUR"`
 	Timezone     rest.Nullable[string]   `json:"timezone" validate:"max=64" doc:"A zone of the IANA database; null: UTC." example:"Europe/Madrid"`
+	Reminders    rest.Nullable[bool]     `json:"reminders" doc:"null: true. It holds of the reminders that are already planned too." example:"false"`
+
+	AuditRetentionDays rest.Nullable[int32] `json:"audit_retention_days" validate:"min=30,max=36500" doc:"Older events are deleted, once a day; null: none." example:"365"`
 }
 
 var currencies = regexp.MustCompile(`^[A-Z]{3}$`)
@@ -114,6 +127,8 @@ func settingsUpdate(ctx context.Context, q *db.Queries, who rest.Caller, in sett
 	put(sent, "slot_minutes", in.SlotMinutes)
 	put(sent, "currency", in.Currency)
 	put(sent, "timezone", in.Timezone)
+	put(sent, "reminders", in.Reminders)
+	put(sent, "audit_retention_days", in.AuditRetentionDays)
 	changes, err := json.Marshal(sent)
 	if err != nil {
 		return settingsOutput{}, err

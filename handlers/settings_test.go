@@ -19,7 +19,7 @@ func TestSettings(t *testing.T) {
 		got.TenantID = ids.TenantID{}
 		return got
 	}
-	untouched := Settings{OpeningHours: []string{"Mo-Fr 10:00-19:00"}, SlotMinutes: 60, Currency: "EUR", Timezone: "UTC"}
+	untouched := Settings{OpeningHours: []string{"Mo-Fr 10:00-19:00"}, SlotMinutes: 60, Currency: "EUR", Timezone: "UTC", Reminders: true}
 	for _, role := range roles {
 		if diff := cmp.Diff(untouched, of(s.by(role, "GET", "/settings", ""))); diff != "" {
 			t.Errorf("%s reads (-want +got):\n%s", role, diff)
@@ -60,6 +60,7 @@ func TestSettingsAreChecked(t *testing.T) {
 		`{"timezone":"Local"}`:                                     {"timezone:format"},
 		`{"timezone":""}`:                                          {"timezone:format"},
 		`{"timezone":"../etc/passwd"}`:                             {"timezone:format"},
+		`{"audit_retention_days":29}`:                              {"audit_retention_days:min"},
 		`{"theme":"dark"}`:                                         {"theme:unknown_field"},
 	} {
 		if got := s.want(s.by("admin", "PATCH", "/settings", body), 422); !slices.Equal(got.fields(), want) {

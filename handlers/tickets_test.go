@@ -6,8 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/jobs"
 	"rowhouse/rest"
 	"rowhouse/testdb"
 )
@@ -290,7 +292,7 @@ func TestLateProofs(t *testing.T) {
 			testdb.Value[int](w.db, `SELECT count(*) FROM one_time_tokens WHERE account_id = $1`, p.account)
 	}
 	store := func(seen db.Account) string {
-		token, err := NewToken(t.Context(), w.server.doors.Unscoped(rest.Caller{}), seen, ForPassword, seen.Email, time.Now().Add(time.Hour))
+		token, err := jobs.NewToken(t.Context(), w.server.doors.Unscoped(rest.Caller{}), seen, auth.ForPassword, seen.Email, time.Now().Add(time.Hour))
 		if err != nil {
 			t.Error(err)
 		}

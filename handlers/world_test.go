@@ -21,12 +21,14 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/ids"
+	"rowhouse/jobs"
 	"rowhouse/mail"
 	"rowhouse/mail/mailtest"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
+	"rowhouse/webhooks"
 )
 
 // whole runs every mutant, cell and pair instead of a sample.
@@ -65,6 +67,8 @@ type world struct {
 	nobody person // in no tenant
 	logs   *lockedBuffer
 	post   *mailtest.Server
+	jobs   jobs.Config // of the worker, should one be needed
+	worker *sync.Once
 	copies int  // of rows, that each is another
 	odd    bool // was broken on purpose: its answers need not be in the description
 }
@@ -104,7 +108,7 @@ func newWorldAs(t testing.TB, login string, configure func(*Config)) *world {
 // newRows is a world that nobody serves yet.
 func newRows(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}, post: mailtest.New(t)}
+	w := &world{t: t, db: testdb.New(t), logs: &lockedBuffer{}, post: mailtest.New(t), worker: &sync.Once{}}
 	w.A = w.makeHouse("A", "canary-of-a")
 	w.B = w.makeHouse("B", "canary-of-b")
 	w.rows(w.A, w.A.item)
@@ -124,7 +128,7 @@ func newRows(t testing.TB) *world {
 func (w *world) copy(t testing.TB) *world {
 	t.Helper()
 	made := *w
-	made.t, made.db, made.logs = t, w.db.Clone(t), &lockedBuffer{}
+	made.t, made.db, made.logs, made.worker = t, w.db.Clone(t), &lockedBuffer{}, &sync.Once{}
 	return &made
 }
 
@@ -155,17 +159,7 @@ func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*A
 	w.t.Cleanup(doors.Close)
 	doors.AcquireTimeout = 20 * time.Second // on a machine that is busy with all the other tests
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
-	sender, err := mail.SMTP(w.post.URL())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	outbox := mail.NewOutbox(sender, log)
-	w.t.Cleanup(func() {
-		if err := outbox.Close(context.Background()); err != nil {
-			w.t.Error(err)
-		}
-	})
-	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(keys, "rowhouse", "rowhouse-api"), outbox, log)
+	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(keys, "rowhouse", "rowhouse-api"), log)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -177,6 +171,46 @@ func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*A
 		}
 	})
 	return server, listening.URL
+}
+
+// work has a worker do what is in the queue, now and from now on, until the test ends.
+func (w *world) work() {
+	w.worker.Do(func() {
+		doors, err := tenancy.Open(context.Background(), w.db.URL("rowhouse_server"))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(doors.Close)
+		doors.AcquireTimeout = 20 * time.Second
+		sender, err := mail.SMTP(w.post.URL())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		tokens := auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api")
+		w.jobs.DatabaseURL, w.jobs.Poll = w.db.URL("rowhouse_server"), 20*time.Millisecond
+		worker, err := jobs.Open(context.Background(), w.jobs, doors, tokens, sender, NewDeliverer(doors, tokens, webhooks.NewClient(webhooks.Options{Loopback: true})), slog.New(slog.NewJSONHandler(w.logs, nil)))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(worker.Close)
+		if err := worker.Start(context.Background()); err != nil {
+			w.t.Fatal(err)
+		}
+		w.t.Cleanup(func() {
+			stopping, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			if err := worker.Stop(stopping); err != nil {
+				w.t.Error(err)
+			}
+		})
+	})
+}
+
+// mail has the queue worked, and waits for the next mail to an address.
+func (w *world) mail(to string) string {
+	w.t.Helper()
+	w.work()
+	return w.post.Wait(to)
 }
 
 const atTheSameTime = "2026-01-01T00:00:00Z"
@@ -219,7 +253,7 @@ func (w *world) deputy(h house) person {
 }
 
 // second is the id of what there are two of: a role that is given to the user of the same id, beside one that nobody has; beside a row that
-// others refer to, one that none does; and two appointments, which end in two ways.
+// others refer to, one that none does; two appointments, which end in two ways; and two messages to an endpoint, for its list to have a second page.
 func second(id ids.ItemID) ids.ItemID {
 	id[15] ^= 1
 	return id
@@ -228,7 +262,7 @@ func second(id ids.ItemID) ids.ItemID {
 // rows makes one row of everything, all with the same id; a twin's account is the same in both houses.
 func (w *world) rows(h house, id ids.ItemID) {
 	both := func(table string) []ids.ItemID {
-		if referredTo[table] || table == "appointments" {
+		if referredTo[table] || table == "appointments" || table == "deliveries" {
 			return []ids.ItemID{id, second(id)}
 		}
 		return []ids.ItemID{id}
@@ -293,8 +327,17 @@ var byHand = map[string]map[string]string{
 		"starts_at": "timestamptz '2026-01-01 00:00:00Z' + get_byte(uuid_send($2), 15) % 2 * interval '1 hour'",
 		"ends_at":   "timestamptz '2026-01-01 01:00:00Z' + get_byte(uuid_send($2), 15) % 2 * interval '1 hour'",
 	},
+	"jobs":        {"kind": "'invitation.mail'", "subject_type": "'invite'", "state": "'waiting'", "finished_at": "NULL", "due_at": "'2100-01-01'"},
 	"memberships": {"votes": "true"}, // what does not vote is not affirmed
-	"settings":    {"key": "'k' || left(md5(CAST(CAST($2 AS uuid) AS text)), 9)", "value": "to_jsonb(CAST($3 AS text))"},
+	"webhooks": {
+		"user_id":         "(SELECT u.id FROM users u WHERE u.tenant_id = $1 AND u.role = 'admin' LIMIT 1)",
+		"url":             "'https://hooks.example.com/' || CAST($3 AS text)",
+		"previous_secret": "sha256('previous')",
+		"disabled_at":     "$4", // so that it is told nothing of what tests do
+		"disabled_reason": "'asked'",
+	},
+	"deliveries": {"event": "'item.update'", "state": "'failed'"},
+	"settings":   {"key": "'k' || left(md5(CAST(CAST($2 AS uuid) AS text)), 9)", "value": "to_jsonb(CAST($3 AS text))"},
 }
 
 // plain are the tables of tenants' rows of which rows makes one by the catalogue alone: all but those that it fills by hand, and those that

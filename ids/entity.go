@@ -9,6 +9,9 @@ func (entityOfAnyKind) prefix() string { return "" }
 // EntityID identifies something whose kind stands beside it, such as what an audit event is about.
 type EntityID struct{ ID[entityOfAnyKind] }
 
+// EntityOf is an id of which the kind is known elsewhere.
+func EntityOf[E entity](id ID[E]) EntityID { return EntityID{ID[entityOfAnyKind](id)} }
+
 // As is the standard form of the id of a kind, `<kind>-<uuid>`.
 func (id EntityID) As(kind string) string { return kind + "-" + id.UUID() }
 

@@ -37,6 +37,10 @@ type (
 	portfolioItem struct{}
 	membership    struct{}
 	userGroup     struct{}
+	job           struct{}
+	letter        struct{}
+	webhook       struct{}
+	delivery      struct{}
 )
 
 type entity interface{ prefix() string }

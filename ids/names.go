@@ -21,6 +21,10 @@ func (transaction) prefix() string   { return "transaction" }
 func (portfolioItem) prefix() string { return "portfolioitem" }
 func (membership) prefix() string    { return "membership" }
 func (userGroup) prefix() string     { return "group" }
+func (job) prefix() string           { return "job" }
+func (letter) prefix() string        { return "letter" }
+func (webhook) prefix() string       { return "webhook" }
+func (delivery) prefix() string      { return "delivery" }
 
 // The identifiers.
 type (
@@ -43,6 +47,10 @@ type (
 	PortfolioItemID = ID[portfolioItem]
 	MembershipID    = ID[membership]
 	UserGroupID     = ID[userGroup]
+	JobID           = ID[job]
+	LetterID        = ID[letter]
+	WebhookID       = ID[webhook]
+	DeliveryID      = ID[delivery]
 )
 
 // kinds are what the ids in a column begin with, by the column's name.
@@ -65,4 +73,5 @@ var kinds = map[string]string{
 	"session_id":          "session",
 	"team_id":             "team",
 	"user_id":             "user",
+	"webhook_id":          "webhook",
 }

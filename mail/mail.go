@@ -1,4 +1,4 @@
-// Package mail sends plain-text e-mail over SMTP, and does so in the background.
+// Package mail sends plain-text e-mail over SMTP.
 package mail
 
 import (

@@ -91,7 +91,7 @@ func (e *editor) logic(slot **pg.Node) {
 // null puts a value in a value's place that is of its type.
 func (e *editor) null(slot **pg.Node, what string) {
 	node := *slot
-	if node.GetAConst() != nil || node.GetSetToDefault() != nil {
+	if fields := node.GetColumnRef().GetFields(); node.GetAConst() != nil || node.GetSetToDefault() != nil || len(fields) > 0 && fields[len(fields)-1].GetAStar() != nil {
 		return
 	}
 	e.edit(node, strings.TrimSpace(what+" NULL instead of "+deparse(node)), func() {

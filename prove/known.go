@@ -28,9 +28,12 @@ var untenanted = map[string]struct {
 	"tenants":          {ofTenant, "it is the tenants: its id is what tenant_id is elsewhere"},
 	"accounts":         {ofAccount, "an account logs in before it has a tenant, and may be in many"},
 	"sessions":         {ofAccount, "a session belongs to an account"},
+	"letters":          {ofAccount, "a letter belongs to an account, or to whoever reads an address, before a tenant is known"},
 	"passes":           {ofAccount, "a pass belongs to a session, and ends when the rows of a tenant or of an account change, whichever is bound then"},
 	"refresh_tokens":   {ofAccount, "a refresh token belongs to a session"},
 	"one_time_tokens":  {ofAccount, "a one-time token belongs to an account"},
+	"identities":       {ofAccount, "who an account is at an outside issuer, before anything is known of tenants"},
+	"hook_messages":    {ofAccount, "what outside services have told of accounts; it only says that it was heeded"},
 	"account_events":   {ofAccount, "it is about accounts, and only grows"},
 	"rate_limits":      {ofAccount, "it counts attempts before anyone is known"},
 	"permissions":      {reference, "the same for every tenant, and only a migration writes it"},
@@ -39,7 +42,26 @@ var untenanted = map[string]struct {
 
 // Tenant tables whose changes leave no audit event. No query may update or delete their rows.
 var unaudited = map[string]string{
+	"deliveries":   "their causes are audited, and they are a log themselves",
 	"audit_events": "it is the audit, and only grows",
+	"jobs":         "their causes are audited, and the queue says in them what has become of them",
+}
+
+// Of these tables queries may update rows nonetheless: the function that a trigger executes then writes the event.
+var asked = map[string]string{
+	"jobs":       "asked_event",
+	"deliveries": "note_delivery",
+}
+
+// The table of the queue, outside of the schema public, in which nothing but ids stands: who may name it has the power `queue`.
+const (
+	queueSchema = "river"
+	queueTable  = "river_job"
+)
+
+// The migrations that prove does not read, to the letter.
+var unreadMigrations = map[string]pardon{
+	"sql/migrations/00032_queue.sql": {"the tables of the queue, for the role rowhouse_worker alone, which holds nothing else", "e60d364e58"},
 }
 
 // The policies that a table has beside or instead of `tenant_id = (SELECT current_tenant())`, to the letter.
@@ -66,6 +88,7 @@ var accountKeys = map[string]key{
 	"sessions":        {"account_id", "@account_id"},
 	"refresh_tokens":  {"session_id", "sessions.id"},
 	"one_time_tokens": {"account_id", "@account_id"},
+	"identities":      {"account_id", "@account_id"},
 	"users":           {"account_id", "@account_id"},
 	"tenants":         {"id", "users.tenant_id"},
 }
@@ -91,16 +114,16 @@ var (
 
 	// The same, for the schema's own texts: what queries have no business with, or no need of.
 	inner = set(`array_to_string cardinality ceil clock_timestamp concat concat_ws current_setting encode gen_random_uuid
-		hashtextextended int8send jsonb_each jsonb_typeof left normalize octet_length overlay pg_advisory_xact_lock
+		hashtextextended int8send jsonb_each jsonb_typeof left normalize octet_length overlay pg_trigger_depth pg_advisory_xact_lock
 		pg_try_advisory_xact_lock pg_try_advisory_xact_lock_shared right round set_bit split_part
 		substring timezone translate tstzrange uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
 	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
-	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role")
+	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role to_regnamespace")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
-	late = set(`own_fields() confirmed() hold_addresses() lacking() role_grants() user_grants()`)
+	late = set(`own_fields() confirmed() hold_addresses() lacking() reminder_at() role_grants() user_grants()`)
 
 	// Casts to these only convert. A cast to regclass and its kin looks into the catalogue.
 	casts      = set(`bool bytea date float8 int2 int4 int8 interval jsonb numeric text timestamp timestamptz uuid`)
@@ -141,42 +164,56 @@ const pinnedPath = "pg_catalog, public, pg_temp"
 var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'synchronous_commit'": true}
 
 // A power is what a function may do that no other may: `definer`, run as the owner; `settings`, make settings; `accounts`,
-// name tables of accounts; `catalogue`, read PostgreSQL's own. Each is used, and queries of the scope by alone may call it. It is given
+// name tables of accounts; `catalogue`, read PostgreSQL's own; `queue`, name the table of the queue; `forgets`, change rows and leave no event. Each is used, and queries of the scope by alone may call it. It is given
 // for what the function says, without its comments, when it was looked at.
 type power struct{ may, by, why, hash string }
 
 var powers = map[string]power{
-	"enter":             {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
-	"make_pass":         {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
-	"end_passes":        {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
-	"refuse_users":      {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
-	"void_tickets":      {"definer accounts", "", "a trigger that ends what would let a user in again, in tables that the roles which shut users out may not see", "b6714f7ecd"},
-	"void_proofs":       {"accounts", "", "a trigger that ends the sessions and the mailed tokens of an account", "57fc7abbdd"},
-	"end_visits":        {"accounts", "", "a trigger that ends the visits of a session that was ended", "4463538c25"},
-	"refuse_closed":     {"definer accounts", "", "a trigger that looks whether a user's account was closed, for roles that may not see accounts", "b4d796156d"},
-	"enter_key":         {"definer settings accounts", "", "the same door, for an API key", "c845b12f05"},
-	"enter_account":     {"definer settings accounts", "", "the door of the account scope", "f6205edb25"},
-	"key_account":       {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again", "4c47a5265c"},
-	"rate_limit_take":   {"settings accounts", "unscoped", "it counts attempts before anyone is known, and waits for no disk", "b30510c4e6"},
-	"rate_limit_give":   {"settings accounts", "unscoped", "the same", "80fe1b370e"},
-	"account_event":     {"accounts", "", "a trigger that writes to account_events what becomes of an account", "98d9e716f1"},
-	"session_event":     {"accounts", "", "a trigger that writes a login to account_events", "5c9cb93135"},
-	"catalogue_faults":  {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row", "f498d2bf22"},
-	"login_faults":      {"catalogue", "unscoped", "it tells of roles", "d7ee2907b6"},
-	"migration_version": {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
+	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
+	"make_pass":              {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
+	"end_passes":             {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
+	"refuse_users":           {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
+	"void_tickets":           {"definer accounts", "", "a trigger that ends what would let a user in again, in tables that the roles which shut users out may not see", "b6714f7ecd"},
+	"void_proofs":            {"accounts", "", "a trigger that ends the sessions and the mailed tokens of an account", "57fc7abbdd"},
+	"end_visits":             {"accounts", "", "a trigger that ends the visits of a session that was ended", "4463538c25"},
+	"refuse_closed":          {"definer accounts", "", "a trigger that looks whether a user's account was closed, for roles that may not see accounts", "b4d796156d"},
+	"enter_key":              {"definer settings accounts", "", "the same door, for an API key", "c845b12f05"},
+	"enter_user":             {"definer settings accounts", "", "the same door, for a user who does not ask: it checks him, his account, the tenant and his reach, and binds no more than he could do himself", "ccdeb88686"},
+	"expire_deliveries":      {"definer forgets", "tenant", "it deletes what is over of the bound tenant's messages", "c81aa00fcf"},
+	"enter_account":          {"definer settings accounts", "", "the door of the account scope", "f6205edb25"},
+	"key_account":            {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again", "4c47a5265c"},
+	"rate_limit_take":        {"settings accounts", "unscoped", "it counts attempts before anyone is known, and waits for no disk", "b30510c4e6"},
+	"rate_limit_give":        {"settings accounts", "unscoped", "the same", "80fe1b370e"},
+	"account_event":          {"accounts", "", "a trigger that writes to account_events what becomes of an account", "8bc5834e61"},
+	"session_event":          {"accounts", "", "a trigger that writes a login to account_events", "5c9cb93135"},
+	"catalogue_faults":       {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row", "f498d2bf22"},
+	"login_faults":           {"catalogue", "unscoped", "it tells of roles", "10a2d4275d"},
+	"queue_job":              {"definer queue", "", "a trigger that puts a tenant's job into the queue, its ids alone", "1f3f82a9d9"},
+	"queue_letter":           {"definer queue", "", "the same, of a letter", "0b2749129c"},
+	"ask_job":                {"definer queue", "", "a trigger that takes a job out of the queue, by the number that its own row has", "05023e3a48"},
+	"note_job":               {"settings forgets", "", "it binds the tenant of a job and says in the job's row what the queue has done", "fccb3aa5ef"},
+	"note_queued":            {"definer settings forgets", "", "a trigger of the queue, whose rows only queue_job makes", "56b538536a"},
+	"expire_logins":          {"definer accounts", "unscoped", "it deletes what is over", "ecd90a56d3"},
+	"expire_rows":            {"definer forgets", "tenant", "it deletes what is over of the bound tenant, and of its events what it wants kept no longer", "50d132b76e"},
+	"migration_version":      {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
+	"identity_enter":         {"accounts", "unscoped", "it begins the session of who came with a verified token of an outside issuer, and links him where both e-mails are proven", "8915f81c8c"},
+	"identity_session_ended": {"accounts", "", "a trigger that keeps tokens from before from beginning another session", "c35b0c3b7c"},
+	"identity_event":         {"accounts", "", "a trigger that writes to account_events which identity is whose", "06f50b8f72"},
 }
 
 // What a migration may say, with its Down, that no other may.
 var exempt = map[string]pardon{
-	"sql/migrations/00001_database_roles.sql": {"roles are made where they are missing, which takes a loop; its Down gives everybody what PostgreSQL gives them, when there is no function left", "1205cdaaf5 b7cd3eb4ad"},
+	"sql/migrations/00001_database_roles.sql": {"roles are made where they are missing, which takes a loop; its Down gives everybody what PostgreSQL gives them, when there is no function left", "0b87a693ee b7cd3eb4ad"},
 }
 
 // What tells one of what another has, among all tenants and accounts, and why it may.
 var oracles = map[string]string{
-	"accounts_username_key": "one logs in by it, before there is a tenant; whoever registers is told as little as can be: by mail",
-	"accounts_email_key":    "the same",
-	"tenants_slug_key":      "it ends in random characters, so that making one never tells whether a name is taken",
-	"users_account_id_fkey": "by an id that nobody can guess, and that a handler takes from AccountByLogin or a session, never from a request",
+	"accounts_username_key":     "one logs in by it, before there is a tenant; whoever registers is told as little as can be: by mail",
+	"accounts_email_key":        "the same",
+	"identities_account_id_key": "only whoever has come with a verified token, or with a signed message, of the issuer writes one; he is told alike whether or not there is such an account",
+	"sessions_identity_fkey":    "identity_enter writes it of the row of identities that it has locked",
+	"tenants_slug_key":          "it ends in random characters, so that making one never tells whether a name is taken",
+	"users_account_id_fkey":     "by an id that nobody can guess, and that a handler takes from AccountByLogin or a session, never from a request",
 }
 
 // Privileges that no query needs, and why they are there: `role verb table` or `role execute function`.
@@ -260,6 +297,7 @@ var reachesDatabase = map[string]struct{ uses, why string }{
 	"sql/surroundings.go":     {"pgx.Conn pgx.ConnConfig pgx.ConnectConfig pgx.ParseConfig pgx.ForEachRow pgconn.ConnectError", "it sets sessions, and compares settings and the catalogue with what they must be; it reads no row"},
 	"cmd/rowhouse/migrate.go": {"pgx.Conn goose.Provider goose.MigrationResult goose.StateApplied goose.NumericComponent", "rowhouse migrate: it connects as the owner to say who may serve"},
 	"cmd/rowhouse/dev.go":     {"pgx.Connect", "rowhouse dev: it makes the demonstration's database on its own server"},
+	"jobs/worker.go":          {"pgxpool.Pool pgx.Tx", "the pool of the queue, which it hands to river; its role reaches no table of tenants or accounts"},
 	"cmd/rowhouse/config.go":  {"pgconn.ParseConfig", "it reads the form of the URLs of databases, and connects to none"},
 }
 
@@ -283,7 +321,7 @@ var unproven = map[string]string{
 // Files beside Go that Go builds, and SQL that is neither a migration nor a query: what they are, to the letter.
 var unreadable = map[string]pardon{
 	"auth/argon2/compress_amd64.s": {"argon2 as the processor does it fastest; it knows blocks of numbers, and keeps none", "b22134a11c"},
-	"sql/catalogue.sql":            {"it tells of the catalogue what the migrations have left, and of no row", "c43df73896"},
+	"sql/catalogue.sql":            {"it tells of the catalogue what the migrations have left, and of no row", "cc9ffd075a"},
 	"sql/permissions.sql":          {"it tells of the permissions, which are the same for every tenant", "ecf5ce7662"},
 	"sql/logins.sql":               {"an operator makes the two logins with it", "5cdcf4523f"},
 }
@@ -321,6 +359,7 @@ var consequence = map[string]string{
 	"Provision": ", so that a caller could see and change the rows of any",
 	"Assume":    ", so that a caller could be anybody",
 	"System":    ", so that a request could see and change the rows of any",
+	"OnBehalf":  ", so that a request could see the rows of whoever it names",
 	"Unscoped":  ", so that a caller could be told of anybody's account",
 	"TenantID":  ": a request could name a tenant of which its caller is no user",
 	"[16]byte":  ": a request could name a tenant of which its caller is no user",
@@ -331,60 +370,97 @@ var doors = map[string]string{
 	"Provision": "it binds a tenant, whoever asks",
 	"Assume":    "it binds an account without a session of it",
 	"System":    "it binds a tenant, and nobody asks",
+	"OnBehalf":  "it binds a user who does not ask, without a credential of his",
 	"Unscoped":  "nothing holds its queries",
 }
+
+// The doors among them whose queries do no more than a user of the tenant may, once: whatever handler may be given them.
+var narrow = set("OnBehalf")
 
 // Where, and why, Go does what would be a leak elsewhere: uses one of these doors, makes a tenant, or says whose tenant it is; each
 // statement that does so, by its hash. What it calls with the queries that a loose door has handed it is looked at in the same way.
 var places = map[string]map[string]pardon{
 	"Provision": {
-		"handlers.Found":               {"it makes the tenant, so nobody is a user of it yet", "73f7166985"},
+		"handlers.Found":               {"it makes the tenant, so nobody is a user of it yet", "d2b5d793ff"},
 		"handlers.accountClose":        {"an account leaves all its tenants, also those that it may not enter now; AccountUserTenants named them", "ce80fb9078"},
-		"handlers.invitationAccept":    {"the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone", "0781ad1381"},
-		"handlers.App.prove":           {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "c4d249f325"},
+		"handlers.invitationAccept":    {"the secret of an invitation says its tenant, and is looked for by its hash in that tenant alone", "06761a77a1"},
+		"handlers.App.prove":           {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "896a6885c7"},
+		"handlers.App.shut":            {"the keys and invitations of an account that is shut end in all its tenants; AccountUserTenants named them", "542e95b592"},
 		"handlers.App.visit":           {"SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log", "96d028f2c5"},
-		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "00dd736cd7"},
+		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "3764cf02dd"},
 		"cmd/rowhouse.demoStudio":      {"what the demonstration's studio has, as soon as it is made", "4e2e745d9b"},
 		"cmd/rowhouse.demoAppointment": {"the same", "d712771e74"},
 		"cmd/rowhouse.demoCommunity":   {"what its community has, as soon as it is made", "9eba56fe82"},
 	},
 	"Assume": {
-		"handlers.App.prove": {"who came with the token has read the account's mail", "c4d249f325"},
+		"jobs.userWelcomer.Work": {"the account of the user whom it welcomes, as the tenant's row says", "ac8ab9c6d2"},
+		"handlers.App.prove":     {"who came with the token has read the account's mail", "896a6885c7"},
+		"handlers.App.shut":      {"the issuer of the account's identity, whose signature was verified, tells that there is no such person any more", "542e95b592"},
 	},
 	"System": {
+		"jobs.appointmentReminder.Work":    {"it reminds the client of an appointment; the tenant stands in the job, which its own row has put into the queue", "a145cd8b58"},
+		"jobs.invitationMailer.Work":       {"it mails an invitation; the same", "bc1be5f94f"},
+		"jobs.tenantExpirer.Work":          {"it deletes what is over; the same", "f840b8eaa6"},
+		"jobs.userWelcomer.Work":           {"it welcomes a user; the same", "6bf31c1148"},
+		"jobs.webhookMailer.Work":          {"it tells the user of a webhook that it was disabled; the same", "bd9ca519bd"},
+		"jobs.Worker.here":                 {"it looks whether the tenant of a job is there", "213586be34"},
+		"webhooks.Deliverer.Attempt":       {"it sends a message of the tenant that stands in its job", "0e79515143"},
+		"webhooks.Deliverer.body":          {"it keeps what the message says; the same", "40e6b41ddb"},
+		"webhooks.Deliverer.note":          {"it notes what became of it; the same", "78a9372625"},
+		"webhooks.Deliverer.giveUp":        {"the same", "2f4c9142eb"},
+		"webhooks.Deliverer.disable":       {"it disables the message's own endpoint", "3be936ffb5"},
+		"webhooks.Deliverer.Seal":          {"it seals a tenant's own secrets anew", "7e0821f349 9de7d04962 174db5fb6e"},
 		"handlers.publicProfileList":       {"a page of a tenant that publicTenant has found to be public: those of its users who let themselves be found by everybody", "d9d7e6e970"},
 		"handlers.publicUserGroupList":     {"the same: its approved groups", "cf57d51a4d"},
 		"handlers.publicPortfolioItemList": {"the same: what its artists show to everybody", "18021f252d"},
 	},
+	"OnBehalf": {
+		"rest.API.Show": {"what an endpoint is told is what its user sees; the endpoint, which is a row of the tenant, says who that is", "de49920b98"},
+	},
 	"Unscoped": {
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
-		"handlers.NewToken":                 {"the same", "70fa9e7931"},
+		"jobs.NewToken":                     {"the same", "70fa9e7931"},
 		"cmd/rowhouse.activeAccount":        {"the same", "494b17d794"},
 		"handlers.accountRegister":          {"nobody has an account yet", "325d31216c"},
 		"handlers.accountGet":               {"an API key has no session; key_account compares its hash", "287e7d47db"},
 		"handlers.App.acceptAnew":           {"the invitation's e-mail says which account it is, or that there is none yet", "7649948078 29625d3493"},
 		"handlers.App.publicTenant":         {"everybody may read the public pages; TenantPublic finds no tenant that has none", "b9202438d3"},
-		"rest.Server.Take":                  {"attempts are counted before anyone is known", "7a32a5a9a2"},
-		"rest.Server.Give":                  {"the same", "972456d419"},
-		"handlers.App.writeToken":           {"who asks for a token by mail is not known before the mail is read", "fecf77d481"},
-		"handlers.passwordForgot":           {"the same", "f212f7c180"},
+		"rest.Counter.Take":                 {"attempts are counted before anyone is known", "3b363dc377"},
+		"rest.Counter.Give":                 {"the same", "cbccb4172a"},
+		"handlers.App.promise":              {"who asks for a token by mail is not known before the mail is read", "1c47a79608"},
+		"handlers.passwordForgot":           {"the same", "ee662bb188"},
+		"jobs.Worker.sendToken":             {"the same", "1828502250"},
+		"jobs.letterMailer.Work":            {"the same; the letter says whose it is", "10c5596a5d ea3bf9687a 13c15bcf99"},
+		"jobs.loginsExpirer.Work":           {"no account asks for what is over of all", "927bffaffe"},
 		"handlers.App.bearer":               {"the token is all the proof that there is", "536bccb5f3"},
-		"rest.Server.check":                 {"readiness is asked by nobody", "117cef107b a9a6980e5c 77014aab67"},
+		"rest.check":                        {"readiness is asked by nobody", "63b5c80330 a9a6980e5c 77014aab67"},
 		"rest.Server.Note":                  {"who was refused is nobody that the database knows", "104b40cf57"},
 		"handlers.sessionLogin":             {"nobody is known before the password is", "42cd397533 f05326a4ef 6ebbf7bfa0"},
 		"handlers.sessionRefresh":           {"the refresh token is all the proof that there is", "840e18a6be 43016da1a7 e04c691766 fdd831e13e"},
+		"handlers.clerkTake":                {"the signature of the message is all the proof that there is", "a2f21aaf66"},
+		"handlers.clerkIdentity":            {"the same", "f3e93f102c ee87609858"},
+		"handlers.App.clerkTold":            {"the same", "92753b47d5 a4df2ec1ad 8bd01800ef 1f2d15b50d 3aa9e5f8f2 dbd2ae3b2d bf30f5bab7"},
+		"handlers.clerkBegin":               {"the same", "3038521f70 d4a31d687c 29181d8bd5 a942f860d9"},
+		"handlers.clerkFree":                {"the same", "7bb993e958"},
+		"handlers.clerkLink":                {"the same", "8c7975e192"},
+		"handlers.App.clerkDeleted":         {"the same", "ffd2052f0e 2bb058410a"},
+		"handlers.App.shut":                 {"the same", "d54c4c8069 887b2034a2"},
+		"handlers.identityEnter":            {"who has an access token of an outside issuer, whose signature was verified, has no session yet", "271161e310 967886e078 29a4d905c2"},
+		"handlers.identitySession":          {"whoever calls it is here too", "7f9ea5704a"},
 		"handlers.userCreate":               {"the account of a new user is made; the user itself goes through Enter", "86ac53ae4f"},
-		"cmd/rowhouse.seed":                 {"it makes the demonstration's accounts", "e7ec032b2f b5e43bf189"},
+		"cmd/rowhouse.seed":                 {"it makes the demonstration's accounts", "e7ec032b2f b5adadc08e"},
 		"cmd/rowhouse.accountCommand":       {"the operator makes an account", "5880b428ed"},
-		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e fe7582e3ec 094f50bd3d"},
+		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e e482d52aa6 094f50bd3d"},
 		"cmd/rowhouse.tenantCommand":        {"the operator names the account that a new tenant's admin is", "2546ec66e1"},
 		"cmd/rowhouse.operate":              {"it compares the version of the migrations", "5ea759d346"},
 	},
 	"TenantID": {
 		"auth.NewTenantSecret":              {"it writes the tenant into a secret", "2040d7ddc4"},
 		"auth.tenantOf":                     {"it reads it back; what is looked for in that tenant is the hash of the secret", "3ecb6cd5ee"},
+		"auth.outsideClaims.outside":        {"it reads the tenant that a verified token of an outside issuer names; Enter asks the database whether the caller may", "ee34a09a3e"},
 		"handlers.Found":                    {"a new tenant", "d130306c3f"},
 		"rest.exchange.chooseTenant":        {"the one place where a request says its tenant; Enter asks the database whether the caller may", "397ab23203 a8ae74685a"},
+		"rest.API.Show":                     {"the tenant of a message, whose user OnBehalf asks the database about", "de49920b98"},
 		"rest.API.refusals":                 {"a request that is put together to see what refuses it, and served by nobody", "b889100983"},
 		"handlers.sessionLogin":             {"the tenant to bind the new session to; SessionBind looks whether the account is a user of it", "2731f21faf"},
 		"handlers.sessionSwitchTenant":      {"the same, of a session that lives", "3972be4c42"},
@@ -396,8 +472,9 @@ var places = map[string]map[string]pardon{
 		"sql.CreateDatabase":           {"a database and its two logins, as a superuser", "56d49bdc13"},
 		"sql.Grant":                    {"who may serve", "091c7992c9"},
 		"sql.GrantServer":              {"the same, and for how long", "ab11e8f64d"},
-		"sql.Missing":                  {"it reads the version of the migrations", "d49b023f74"},
+		"sql.Missing":                  {"it reads the version of the migrations", "2b879215d1"},
 		"sql.Settle":                   {"the settings of a session, none of which binds it", "95f09d630f"},
+		"sql.SettleWorker":             {"the same, with the role of a worker's queue", "57de7595eb"},
 		"sql.Unfit":                    {"it reads settings", "517ee8bf82"},
 		"sql.CatalogueOf":              {"it reads the catalogue and the permissions", "e4b27a4234"},
 		"sql.needs":                    {"what an operator is told to say", "58d20bd187"},
@@ -436,6 +513,7 @@ Caller.AccountID ids.AccountID
 Caller.Address string
 Caller.Key auth.APIKey
 Caller.Operation string
+Caller.Outside bool
 Caller.RequestID string
 Caller.SessionID ids.SessionID
 Caller.TenantID ids.TenantID
@@ -452,6 +530,7 @@ func (d *Database) Atomic(ctx context.Context, fn func(tx *Tx) error) error
 func (d *Database) Close()
 func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries
 func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn func(tx *Tx) (answer []byte, err error)) error
+func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *db.Queries
 func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
 func (d *Database) Reach(ctx context.Context) error
 func (d *Database) Recall(ctx context.Context, who Caller, permission auth.Permission, key string) (fingerprint, answer []byte, err error)
@@ -468,6 +547,7 @@ func Again(err error) error
 func Constraints() []Constraint
 func Meaning(table string) string
 func Permissions() []Permission
+func OpenQueue(ctx context.Context, url string) (*pgxpool.Pool, error)
 func Open(ctx context.Context, url string) (*Database, error)
 func Retry(ctx context.Context, reads bool, work func() error) error
 type Caller struct

@@ -14,7 +14,7 @@ var servesNobody = map[string]string{
 }
 
 // The types that everything else of a server hangs on.
-var long = set("rest.Server tenancy.Database auth.Tokens auth.Passwords mail.Outbox")
+var long = set("rest.Server tenancy.Database auth.Tokens auth.Passwords jobs.Worker")
 
 // What belongs to one request, or to one transaction of it: whatever takes it is called anew for each.
 var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope`)
@@ -29,7 +29,7 @@ var unchanging = set("errors.New regexp.MustCompile")
 var values = set("time.Time time.Duration net/netip.Addr net/netip.Prefix")
 
 // Types of which whoever needs a value makes one; none may be kept behind a pointer.
-var passing = set(`rest.List rest.Page rest.document rest.Date ids.ID tenancy.rows tenancy.dbtx db.Queries auth.accessClaims`)
+var passing = set(`rest.List rest.Page rest.document rest.Date ids.ID tenancy.rows tenancy.dbtx db.Queries auth.accessClaims auth.outsideClaims`)
 
 // Packages of which every function only reads what it is given.
 var onlyReads = set("strings strconv errors unicode path cmp")
@@ -58,7 +58,7 @@ var settled = set("log/slog.Handler net/http.Handler net/http.HandlerFunc")
 var keeping = set("cache-control expires pragma vary etag last-modified age surrogate-control x-accel-expires edge-control x-litespeed-cache-control cloudflare-cdn-cache-control cdn-cache-control set-cookie surrogate-key clear-site-data")
 
 // What every function may use that outlives a request: it is changed by those alone that are listed below.
-var open = set(`handlers.App.config rest.Server.log mail.Outbox.log rest.Server.config rest.Server.doors rest.Endpoint.Input`)
+var open = set(`handlers.App.config rest.Server.log rest.Server.config rest.Server.doors rest.Endpoint.Input`)
 
 // What outlives a request, each with the hash of its text, by why no other tenant ever sees anything of it. A hash that is no longer right
 // says that somebody has to look again.
@@ -73,12 +73,23 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		auth.most 42b9a2d2`},
 	{"an encoding or a profile of another package, which has no state that its methods change", `
 		auth.NormalizeEmail 6f21bed7  auth.SecretShape c35a7835  auth.domains 9d45bcd7  auth.secretEncoding 4ecd7063
-		auth.seedEncoding 8a795ce6`},
+		auth.seedEncoding 8a795ce6  auth.partEncoding 5bc30766`},
 	{"the list of common passwords out of a file of the program, made once and only looked up", `
 		auth.CheckPassword 6a9e6fd8  auth.commonPasswords aa623fb1`},
 	{"it keeps what a verified token says under the SHA-256 of the whole token: who sends the same bytes is who the token " +
 		"names; tenant, account and session in it are asked of the database each time", `
 		auth.NewTokens 1a9e8674  auth.Tokens.Verify e575a131  auth.Tokens.verified 8019dd6a`},
+	{"outside issuers as the configuration names them, read at start and changed by no request", `
+		auth.Issuer.Audiences 4b468e86  auth.Issuer.Parties 5fdac1e8  auth.Issuer.Algorithms ee39ccd6  auth.Issuer.Problems 80fc5025  auth.ParseIssuers 4a91cb3a  auth.Issuers.byURL 61850705
+		auth.outside.Issuer 39e02c46  auth.outside.keys 18406831  auth.NewIssuers 8fd0c4de  auth.outside.verify bd41cb05  auth.outside.parser dab6a048  auth.keySet.issuer 9fdb0393  auth.keySet.fetch 821749ed  auth.keySet.now c024cca4  auth.keySet.log 2e049df5
+		cmd/rowhouse.config.clerkIssuer 54ca7298  auth.ParseHookSecret 2d363114`},
+	{"the public keys of an outside issuer, as it tells them to everybody, and when it was last asked; whose tokens they verify is in none of it", `
+		auth.keySet.known dc3eff01  auth.keySet.mu 9828eed5  auth.keySet.limiter 9dbc8136  auth.keySet.asking a39e682f  auth.keySet.look c7d7c8b8  rest.Fetch 39a76c59  auth.keySet.ask 7b8ed0bb  rest.fetcher fbe267fe`},
+	{"the account and the session that an identity of an outside issuer was linked to, under the SHA-256 of its issuer and its subject, which a verified " +
+		"token has named: who sends such a token is who it names; account and session are asked of the database each time", `
+		rest.Server.identities 3483600c  rest.exchange.known 7a4d6209  rest.exchange.look a7374811  rest.API.Identify 6fffa23f`},
+	{"the hooks of outside services, as they are written here; a message is an argument", `
+		rest.Hook.Refuses 42fe1e0a  rest.Hook.Ready feb44b22  rest.Hook.Take afa19031  rest.Hook.take 31088817  rest.API.Hooks 90ad3c67  handlers.clerkHook e40ac944`},
 	{"the keys of the installation, read at start: they sign for all tenants alike, and are changed by no request", `
 		auth.ParseKeys 79d3d818  auth.Tokens.Sign c2c2f34a  auth.Tokens.keys 84832179  auth.Tokens.now c024cca4  auth.Tokens.parser dab6a048
 		auth.Tokens.verifiers cf8f7c28
@@ -92,17 +103,17 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"is a hash of this answer's own content", `
 		rest.answer.write 48409f5a  rest.exchange.appendBody 94031e8d`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
-		rest.Server.handle 5c5819ab`},
+		rest.Server.handle c456089c`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
-		rest.Download 2409dd3c  rest.newSpool e45cec96  rest.Upload 2418f2fc`},
+		rest.Download dd4e03f6  rest.newSpool e45cec96  rest.Upload e538ef0f`},
 	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
 		rest.csvWriter 3f642093  rest.ndjsonWriter c70826a4`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
 		"which are each one person's; it holds a number", `
-		rest.limiter.allow 63cf5687  rest.limiter.macs b429d49e  rest.limiter.requests 0713a9e6  rest.limiter.seen d2f427fa
-		rest.Server.keys e32074ac`},
+		rest.limiter.allow fcee3695  rest.limiter.requests 0713a9e6  rest.limiter.seen d2f427fa
+`},
 	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
 		"writes a line about him alone", `
 		rest.Server.refusals 945827fa  rest.Server.Note 4b7b07d0  rest.newRefusalLog 0ffe9623
@@ -111,10 +122,6 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"whether the server is fit to serve, and when it was last looked at; no tenant is known there", `
 		rest.Server.Drain ebdd765c  rest.Server.draining 29311e42  rest.Server.readiness f39642ef
 		rest.Server.readyz efb55d41  rest.readiness.Mutex efea4f72`},
-	{"letters that wait to be sent, each a function with its own recipient; a worker takes one, runs it once, and keeps nothing of it", `
-		mail.NewOutbox 2f59a909  mail.Outbox.Close 2585569c  mail.Outbox.Reserve 4f552989  mail.Outbox.cancel a3ff171a
-		mail.Outbox.ctx 0a227b22  mail.Outbox.deliver 45b01dc6  mail.Outbox.idle 1794c6ce  mail.Outbox.left ff93bc3d
-		mail.Outbox.places 9f8a1734  mail.Outbox.posting 6514c2ea  mail.Outbox.queue dc5ac19f  mail.Outbox.sender 8ab7b620`},
 	{"texts of statements as they are in db, and the shapes of lists: words and NULLs, never a value", `
 		tenancy.Database.asList 2974bf87  tenancy.Database.count 0ff7298b  tenancy.Database.prepare da5fbdcf
 		tenancy.Database.prepared be051999  tenancy.Database.remember 51d63d64  tenancy.Database.shapes fa4a4dcc
@@ -140,9 +147,8 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
 		tenancy.watch.servers 39201fd5`},
 	{"a command that makes the demonstration, for nobody", `
-		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 00dd736c`},
+		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 3764cf02`},
 	{"the configuration, read at start and changed by no request", `
-		handlers.App.config 671ea2d6
 		rest.Server.config 671ea2d6`},
 }), listing(true, loosely))
 
@@ -156,11 +162,11 @@ var loosely = []struct{ why, entries string }{
 		rest.docsPages 92e0b4b4
 		rest.forms.of 1afd3231`},
 	{"the public keys and the description of the API, the same for everybody; no tenant is known there", `
-		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged d669fb96  handlers.summaries e4b9dbd5  handlers.fieldCodes e4b9dbd5  handlers.hints e4b9dbd5
+		rest.Grantable 55af313d  handlers.API 5a8b16a6  handlers.rules e4b9dbd5  handlers.tagged d669fb96  handlers.summaries e4b9dbd5  handlers.eventNames f19dd5fa  handlers.webhookFields.Problems d32d7ac3  handlers.fieldCodes e4b9dbd5  handlers.hints e4b9dbd5
 		rest.API.Rules d42111d4  rest.API.Tags e3b0c442  rest.API.FieldCodes e3b0c442  rest.API.Summaries e3b0c442  rest.API.Hints e3b0c442
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
-		rest.API.OpenAPI 09fcb3d2  rest.answerHeaders d554ca69  rest.changing 1d923a3a  rest.document.operation 7fe5daff
+		rest.API.OpenAPI ef873ca0  rest.answerHeaders d554ca69  rest.changing 1d923a3a  rest.document.operation 7fe5daff
 		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
 		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
 		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41
@@ -172,30 +178,36 @@ var loosely = []struct{ why, entries string }{
 		rest.checkContentType bd256479  rest.decode bd256479  rest.ErrReference 5e6e324b
 		rest.refusal 6f93bab8`},
 	{"rules of other packages, made at start; what they are given they do not keep", `
-		handlers.App.write 0db791d0  rest.Field.checkValue a64d39c3  rest.lenient abdb04f6  rest.longer ea643857
+		rest.Field.checkValue a64d39c3  rest.lenient abdb04f6  rest.longer ea643857
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		handlers.App.Server 7453b2cf  handlers.App.doors e3b0c442  handlers.App.tokens e3b0c442  handlers.App.log e3b0c442  rest.Server.api e3b0c442  rest.API.App 98eee3e7  rest.New 9a43c1e2  rest.exchange.committed 0176d164
+		rest.Server.api e3b0c442  rest.API.App 99b4cc7c  rest.New 9a43c1e2
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
-		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442
-		handlers.App.mail e3b0c442  handlers.App.passwords e3b0c442  rest.Server.proxies 120ab528  rest.Server.serve db7e2000
+		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
+		rest.Server.proxies 120ab528  rest.Server.serve db7e2000
 		rest.Server.tokens e3b0c442  rest.Server.words 47e80bf5  rest.exchange.once f52aebec`},
 	{"lines go to the operator, and are read by no request", `
-		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c  mail.Outbox.log e3b0c442`},
+		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		rest.Endpoint.app 9df876b1  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
+		rest.Endpoint.app b89d0e85  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
 		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
-		rest.Endpoint.Input 0c43dd5d  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output a19eb5d7
-		rest.Endpoint.Produces 2494e91c  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run 33df6ed1  rest.Need bd256479  rest.Open 1535f354
+		rest.Endpoint.Input 71dea697  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output bd1c7228
+		rest.Endpoint.Produces 2494e91c  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run 97e0b783  rest.Need 578089c5  rest.Open 1535f354
 		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
-		rest.Welcoming 1535f354  rest.Whoever bd256479`},
+		rest.Welcoming 1535f354  rest.Whoever bd256479
+		rest.NeedWith bd256479  rest.ChangeWith bd256479  rest.bound 1659158a
+		rest.Endpoint.show 3899226a  rest.Endpoint.Telling bd256479  rest.Endpoint.Untold bd256479  rest.Endpoint.Showing bd256479`},
+	{"which addresses, ports and pauses there are, as they are written here", `
+		webhooks.refused e3b0c442  webhooks.unicast 9b97e1e7  webhooks.public 8cb6c5e4  webhooks.own b829e5b5  webhooks.Ports 11f0c800
+		webhooks.Client.control 3029a7b0  webhooks.Pauses d332bfcf  webhooks.Pause 1659158a  webhooks.NewClient 0bb84a1e`},
+	{"how many messages are on their way to each endpoint, by its id: numbers", `
+		webhooks.Deliverer.mu e3b0c442`},
 	{"how to reach the mail server, read at start; a letter's connection is closed when it is sent", `
-		mail.SMTP bd256479  mail.smtpSender.Send dcfc4df4  mail.smtpSender.compose 65adfa9d  mail.smtpSender.dial e3b0c442
-		mail.smtpSender.from f0f9f8b8  mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c`},
+		mail.smtpSender.Send dcfc4df4  `},
 	{"the migrations, the settings and what the catalogue must be, as files of the program; they are only read", `
 		rest.constraints 9b407b32  sql.Constraint.Columns 9b0475c9  sql.Constraint.Min 90cc2eb2  sql.Constraint.Values 3af26c1b  sql.newConstraint b8c31c33
 		sql.newIndex 5a8b16a6  sql.Constraint.Max 90cc2eb2  sql.Constraint.limit b8c31c33
@@ -203,10 +215,25 @@ var loosely = []struct{ why, entries string }{
 		sql.Tables c4b98771  sql.Meaning 2bc14963  sql.Columns d32d7ac3  sql.Indexes d32d7ac3
 		sql.catalogue e65eaab7  sql.Constraints d32d7ac3  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b  sql.tables 69ee81e0`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
-		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 0b064bf2`},
+		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 65f85658 cmd/rowhouse.together b0aeb2fc`},
+	{"a worker, made at its start: a job is given its own arguments and keeps nothing of another", `
+		jobs.Worker.allowed e24229f0  jobs.Open bd256479  jobs.Worker.Start 2da24bb4  jobs.Worker.Stop 3920c333
+		jobs.Worker.Close d799e06a  jobs.watched.Work c6f70c20  jobs.levelled.Enabled 594c2186  jobs.levelled.WithAttrs 7dfdec46
+		jobs.levelled.WithGroup aaa8b3d4  mail.smtpSender.compose 65adfa9d  webhooks.Client.Post db935d5e  webhooks.Deliverer.Attempt 436151cd
+		webhooks.Deliverer.begin cb318328  webhooks.Deliverer.end d3169763  webhooks.Deliverer.seal 49644951
+		jobs.appointmentReminder.WorkerDefaults e3b0c442  jobs.appointmentReminder.Worker e3b0c442  jobs.invitationMailer.WorkerDefaults e3b0c442  jobs.invitationMailer.Worker e3b0c442
+		jobs.letterMailer.WorkerDefaults e3b0c442  jobs.letterMailer.Worker e3b0c442  jobs.loginsExpirer.WorkerDefaults e3b0c442  jobs.loginsExpirer.Worker e3b0c442
+		jobs.tenantExpirer.WorkerDefaults e3b0c442  jobs.tenantExpirer.Worker e3b0c442  jobs.userWelcomer.WorkerDefaults e3b0c442  jobs.userWelcomer.Worker e3b0c442
+		jobs.webhookDeliverer.WorkerDefaults e3b0c442  jobs.webhookDeliverer.Worker e3b0c442  jobs.webhookMailer.WorkerDefaults e3b0c442  jobs.webhookMailer.Worker e3b0c442
+		jobs.Worker.config 85836a93  jobs.Worker.doors e3b0c442  jobs.Worker.sender e3b0c442  jobs.Worker.counter 3e3005b2
+		jobs.Worker.hooks e3b0c442  jobs.Worker.log 902f9133  jobs.Worker.queue 561ff39e  jobs.Worker.client 309691f8
+		jobs.watched.MiddlewareDefaults e3b0c442  jobs.watched.worker e3b0c442  jobs.levelled.Handler 9e025bdb  mail.smtpSender.from f0f9f8b8
+		mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c  mail.smtpSender.dial e3b0c442  mail.SMTP bd256479
+		webhooks.Client.ports e3b0c442  webhooks.Client.own e3b0c442  webhooks.Client.http b98bc51a  webhooks.Deliverer.doors e3b0c442
+		webhooks.Deliverer.client e3b0c442  webhooks.Deliverer.keys 01bf4e6c  webhooks.Deliverer.show e3b0c442  webhooks.Deliverer.out 324ba39d`},
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys 6b177c92  cmd/rowhouse.operate bd256479
-		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 3ddc50e0
+		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 24fd5d3a
 		cmd/rowhouse.tenantCommand 3f854292
 		cmd/rowhouse.demoTenants f0ab0e8e  cmd/rowhouse.welcome 70917cff`},
 }

@@ -29,6 +29,7 @@ var leaving = map[string]map[string]string{
 		"sessions.active_tenant_id > app.caller": "that it is a visit to this tenant",
 		"sessions.created_at > users.last_login": "when the login began with which the user entered; the tenant's users see it of each other",
 	},
+	"queue_letter":    {"letters.id > river_job.args": "the queue is nobody's to read but the worker's"},
 	"void_tickets":    {"accounts.email > hold_addresses()": "the login e-mail of the tenant's own user, of which it makes the key of a lock"},
 	"rate_limit_take": {"rate_limits.resets_at > a refusal": "when the window ends of what the caller itself has tried; no tenant is bound"},
 }

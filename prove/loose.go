@@ -51,7 +51,8 @@ func (p *program) follow(decl ast.Decl, name, folder string, imports map[string]
 		case *ast.SelectorExpr:
 			if _, ok := doors[n.Sel.Name]; ok {
 				call, called := around[len(around)-2].(*ast.CallExpr)
-				visit(slices.Clone(around), n.Sel.Name, !called || call.Fun != n || !p.sees(around[:len(around)-1], n.Sel.Name, name, folder, imports))
+				followed := narrow[n.Sel.Name] || p.sees(around[:len(around)-1], n.Sel.Name, name, folder, imports)
+				visit(slices.Clone(around), n.Sel.Name, !called || call.Fun != n || !followed)
 			}
 		case *ast.Ident:
 			if door := p.loose[name][n.Name]; door != "" && uses(around) {

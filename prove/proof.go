@@ -311,6 +311,9 @@ func (p *proof) table(l *level, named *pg.RangeVar, verb string) *occurrence {
 	read := verb == "select"
 	if o.table == nil {
 		switch {
+		case p.within != nil && named.Schemaname == queueSchema && named.Relname == queueTable:
+			p.within.needs["queue"] = true
+			o.transition = true // it is no tenant's: what it holds are ids
 		case read && l.sees(named.Relname):
 		case read && p.within != nil && p.within.transitions[named.Relname]:
 			o.transition = true
@@ -344,10 +347,15 @@ func (p *proof) table(l *level, named *pg.RangeVar, verb string) *occurrence {
 		p.used["select "+named.Relname] = true
 	}
 	why, lost := unaudited[named.Relname]
+	lost = lost && (verb == "update" && asked[named.Relname] == "" || verb == "delete" || verb == "update" && p.within != nil)
+	if lost && p.within != nil {
+		p.within.needs["forgets"] = true
+		lost = false
+	}
 	switch {
 	case !allowed:
 		p.fault(named, "%s %s: not in a query of the scope %s; %s", strings.ToUpper(verb), named.Relname, p.scope, o.table.why())
-	case lost && (verb == "update" || verb == "delete"):
+	case lost:
 		p.fault(named, "%s %s would leave no audit event: %s", strings.ToUpper(verb), named.Relname, why)
 	case p.within != nil && !p.within.pinned && p.within.SqlBody == nil && named.Schemaname == "":
 		p.fault(named, "%s means what the caller's search_path makes of it: write public.%[1]s, or SET search_path = %s", named.Relname, pinnedPath)

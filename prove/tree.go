@@ -70,7 +70,7 @@ func strange(node message, inSchema bool) (what string, first message) {
 		if field := surplus(node, known); field != "" {
 			return name + "." + field, node
 		}
-		if table, ok := node.Interface().(*pg.RangeVar); ok && table.Schemaname != "" && table.Schemaname != "public" {
+		if table, ok := node.Interface().(*pg.RangeVar); ok && table.Schemaname != "" && table.Schemaname != "public" && !(inSchema && table.Schemaname == queueSchema) {
 			return "the schema " + table.Schemaname, node
 		}
 		if by, ok := node.Interface().(*pg.CollateClause); ok && strings.Join(words(by.Collname), ".") != "C" {

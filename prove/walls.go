@@ -100,7 +100,7 @@ func (t *table) checkForeign(f foreign, to *table, fault func(place, string, ...
 		}
 	case to.kind() == ofTenant && (here < 0 || here != there):
 		fault(f.place, "%s could point into another tenant: tenant_id must refer to tenant_id in it", f.name)
-	case to.kind() == ofAccount && !slices.Equal(f.there, []string{to.lead()}):
+	case to.kind() == ofAccount && !slices.Equal(f.there, []string{to.lead()}) && oracles[f.name] == "":
 		fault(f.place, "%s tells whoever writes here whether anybody's account has a value in %s (%s); refer to its %s, which nobody can guess", f.name, f.to, strings.Join(f.there, ", "), to.lead())
 	case to.kind() == ofAccount && t.kind() == ofTenant && oracles[f.name] == "":
 		fault(f.place, "%s tells a tenant whether an account is there, of whatever tenant it is a user; list it in oracles, in prove, with the reason why it may", f.name)
@@ -139,6 +139,11 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 	}
 	if !t.enabled || !t.forced {
 		fault(t.missed("security"), "row-level security must be both enabled and forced, or a statement that forgets the tenant meets the rows of all")
+	}
+	if by := asked[t.name]; by != "" && !slices.ContainsFunc(slices.Collect(maps.Values(t.triggers)), func(c trigger) bool {
+		return c.function() == by && c.Row && c.Timing == 0 && c.Events&events["update"] != 0
+	}) {
+		fault(t.made, "no trigger AFTER UPDATE FOR EACH ROW executes %s(): what somebody asks of its rows stands in no log", by)
 	}
 	if _, excused := unaudited[t.name]; !excused && t.kind() == ofTenant {
 		var audited int32

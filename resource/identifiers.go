@@ -38,6 +38,8 @@ var named = map[string]string{
 	"account_events.about_tenant": "TenantID",
 	"account_events.id":           "",
 	"audit_events.entity_id":      "EntityID", // of whatever kind the event is about
+	"jobs.subject_id":             "EntityID", // of whatever kind the job is done with
+	"deliveries.entity_id":        "EntityID", // the same
 	"idempotency_keys.credential": "",
 	"idempotency_keys.scope_id":   "",
 	"sessions.begun_from":         "SessionID",

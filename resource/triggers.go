@@ -14,12 +14,18 @@ var bookkeeping = []string{"tenant_id", "id", "version", "created_at", "updated_
 
 // unaudited are further columns that no event shows and no version counts, and why.
 var unaudited = map[string]string{
+	"accounts.not_before":    "it changes with the proofs",
 	"accounts.proofs":        "a counter, which no client sees",
 	"api_keys.hash":          "of a secret; a key is never given another",
 	"api_keys.last_used_at":  "it changes with every use, which is no change of the key",
 	"invitations.token_hash": "of a secret; an invitation is never given another",
+	"jobs.queued_as":         "its number in the queue, which no client sees",
 	"user_roles.user_id":     "it is what the event is about",
 	"users.last_login":       "it changes with every login, which is no change of the user",
+
+	"webhooks.failing_since":   "it changes with attempts, which have a log of their own",
+	"webhooks.previous_secret": "a secret; previous_secret_until tells that it was replaced",
+	"webhooks.secret":          "the same",
 }
 
 // Audited are those of a table's columns that its events show and its versions count. Of the columns given, none is generated.
@@ -36,7 +42,7 @@ func Audited(table string, columns []string) (audited []string) {
 // writes its events, and the triggers that execute them. The entity is what the events are about, as ids say it; the columns are those
 // that Audited names, in the order of the table.
 func Triggers(table, entity string, columns []string) string {
-	return Touch(table, columns) + "\n" + Audit(table, entity, columns)
+	return Touch(table, columns) + "\n" + Audit(table, entity, columns, true)
 }
 
 // TriggersDown is what the Down of that migration says behind DROP TABLE, which leaves the functions.
@@ -60,12 +66,16 @@ CREATE TRIGGER touch BEFORE UPDATE ON %[1]s FOR EACH ROW EXECUTE FUNCTION %[1]s_
 `, table)
 }
 
-// Audit writes events: after a statement one for each row that it changed, or one a tenant for all of them when they are over a hundred.
+// Audit writes events, with the version that a row of a table with versions has got; of one that is gone it is the next: after a statement one for each row that it changed, or one a tenant for all of them when they are over a hundred.
 // Columns are compared as values, and only those that differ become JSON. There is one statement a case, without variables, because PL/pgSQL
 // prepares each expression anew in each transaction. Tables and functions are qualified, because a search_path of its own would cost the
 // function as much as a case. The table's name is written out, because PostgreSQL gives a part of a table that is spread over several nodes
 // another.
-func Audit(table, entity string, columns []string) string {
+func Audit(table, entity string, columns []string, versioned bool) string {
+	into, version, next := "entity_id", "n.id", "n.id"
+	if versioned {
+		into, version, next = "entity_id, entity_version", "n.id, n.version", "n.id, n.version + 1"
+	}
 	name := longest(columns)
 	var objects []string
 	for some := range slices.Chunk(columns, 50) { // a function takes a hundred arguments
@@ -86,14 +96,14 @@ func Audit(table, entity string, columns []string) string {
 	}
 	return function(table+"_audit", "What audit_events is told of a statement.", fmt.Sprintf(`
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.insert'), '%[2]s', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, %[7]s, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.insert'), '%[2]s', %[8]s,
                %[6]s
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.update'), '%[2]s', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, %[7]s, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.update'), '%[2]s', %[8]s,
                %[3]s,
                %[4]s
           FROM changed n
@@ -101,8 +111,8 @@ func Audit(table, entity string, columns []string) string {
          WHERE %[5]s
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.delete'), '%[2]s', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, %[7]s, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), '%[1]s.delete'), '%[2]s', %[9]s,
                %[6]s
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
@@ -115,7 +125,7 @@ func Audit(table, entity string, columns []string) string {
          GROUP BY n.tenant_id;
     END IF;
     RETURN NULL;
-`, table, entity, changes("o"), changes("n"), distinct("o", "n", columns, 9+len("WHERE ")), image)) + fmt.Sprintf(`
+`, table, entity, changes("o"), changes("n"), distinct("o", "n", columns, 9+len("WHERE ")), image, into, version, next)) + fmt.Sprintf(`
 CREATE TRIGGER audit_insert AFTER INSERT ON %[1]s REFERENCING NEW TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION %[1]s_audit();
 CREATE TRIGGER audit_update AFTER UPDATE ON %[1]s REFERENCING OLD TABLE AS previous NEW TABLE AS changed

@@ -82,7 +82,7 @@ func TestTriggers(t *testing.T) {
 		case table.Audited && table.Versioned:
 			text = Triggers(name, of[name], columns)
 		case table.Audited:
-			text = Audit(name, of[name], columns)
+			text = Audit(name, of[name], columns, false)
 		case table.Versioned:
 			text = Touch(name, columns)
 		default:

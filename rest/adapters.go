@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"errors"
-	"net/http"
 	"reflect"
 	"slices"
 
@@ -44,6 +43,7 @@ func Need[In, Out any](p auth.Permission, h work[In, Out]) Endpoint {
 	e := describe[In, Out](TenantScope, h)
 	e.Permission = p
 	e.keyed = true
+	e.Shows, e.show = kindOf(e.Input, e.Output), shower(h)
 	e.run = single(tenantEntry(p), h)
 	return e
 }
@@ -58,6 +58,39 @@ func Change[In, Out, ReadIn, Row any](p auth.Permission, write work[In, Out], re
 		e = e.Refusing(errForbiddenRow) // as the description says of each that heeds If-Match
 	}
 	e.run = changing(tenantEntry(p), tenantEntry(p.Read()), write, read)
+	return e
+}
+
+// with is a handler that needs more of the application than queries, before it calls the database.
+type with[App, In, Out any] func(ctx context.Context, app App, q *db.Queries, who Caller, in In) (Out, error)
+
+// bound is the handler that it is for an exchange.
+func bound[App, In, Out any](x *exchange, h with[App, In, Out]) work[In, Out] {
+	app := x.server.api.App.(App)
+	return func(ctx context.Context, q *db.Queries, who Caller, in In) (Out, error) {
+		return h(ctx, app, q, who, in)
+	}
+}
+
+// NeedWith is Need for such a handler.
+func NeedWith[App, In, Out any](p auth.Permission, h with[App, In, Out]) Endpoint {
+	e := describe[In, Out](TenantScope, h)
+	e.Permission = p
+	e.app = reflect.TypeFor[App]()
+	e.keyed = true
+	e.run = func(x *exchange) (answer, error) { return single(tenantEntry(p), bound(x, h))(x) }
+	return e
+}
+
+// ChangeWith is Change for such a handler, whose input heeds If-Match.
+func ChangeWith[App, In, Out, ReadIn, Row any](p auth.Permission, write with[App, In, Out], read work[ReadIn, Row]) Endpoint {
+	e := describe[In, Out](TenantScope, write)
+	e.Permission = p
+	e.app = reflect.TypeFor[App]()
+	e.keyed = true
+	e.run = func(x *exchange) (answer, error) {
+		return changing(tenantEntry(p), tenantEntry(p.Read()), bound(x, write), read)(x)
+	}
 	return e
 }
 
@@ -143,21 +176,22 @@ func single[In, Out any](at entry, h work[In, Out]) func(*exchange) (answer, err
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		if x.key != "" {
-			return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
-				out, err := h(ctx, at.within(x, tx), x.who, in)
-				return &out, err
-			})
-		}
-		out, err := once(x, at, h, in)
-		if err != nil {
-			return answer{}, err
-		}
-		x.committed(&out)
-		if err := total(in, &out, func(in In) (Out, error) { return once(x, at, h, in) }); err != nil {
-			return answer{}, err
-		}
-		return x.render(&out)
+		return x.known(func(x *exchange) (answer, error) {
+			if x.key != "" {
+				return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
+					out, err := h(ctx, at.within(x, tx), x.who, in)
+					return &out, err
+				})
+			}
+			out, err := once(x, at, h, in)
+			if err != nil {
+				return answer{}, err
+			}
+			if err := total(in, &out, func(in In) (Out, error) { return once(x, at, h, in) }); err != nil {
+				return answer{}, err
+			}
+			return x.render(&out)
+		})
 	}
 }
 
@@ -195,24 +229,25 @@ func several[In, Out any](h func(context.Context, *exchange, *tenancy.Tx, In) (O
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		if x.key != "" {
-			return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
-				out, err := h(ctx, x, tx, in)
-				return &out, err
+		return x.known(func(x *exchange) (answer, error) {
+			if x.key != "" {
+				return x.once(func(ctx context.Context, tx *tenancy.Tx) (any, error) {
+					out, err := h(ctx, x, tx, in)
+					return &out, err
+				})
+			}
+			var out Out
+			err := tenancy.Retry(x.ctx, x.reads(), func() error {
+				return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) (err error) {
+					out, err = h(x.ctx, x, tx, in)
+					return err
+				})
 			})
-		}
-		var out Out
-		err := tenancy.Retry(x.ctx, x.reads(), func() error {
-			return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) (err error) {
-				out, err = h(x.ctx, x, tx, in)
-				return err
-			})
+			if err != nil {
+				return answer{}, err
+			}
+			return x.render(&out)
 		})
-		if err != nil {
-			return answer{}, err
-		}
-		x.committed(&out)
-		return x.render(&out)
 	}
 }
 
@@ -222,27 +257,29 @@ func changing[In, Out, ReadIn, Row any](at, readAt entry, write work[In, Out], r
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		made, err := written(x, at, write, in)
-		if !errors.Is(err, pgx.ErrNoRows) {
-			return made, err
-		}
-		var which ReadIn
-		if err := decodePath(x, &which); err != nil {
-			return answer{}, err
-		}
-		row, err := once(x, readAt, read, which)
-		if err != nil {
-			return answer{}, err
-		}
-		found, err := x.render(&row)
-		if err != nil {
-			return answer{}, err
-		}
-		_, _, version := any(&row).(Resource).Resource()
-		if c, ok := any(in).(interface{ versions() Versions }); ok && c.versions() != nil && !slices.Contains(c.versions(), version) {
-			return answer{}, errStale.with("ETag", found.Header.Get("ETag"))
-		}
-		return answer{}, errForbiddenRow
+		return x.known(func(x *exchange) (answer, error) {
+			made, err := written(x, at, write, in)
+			if !errors.Is(err, pgx.ErrNoRows) {
+				return made, err
+			}
+			var which ReadIn
+			if err := decodePath(x, &which); err != nil {
+				return answer{}, err
+			}
+			row, err := once(x, readAt, read, which)
+			if err != nil {
+				return answer{}, err
+			}
+			found, err := x.render(&row)
+			if err != nil {
+				return answer{}, err
+			}
+			_, _, version := any(&row).(Resource).Resource()
+			if c, ok := any(in).(interface{ versions() Versions }); ok && c.versions() != nil && !slices.Contains(c.versions(), version) {
+				return answer{}, errStale.with("ETag", found.Header.Get("ETag"))
+			}
+			return answer{}, errForbiddenRow
+		})
 	}
 }
 
@@ -267,29 +304,15 @@ func served[In, Out any](h func(*exchange, In) (Out, error)) func(*exchange) (an
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		out, err := h(x, in)
-		if err != nil {
-			return answer{}, err
-		}
-		x.committed(&out)
-		if err := total(in, &out, func(in In) (Out, error) { return h(x, in) }); err != nil {
-			return answer{}, err
-		}
-		return x.render(&out)
-	}
-}
-
-// committed keeps the work of a Postponed output until the answer is sent.
-func (x *exchange) committed(out any) {
-	if c, ok := out.(Postponed); ok {
-		x.after = c.After(x.server.api.App, x.who)
-	}
-}
-
-// answered does what committed has kept. The answer is sent first, so that how long it took tells nothing of that work.
-func (x *exchange) answered() {
-	if x.after != nil {
-		_ = http.NewResponseController(x.writer).Flush() // an error: the client is gone, and what it asked for is done
-		x.after()
+		return x.known(func(x *exchange) (answer, error) {
+			out, err := h(x, in)
+			if err != nil {
+				return answer{}, err
+			}
+			if err := total(in, &out, func(in In) (Out, error) { return h(x, in) }); err != nil {
+				return answer{}, err
+			}
+			return x.render(&out)
+		})
 	}
 }

@@ -37,19 +37,8 @@ type Deleted[ID any] struct {
 	ID ID `json:"id"`
 }
 
-// Done is the output of an action that returns no data. Then, if there is one, runs when the answer has been sent.
-type Done struct {
-	Then func() `json:"-"` // exported, since the library encodes no struct without such a field
-}
-
-// After makes Done a Postponed.
-func (d *Done) After(any, Caller) func() { return d.Then }
-
-// Postponed is an output with work, such as writing mail, that has to wait until the transaction is committed and the answer is sent.
-type Postponed interface {
-	// After returns that work; nil: there is none. App is the API's.
-	After(app any, who Caller) func()
-}
+// Done is the output of an action that returns no data.
+type Done struct{}
 
 // render makes the answer of a success from a pointer to the handler's output. Its body is in a buffer that written takes back.
 func (x *exchange) render(out any) (answer, error) {

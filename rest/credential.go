@@ -13,7 +13,7 @@ func (x *exchange) identify() error {
 	if err := x.takeCredential(); err != nil {
 		return err
 	}
-	if err := x.server.limiter.allow(&x.who); err != nil {
+	if err := x.server.limiter.allow(x.counted()); err != nil {
 		return err
 	}
 	return x.readKey()
@@ -44,6 +44,9 @@ func (x *exchange) takeCredential() error {
 	if auth.LooksLikeAPIKey(token) {
 		return x.takeKey(token)
 	}
+	if x.server.config.Issuers.Issued(token) {
+		return x.takeOutside(token)
+	}
 	claims, err := x.server.tokens.Verify(token)
 	if err != nil {
 		return ErrCredential
@@ -53,6 +56,17 @@ func (x *exchange) takeCredential() error {
 		return x.chooseTenant(claims.Tenant)
 	}
 	return nil
+}
+
+// counted is whose requests count together: those of a credential, or of an address.
+func (x *exchange) counted() string {
+	if x.outside != nil {
+		return string(x.outside.key[:])
+	}
+	if id := x.who.Credential(); !id.IsZero() {
+		return string(id[:])
+	}
+	return "address " + subscriber(x.who.Address)
 }
 
 // takeKey takes an API key, which is good for its tenant alone.

@@ -77,59 +77,61 @@ func Download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 		if err := decode(x, &in); err != nil {
 			return answer{}, err
 		}
-		read := func(after *Position) (rows Page[Row], err error) {
-			list := List{PageSize: exportPage, after: after}
-			err = tenancy.Retry(x.ctx, true, func() error {
-				rows, err = page(x.ctx, x.server.doors.Enter(x.who, p), x.who, in, list)
-				return err
-			})
-			return rows, err
-		}
-		rows, err := read(nil)
-		if err != nil {
-			return answer{}, err
-		}
-		format := in.format(x.request)
-		media := map[string]string{"csv": CSV, "ndjson": NDJSON}[format]
-		a := answer{Status: http.StatusOK, Header: http.Header{
-			"Content-Type":        {media + "; charset=utf-8"},
-			"Content-Disposition": {`attachment; filename="` + name + "." + format + `"`},
-			"Cache-Control":       {"no-store"},
-		}}
-		all := func(w io.Writer, each func()) error {
-			out := bufio.NewWriterSize(w, 64<<10)
-			write := ndjsonWriter[Row](out)
-			if format == "csv" {
-				write = csvWriter[Row](out)
-			}
-			for {
-				each()
-				if err := write(rows.rows); err != nil {
+		return x.known(func(x *exchange) (answer, error) {
+			read := func(after *Position) (rows Page[Row], err error) {
+				list := List{PageSize: exportPage, after: after}
+				err = tenancy.Retry(x.ctx, true, func() error {
+					rows, err = page(x.ctx, x.server.doors.Enter(x.who, p), x.who, in, list)
 					return err
+				})
+				return rows, err
+			}
+			rows, err := read(nil)
+			if err != nil {
+				return answer{}, err
+			}
+			format := in.format(x.request)
+			media := map[string]string{"csv": CSV, "ndjson": NDJSON}[format]
+			a := answer{Status: http.StatusOK, Header: http.Header{
+				"Content-Type":        {media + "; charset=utf-8"},
+				"Content-Disposition": {`attachment; filename="` + name + "." + format + `"`},
+				"Cache-Control":       {"no-store"},
+			}}
+			all := func(w io.Writer, each func()) error {
+				out := bufio.NewWriterSize(w, 64<<10)
+				write := ndjsonWriter[Row](out)
+				if format == "csv" {
+					write = csvWriter[Row](out)
 				}
-				if rows.next == nil {
-					return out.Flush()
-				}
-				if rows, err = read(rows.next); err != nil {
-					return err
+				for {
+					each()
+					if err := write(rows.rows); err != nil {
+						return err
+					}
+					if rows.next == nil {
+						return out.Flush()
+					}
+					if rows, err = read(rows.next); err != nil {
+						return err
+					}
 				}
 			}
-		}
-		switch {
-		case x.request.Method == http.MethodHead:
-			a.stream = func(w http.ResponseWriter) error {
-				w.WriteHeader(a.Status)
-				return nil
+			switch {
+			case x.request.Method == http.MethodHead:
+				a.stream = func(w http.ResponseWriter) error {
+					w.WriteHeader(a.Status)
+					return nil
+				}
+			case x.request.ProtoAtLeast(1, 1):
+				a.stream = func(w http.ResponseWriter) error {
+					w.WriteHeader(a.Status)
+					return all(w, func() { hurry(w) })
+				}
+			default:
+				err = a.spooled(all)
 			}
-		case x.request.ProtoAtLeast(1, 1):
-			a.stream = func(w http.ResponseWriter) error {
-				w.WriteHeader(a.Status)
-				return all(w, func() { hurry(w) })
-			}
-		default:
-			err = a.spooled(all)
-		}
-		return a, err
+			return a, err
+		})
 	}
 	return e
 }

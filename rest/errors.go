@@ -99,6 +99,9 @@ var (
 	errStale         = &Error{Status: http.StatusPreconditionFailed, Code: "precondition_failed", Title: "Precondition failed", Detail: "The row has changed since the version in If-Match; ETag is its version now."}
 	errNoCredential  = Unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>.")
 	ErrCredential    = Unauthorized("invalid_token", "The credential is malformed, expired or revoked.")
+	errIssuer        = Unavailable("issuer_unavailable", "The issuer of this access token cannot be asked for its keys at the moment; nothing was done.")
+	errUnlinked      = Unauthorized("identity_unlinked", "This access token is good, and whom it names is linked to no account here. The link is made at the first request, if the e-mail of the token is the one of an account here, and the account's is confirmed too.")
+	errUnverified    = Unauthorized("identity_unlinked", "This access token is good, and whom it names is linked to no account here. To make the link the token must say email, and email_verified true.")
 	errTokenRequired = Forbidden("token_required", "An API key belongs to one user of one tenant; this asks for an access token of the account.")
 	ErrUnproven      = Forbidden("email_unproven", "Nobody has confirmed this account's e-mail yet.")
 	ErrTenant        = Forbidden("tenant_forbidden", "You are not an active user of this tenant.")
@@ -115,14 +118,20 @@ var (
 	errKeyReused     = Invalid(FieldError{"Idempotency-Key", "reused", "This key was used for another request within 24 hours; a new request needs a new key."})
 )
 
+// The private codes by which it is told that a session is over, and that an outside identity is linked to no account.
+const (
+	sessionOver = "RHSES"
+	unlinked    = "RHIDN"
+)
+
 // refused are the private codes that the doors raise.
 var refused = map[string]*Error{
-	"RHSES": ErrCredential,
-	"RHVIS": Forbidden("visiting", "A visit does what its tenant's routes allow, and can log out; for all else send the access token that it was begun with."),
-	"RHTEN": ErrTenant,
-	"RHPER": Forbidden("permission_denied", "Your role in this tenant does not allow this."),
-	"RHBUS": errInFlight,
-	"RHEML": ErrUnproven,
+	sessionOver: ErrCredential,
+	"RHVIS":     Forbidden("visiting", "A visit does what its tenant's routes allow, and can log out; for all else send the access token that it was begun with."),
+	"RHTEN":     ErrTenant,
+	"RHPER":     Forbidden("permission_denied", "Your role in this tenant does not allow this."),
+	"RHBUS":     errInFlight,
+	"RHEML":     ErrUnproven,
 }
 
 // errKeyDenied is permission_denied for an API key, which may lack what its user has.
@@ -162,6 +171,15 @@ func tooMany(most, seconds string) *Error {
 // answered is the code for an Idempotency-Key that has its answer.
 const answered = "RHFIN"
 
+// IsTooMany says that what Counter.Take counted is used up.
+func IsTooMany(err error) bool {
+	var said *pgconn.PgError
+	return errors.As(err, &said) && said.Code == usedUp
+}
+
+// usedUp is the code of rate_limit_take.
+const usedUp = "RHLIM"
+
 // Refuse is the one table from an error to a refusal. What it does not know is errInternal, which says nothing.
 func (a *API) Refuse(err error, deletes bool) *Error {
 	var known *Error
@@ -193,7 +211,7 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 	if rule, ok := a.Rules[code]; ok {
 		return rule.of(said)
 	}
-	if code == "RHLIM" {
+	if code == usedUp {
 		most, seconds, _ := strings.Cut(said.Detail, " ")
 		return tooMany(most, seconds)
 	}

@@ -73,9 +73,6 @@ func (x *exchange) once(work func(context.Context, *tenancy.Tx) (any, error)) (a
 			return json.Marshal(kept)
 		})
 	})
-	if err == nil {
-		x.committed(out)
-	}
 	if !private(err, answered) {
 		return given, err
 	}

@@ -11,6 +11,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/time/rate"
 
+	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/tenancy"
 )
@@ -24,29 +25,24 @@ type Limit struct {
 // maxLimited is how many credentials one process counts at a time; the one that was quiet for longest is forgotten first.
 const maxLimited = 100_000
 
-// limiter bounds the requests of each credential within this process, and names what is counted in the database.
+// limiter bounds the requests of each credential within this process.
 type limiter struct {
 	requests Limit
 	seen     *lru.Cache[string, *rate.Limiter]
-	macs     [][]byte
 }
 
-func newLimiter(requests Limit, macs [][]byte) *limiter {
+func newLimiter(requests Limit) *limiter {
 	seen, err := lru.New[string, *rate.Limiter](maxLimited)
 	if err != nil {
 		panic(err) // only for a size below 1
 	}
-	return &limiter{requests, seen, macs}
+	return &limiter{requests, seen}
 }
 
-// allow counts one request of a verified credential, or of the client's address without one; an error refuses it.
-func (l *limiter) allow(who *Caller) error {
+// allow counts one request under a name; an error refuses it.
+func (l *limiter) allow(name string) error {
 	if l == nil || l.requests.Times == 0 {
 		return nil
-	}
-	name := "address " + subscriber(who.Address)
-	if id := who.Credential(); !id.IsZero() {
-		name = string(id[:])
 	}
 	bucket, ok := l.seen.Get(name)
 	if !ok {
@@ -79,11 +75,25 @@ func From(what string, who Caller, limit Limit) Attempt {
 	return Attempt{what + " from", subscriber(who.Address), limit}
 }
 
+// MailTo is an attempt that is counted by whom a mail goes to.
+func MailTo(email string, limit Limit) Attempt { return Of("mail to", email, limit) }
+
+// Counter counts attempts in the database, for all processes.
+type Counter struct {
+	doors *tenancy.Database
+	macs  [][]byte
+}
+
+// NewCounter counts under names that only the holders of the signing keys can make.
+func NewCounter(doors *tenancy.Database, tokens *auth.Tokens) Counter {
+	return Counter{doors, tokens.Secrets("limits")}
+}
+
 // keys name an attempt in the database, and tell nobody whose it is. While signing keys are being replaced it is counted under each, so
 // that it counts in processes that know only one of them.
-func (s *Server) keys(a Attempt) [][]byte {
-	keys := make([][]byte, len(s.limiter.macs))
-	for i, secret := range s.limiter.macs {
+func (c Counter) keys(a Attempt) [][]byte {
+	keys := make([][]byte, len(c.macs))
+	for i, secret := range c.macs {
 		mac := hmac.New(sha256.New, secret)
 		mac.Write([]byte(a.what + "\x00" + a.whom))
 		keys[i] = mac.Sum(nil)
@@ -92,13 +102,13 @@ func (s *Server) keys(a Attempt) [][]byte {
 }
 
 // Take counts one attempt of each kind; the error of one that is used up says when the next may be made.
-func (s *Server) Take(ctx context.Context, who Caller, attempts ...Attempt) error {
+func (c Counter) Take(ctx context.Context, who Caller, attempts ...Attempt) error {
 	var p db.RateLimitTakeParams
 	for _, a := range attempts {
 		if a.limit.Times == 0 {
 			continue
 		}
-		for _, key := range s.keys(a) {
+		for _, key := range c.keys(a) {
 			p.Keys = append(p.Keys, key)
 			p.Most = append(p.Most, a.limit.Times)
 			p.Seconds = append(p.Seconds, int32(a.limit.Window.Seconds()))
@@ -107,22 +117,22 @@ func (s *Server) Take(ctx context.Context, who Caller, attempts ...Attempt) erro
 	if p.Keys == nil {
 		return nil
 	}
-	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitTake(ctx, p) })
+	return tenancy.Retry(ctx, false, func() error { return c.doors.Unscoped(who).RateLimitTake(ctx, p) })
 }
 
 // Give takes back what Take counted, of an attempt that succeeded: in a transaction of its own, since whoever attempts next from
 // the same address waits for it.
-func (s *Server) Give(ctx context.Context, who Caller, attempts ...Attempt) error {
+func (c Counter) Give(ctx context.Context, who Caller, attempts ...Attempt) error {
 	var keys [][]byte
 	for _, a := range attempts {
 		if a.limit.Times > 0 {
-			keys = append(keys, s.keys(a)...)
+			keys = append(keys, c.keys(a)...)
 		}
 	}
 	if keys == nil {
 		return nil
 	}
-	return tenancy.Retry(ctx, false, func() error { return s.doors.Unscoped(who).RateLimitGive(ctx, keys) })
+	return tenancy.Retry(ctx, false, func() error { return c.doors.Unscoped(who).RateLimitGive(ctx, keys) })
 }
 
 // countGuess counts a refusal that helps somebody who guesses: one that the API lists as such, or that an API key of the right form is none.

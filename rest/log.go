@@ -24,6 +24,9 @@ func (s *Server) record(x *exchange, status int, took time.Duration, refused *Er
 	if refused != nil {
 		attrs = append(attrs, slog.String("code", refused.Code))
 	}
+	if x.why != nil {
+		attrs = append(attrs, slog.String("reason", x.why.Error()))
+	}
 	if !x.who.TenantID.IsZero() {
 		attrs = append(attrs, slog.String("tenant", x.who.TenantID.String()))
 	}

@@ -79,7 +79,15 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 	for path, op := range d.rootOperations() {
 		place(http.MethodGet, path, "server", op, openapi31.Server{URL: publicURL + "/"})
 	}
+	for _, hook := range a.Hooks { // which its service calls, and no client
+		d.refuse(hook.Refuses)
+	}
 	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", Grantable)
+	var events []string
+	for _, e := range a.Events() {
+		events = append(events, e.Name)
+	}
+	d.words("EventName", "An operation that endpoints are told of.", events)
 	d.schemas["ErrorAnswer"] = d.refusalSchema(slices.Sorted(maps.Keys(d.codes)))
 	spec := openapi31.Spec{
 		Openapi: "3.1.0",
@@ -207,7 +215,7 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 		TenantScope:  "Asks for the permission `" + string(r.Permission) + "`.",
 	}
 	op := &openapi31.Operation{
-		ID: &r.Name, Summary: new(d.summary(r.Name)), Description: new(access[r.Scope] + d.refuse(d.api.refusals(r))), Security: security[r.Scope],
+		ID: &r.Name, Summary: new(d.api.summary(r.Name)), Description: new(access[r.Scope] + d.refuse(d.api.refusals(r))), Security: security[r.Scope],
 	}
 	switch {
 	case r.ByKey:
@@ -409,8 +417,8 @@ func (r *Route) isDocument() bool {
 }
 
 // summary says what an operation does, from the name of its handler: Create an item, for itemCreate.
-func (d *document) summary(handler string) string {
-	if text, ok := d.api.Summaries[handler]; ok {
+func (a *API) summary(handler string) string {
+	if text, ok := a.Summaries[handler]; ok {
 		return text
 	}
 	words := strings.Fields(capitals.ReplaceAllString(handler, " $0"))
@@ -483,6 +491,7 @@ func (a *API) refusals(r *Route) []*Error {
 	}
 	add(conditional, decode(asked(http.Header{"If-Match": {"a"}}), reflect.New(r.Input).Interface()))
 	add(known || r.Welcomes, errNoCredential, ErrCredential)
+	add((known || r.Welcomes) && a.Identify != nil, errUnlinked, errIssuer)
 	add(tenant, ErrTenant, ErrUnproven, refused["RHPER"])
 	add(r.Welcomes || r.Scope == AccountScope && !r.ByKey, errTokenRequired)
 	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])

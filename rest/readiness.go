@@ -66,30 +66,33 @@ func (s *Server) readyz(x *exchange) (answer, error) {
 	return jsonAnswer([]byte(`{"status":"ready"}`)), nil
 }
 
-// Check says why this server must not serve: the database is away or its surroundings are unfit, its login could bypass row-level security, the
+// Check says why this server must not serve; see the function Check.
+func (s *Server) Check(ctx context.Context) error { return Check(ctx, s.doors, s.config.Migration) }
+
+// Check says why a program of this migration must neither serve nor work: the database is away or its surroundings are unfit, its login could bypass row-level security, the
 // catalogue keeps tenants apart less than it should, or is not what the migrations of this program have left. All that is wrong is listed.
-func (s *Server) Check(ctx context.Context) error {
-	return tenancy.Retry(ctx, true, func() error { return s.check(ctx) })
+func Check(ctx context.Context, doors *tenancy.Database, migration int64) error {
+	return tenancy.Retry(ctx, true, func() error { return check(ctx, doors, migration) })
 }
 
-func (s *Server) check(ctx context.Context) error {
-	faults, err := s.doors.LoginFaults(ctx)
+func check(ctx context.Context, doors *tenancy.Database, migration int64) error {
+	faults, err := doors.LoginFaults(ctx)
 	if err != nil || len(faults) > 0 {
 		return errors.Join(err, join(faults))
 	}
-	q := s.doors.Unscoped(Caller{Operation: "server.check"})
+	q := doors.Unscoped(Caller{Operation: "server.check"})
 	version, err := q.MigrationVersion(ctx)
 	switch {
 	case err != nil:
 		return err
-	case version < s.config.Migration:
-		return fmt.Errorf("the database is at migration %d and this program needs %d: run rowhouse migrate up", version, s.config.Migration)
+	case version < migration:
+		return fmt.Errorf("the database is at migration %d and this program needs %d: run rowhouse migrate up", version, migration)
 	}
 	if faults, err = q.CatalogueFaults(ctx); err != nil {
 		return err
 	}
 	if len(faults) == 0 { // a table without its policy is told as that, and not also as a difference from the catalogue
-		if faults, err = s.doors.SchemaFaults(ctx); err != nil {
+		if faults, err = doors.SchemaFaults(ctx); err != nil {
 			return err
 		}
 	}

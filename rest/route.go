@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"reflect"
 	"runtime"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
 )
 
 // Route is one operation: where it is, what it answers when it succeeds, and what it does.
@@ -43,6 +46,11 @@ type Endpoint struct {
 	Refuses    []*Error     // see Refusing
 	keyed      bool         // its adapter keeps the answer to a POST under the Idempotency-Key
 	app        reflect.Type // what of the API's App the handler is given; nil: nothing
+	Shows      string       // of a GET route: the kind of thing, as its ids begin, that it shows one of; see Show
+	tells      string       // see Telling
+	untold     bool         // see Untold
+	show       func(context.Context, *db.Queries, Caller, ids.EntityID) (any, error)
+	limit      int64 // of the body, in bytes; 0: as large as the input may be
 	run        func(*exchange) (answer, error)
 }
 

@@ -26,14 +26,15 @@ const Base = "/api/v1"
 
 // Config is what a server needs to know of its surroundings.
 type Config struct {
-	PublicURL      string   // where clients reach this server, its path included, without a slash at the end; empty: URLs begin with /
-	CORSOrigins    []string // exact origins
-	TrustedProxies []string // addresses or CIDRs whose X-Forwarded-For is believed
-	BodyLimit      int64    // bytes
-	ImportLimit    int64    // bytes
-	Migration      int64    // the newest migration that this binary knows
-	Requests       Limit    // of one credential, or of one address without any, in this process
-	Guess          Limit    // from one address: tokens that are no good, names that are taken
+	PublicURL      string        // where clients reach this server, its path included, without a slash at the end; empty: URLs begin with /
+	CORSOrigins    []string      // exact origins
+	TrustedProxies []string      // addresses or CIDRs whose X-Forwarded-For is believed
+	BodyLimit      int64         // bytes
+	ImportLimit    int64         // bytes
+	Migration      int64         // the newest migration that this binary knows
+	Requests       Limit         // of one credential, or of one address without any, in this process
+	Guess          Limit         // from one address: tokens that are no good, names that are taken
+	Issuers        *auth.Issuers // whose access tokens are heeded beside ours; nil: nobody's
 }
 
 // API is what a server serves.
@@ -41,6 +42,9 @@ type API struct {
 	App    any // what the handlers of Open, Session and the like are given: a value of their type
 	Routes []Route
 	Rules  map[string]Rule // by private SQLSTATE code
+	Hooks  []Hook
+
+	Identify Identify // for access tokens of Config.Issuers
 
 	Guessed []string          // codes of refusals that tell a guesser something, and are counted as guesses
 	Hints   map[string]string // by code of a refusal, a sentence behind its detail: which operation helps
@@ -53,13 +57,14 @@ type API struct {
 
 // Server answers HTTP requests.
 type Server struct {
-	config    Config
-	api       *API
-	doors     *tenancy.Database
-	tokens    *auth.Tokens
-	log       *slog.Logger
-	cursors   cursors
-	limiter   *limiter
+	config  Config
+	api     *API
+	doors   *tenancy.Database
+	tokens  *auth.Tokens
+	log     *slog.Logger
+	cursors cursors
+	limiter *limiter
+	Counter
 	proxies   []netip.Prefix  // whose X-Forwarded-For is believed
 	words     map[string]bool // the fixed segments of all addresses
 	strangers *rate.Sometimes // how often the log tells of origins that may not call
@@ -68,6 +73,7 @@ type Server struct {
 	refusals     refusalLog
 	engine       *gin.Engine
 	readiness    readiness
+	identities   *identities
 	draining     atomic.Bool
 	document     func() (*forms, error) // OpenAPI, made when it is first asked for
 }
@@ -77,8 +83,11 @@ func New(config Config, api *API, doors *tenancy.Database, tokens *auth.Tokens, 
 	s := &Server{
 		config: config, api: api, doors: doors, tokens: tokens, log: log,
 		cursors:  newCursors(tokens.Secrets("cursors")),
-		limiter:  newLimiter(config.Requests, tokens.Secrets("limits")),
+		limiter:  newLimiter(config.Requests),
+		Counter:  NewCounter(doors, tokens),
 		refusals: newRefusalLog(),
+
+		identities: newIdentities(),
 
 		strangers: &rate.Sometimes{Interval: strangersEvery},
 		words:     map[string]bool{},
@@ -102,6 +111,9 @@ func New(config Config, api *API, doors *tenancy.Database, tokens *auth.Tokens, 
 	s.engine.NoMethod(s.handle(&Route{}, func(*exchange) (answer, error) { return answer{}, errMethod }))
 	for i := range api.Routes {
 		s.Serve(&api.Routes[i])
+	}
+	for i := range api.Hooks {
+		s.hook(&api.Hooks[i])
 	}
 	for _, root := range s.roots() {
 		s.serve(http.MethodGet, root.path, s.handle(&Route{Pattern: "GET " + root.path}, root.run))
@@ -154,8 +166,9 @@ type exchange struct {
 	who     Caller
 	body    []byte
 	key     string    // Idempotency-Key
+	outside *outsider // of an access token of an outside issuer
+	why     error     // the credential was refused; the log alone hears of it
 	bodies  []*[]byte // of what was rendered; an exchange may render more than once
-	after   func()    // what is done once the answer was sent; nil: nothing
 }
 
 // reads says that the request changes nothing.
@@ -211,7 +224,6 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			err = writeErr
 		}
 		x.written()
-		x.answered()
 		s.record(x, c.Writer.Status(), time.Since(began), refused, err)
 		if refused != nil && refused.Code == ErrTenant.Code {
 			s.Note(x.who, "tenant.refused")
@@ -236,6 +248,9 @@ func (s *Server) run(x *exchange, run func(*exchange) (answer, error)) (given an
 func (s *Server) BodyLimit(route *Route) int64 {
 	if route.Accepts != nil {
 		return s.config.ImportLimit
+	}
+	if route.limit > 0 {
+		return route.limit
 	}
 	if route.Input == nil {
 		return s.config.BodyLimit

@@ -88,32 +88,34 @@ func Upload[Line any](p auth.Permission, insert func(ctx context.Context, q *db.
 		if wrong != nil {
 			return answer{}, Invalid(wrong[:min(len(wrong), maxLineErrors)]...)
 		}
-		err = tenancy.Retry(x.ctx, false, func() error {
-			return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) error {
-				q := tx.Enter(x.who, p)
-				chunk := make([]Line, 0, importChunk)
-				flush := func() error {
-					err := insert(x.ctx, q, x.who, chunk)
-					chunk = chunk[:0]
-					return err
-				}
-				err := eachLine(spool, isCSV, func(_ int, line Line, _ []FieldError) error {
-					chunk = append(chunk, line)
-					if len(chunk) < importChunk {
-						return nil
+		return x.known(func(x *exchange) (answer, error) {
+			err := tenancy.Retry(x.ctx, false, func() error {
+				return x.server.doors.Atomic(x.ctx, func(tx *tenancy.Tx) error {
+					q := tx.Enter(x.who, p)
+					chunk := make([]Line, 0, importChunk)
+					flush := func() error {
+						err := insert(x.ctx, q, x.who, chunk)
+						chunk = chunk[:0]
+						return err
 					}
-					return flush()
+					err := eachLine(spool, isCSV, func(_ int, line Line, _ []FieldError) error {
+						chunk = append(chunk, line)
+						if len(chunk) < importChunk {
+							return nil
+						}
+						return flush()
+					})
+					if err == nil && (len(chunk) > 0 || total == 0) {
+						err = flush() // an empty file is asked for its permission too
+					}
+					return err
 				})
-				if err == nil && (len(chunk) > 0 || total == 0) {
-					err = flush() // an empty file is asked for its permission too
-				}
-				return err
 			})
+			if err != nil {
+				return answer{}, err
+			}
+			return x.render(&importResult{total})
 		})
-		if err != nil {
-			return answer{}, err
-		}
-		return x.render(&importResult{total})
 	}
 	return e
 }

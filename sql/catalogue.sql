@@ -11,7 +11,7 @@ WITH tables AS (
 ), roles AS (
      SELECT r.oid, r.rolname AS name, r.rolinherit, r.rolcanlogin
        FROM pg_roles r
-      WHERE r.rolname IN ('rowhouse_app', 'rowhouse_gate', 'rowhouse_login')
+      WHERE r.rolname IN ('rowhouse_app', 'rowhouse_gate', 'rowhouse_login', 'rowhouse_worker')
 ), grantees (oid, name) AS (
      SELECT oid, name FROM roles
       UNION ALL

@@ -210,7 +210,7 @@ func TestDownKeepsRoles(t *testing.T) {
 }
 
 // The roles that the migrations make: a name, whether it inherits, and what it is a member of.
-var wantRoles = []string{"rowhouse_app t {}", "rowhouse_gate f {rowhouse_login}", "rowhouse_login t {}"}
+var wantRoles = []string{"rowhouse_app t {}", "rowhouse_gate f {rowhouse_login,rowhouse_worker}", "rowhouse_login t {}", "rowhouse_worker t {}"}
 
 func roles(t *testing.T, conn *pgx.Conn) []string {
 	t.Helper()
@@ -218,7 +218,7 @@ func roles(t *testing.T, conn *pgx.Conn) []string {
 		SELECT concat_ws(' ', r.rolname, r.rolinherit::text::"char",
 		                 ARRAY(SELECT m.roleid::regrole::text FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1)::text)
 		  FROM pg_roles r
-		 WHERE r.rolname IN ('rowhouse_app', 'rowhouse_gate', 'rowhouse_login')
+		 WHERE r.rolname IN ('rowhouse_app', 'rowhouse_gate', 'rowhouse_login', 'rowhouse_worker')
 		   AND NOT r.rolcanlogin AND NOT r.rolsuper AND NOT r.rolbypassrls AND NOT r.rolcreaterole
 		 ORDER BY 1`)
 }
@@ -285,7 +285,7 @@ func TestRolesExist(t *testing.T) {
 		urls[i] = emptyDatabase(t, server, fmt.Sprintf("exist_%d", i))
 	}
 	owner := connect(t, urls[0])
-	if _, err := owner.Exec(t.Context(), `CREATE ROLE rowhouse_app; CREATE ROLE rowhouse_login; CREATE ROLE rowhouse_gate NOINHERIT`); err != nil {
+	if _, err := owner.Exec(t.Context(), `CREATE ROLE rowhouse_app; CREATE ROLE rowhouse_login; CREATE ROLE rowhouse_worker; CREATE ROLE rowhouse_gate NOINHERIT`); err != nil {
 		t.Fatal(err)
 	}
 	if err := atOnce(databases-1, func(i int) error { return Up(t.Context(), urls[i]) }); err != nil {

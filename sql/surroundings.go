@@ -64,6 +64,12 @@ func Settle(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// SettleWorker is Settle for a session of the queue, which has the role rowhouse_worker.
+func SettleWorker(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.PgConn().Exec(ctx, settle+`, set_config('role', 'rowhouse_worker', false)`).ReadAll()
+	return err
+}
+
 // Unfit lists what of the surroundings is not as this program needs it, one sentence each, whether or not the database is migrated. The
 // settings are looked at too: a pooler may have given the session that was settled to somebody else.
 func Unfit(ctx context.Context, conn *pgx.Conn) ([]string, error) {
@@ -136,7 +142,7 @@ func Missing(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		return nil, err
 	}
 	var faults []string
-	for _, role := range []string{"role rowhouse_app", "role rowhouse_gate", "role rowhouse_login"} {
+	for _, role := range []string{"role rowhouse_app", "role rowhouse_gate", "role rowhouse_login", "role rowhouse_worker"} {
 		if _, ok := there[role]; !ok {
 			faults = append(faults, role+" is missing")
 		}

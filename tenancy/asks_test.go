@@ -22,6 +22,9 @@ func (h house) admin() *scope {
 	return tenantScope(h.who(ada, adaSession), auth.Permission("users:write").All())
 }
 
+// system is that of work that nobody asked for.
+func (h house) system() *scope { return boundScope(h.tenant(), Caller{Operation: "test.test"}) }
+
 // member is that of a user who reaches no other's rows, and in a session of whom the tenant is nothing.
 func (h house) member() *scope {
 	return tenantScope(h.who(h.account(4), named[ids.SessionID](h.name("session", 4))), "users:read")
@@ -33,6 +36,9 @@ func (h house) asks(t *testing.T) map[string][]ask {
 	maps.Copy(all, h.asksByHand())
 	return all
 }
+
+// abroad is the issuer of everybody's identity.
+const abroad = "https://id.example.com"
 
 // asksByHand are the calls that do not follow from the catalogue; a query with several plans is asked more than once.
 func (h house) asksByHand() map[string][]ask {
@@ -58,10 +64,21 @@ func (h house) asksByHand() map[string][]ask {
 		key    = named[ids.APIKeyID](h.name("apikey", 4))
 		invite = named[ids.InvitationID](h.name("invite", 1))
 		later  = time.Now().Add(time.Hour)
-		first  = []int64{1}
+
+		hook    = named[ids.WebhookID](h.name("webhook", 2))
+		message = named[ids.DeliveryID](h.name("delivery", 2))
+		first   = []int64{1}
 	)
 	one := func(through *scope, arg any) []ask { return []ask{{through, arg}} }
 	return map[string][]ask{
+		"UserWelcome":           one(h.system(), db.UserWelcomeParams{TenantID: tenant, ID: user}),
+		"AppointmentReminder":   one(h.system(), db.AppointmentReminderParams{TenantID: tenant, ID: named[ids.AppointmentID](h.name("appointment", 2))}),
+		"TenantExpire":          one(h.system(), db.TenantExpireParams{TenantID: tenant, Most: 10}),
+		"LoginsExpire":          one(nobody, int32(10)),
+		"JobRetry":              one(admin, db.JobRetryParams{TenantID: tenant, ID: named[ids.JobID](h.name("job", 2))}),
+		"LetterCreate":          one(nobody, db.LetterCreateParams{Kinds: []string{"proof", "change"}, Emails: []string{"new@example.com", "old@example.com"}, AccountID: &ada, Proofs: new(int64(0))}),
+		"LetterGet":             one(nobody, named[ids.LetterID](h.name("letter", 2))),
+		"LetterDelete":          one(nobody, named[ids.LetterID](h.name("letter", 2))),
 		"AccountGet":            one(own, account),
 		"AccountUpdate":         one(own, db.AccountUpdateParams{AccountID: account, NameSet: true, Name: new("Ada"), IfMatch: first}),
 		"AccountPasswordSet":    one(own, db.AccountPasswordSetParams{AccountID: account, PasswordHash: new("new"), KeptSessionID: session}),
@@ -70,7 +87,7 @@ func (h house) asksByHand() map[string][]ask {
 		"AccountUserTenants":    one(assumed, account),
 		"AccountProve":          one(assumed, db.AccountProveParams{AccountID: account, Email: "proven@example.com", Wipe: true, PasswordHash: new("new")}),
 		"AccountByLogin":        one(nobody, h.username(4)),
-		"AccountCreate":         one(nobody, db.AccountCreateParams{Spare: new("spare"), Username: "ada", Email: "new@example.com", MadeIn: &tenant}),
+		"AccountCreate":         one(nobody, db.AccountCreateParams{ID: ids.New[ids.AccountID](), Proof: true, Spare: new("spare"), Username: "ada", Email: "new@example.com", MadeIn: &tenant}),
 		"AccountByKey":          one(nobody, db.AccountByKeyParams{Tenant: tenant.UUID(), KeyPrefix: h.keyPrefix(4), Hash: secret(h.name("apikey", 4))}),
 		"AccountEventCreate":    one(nobody, db.AccountEventCreateParams{AccountID: &ada, Action: "test", AboutTenant: &tenant}),
 		"AccountPasswordRehash": one(nobody, db.AccountPasswordRehashParams{AccountID: account, PasswordHash: new("new"), CheckedHash: new("hash")}),
@@ -86,6 +103,16 @@ func (h house) asksByHand() map[string][]ask {
 		"TokenCreate":         one(nobody, db.TokenCreateParams{AccountID: account, LoginEmail: h.username(4) + "@example.com", Hash: secret("new"), Purpose: "password", Email: "a@example.com", ExpiresAt: later}),
 		"TokenGet":            one(nobody, db.TokenGetParams{Hash: secret(h.name("token", 4)), Purpose: "password"}),
 		"TokenSpend":          one(assumed, db.TokenSpendParams{AccountID: account, Hash: secret(h.name("token", 4))}),
+		"IdentitySession":     one(nobody, db.IdentitySessionParams{Issuer: abroad, Subject: h.username(4), IssuedAt: later}),
+		"IdentityEnter":       one(nobody, db.IdentityEnterParams{Issuer: abroad, Subject: h.username(4), IssuedAt: later, Session: ids.New[ids.SessionID]().UUID(), ExpiresAt: later}),
+		"IdentityHold":        one(nobody, db.IdentityHoldParams{Issuer: abroad, Subject: h.username(4)}),
+		"IdentityGet":         one(nobody, db.IdentityGetParams{Issuer: abroad, Subject: h.username(4)}),
+		"IdentityTell":        one(nobody, db.IdentityTellParams{Issuer: abroad, Subject: h.username(4), AccountID: &account, ToldAt: &later}),
+		"IdentityEnd":         one(nobody, db.IdentityEndParams{Issuer: abroad, Subject: h.username(4)}),
+		"AccountTell":         one(nobody, db.AccountTellParams{AccountID: account, Email: "told@example.com", EmailVerified: true, Name: new("Told")}),
+		"AccountLock":         one(nobody, account),
+		"AccountDeactivate":   one(nobody, account),
+		"HookMessageTake":     one(nobody, db.HookMessageTakeParams{ID: "msg_new", SentAt: later}),
 		"RateLimitTake":       one(nobody, db.RateLimitTakeParams{Keys: [][]byte{secret("limit 1"), secret("new")}, Most: []int32{9, 9}, Seconds: []int32{60, 60}}),
 		"RateLimitGive":       one(nobody, [][]byte{secret("limit 1")}),
 		"MigrationVersion":    one(nobody, nil),
@@ -119,13 +146,35 @@ func (h house) asksByHand() map[string][]ask {
 			{admin, db.ApiKeyRevokeAllParams{TenantID: tenant}},
 			{admin, db.ApiKeyRevokeAllParams{TenantID: tenant, OfUser: true, UserID: user}},
 		},
-		"ApiKeyRevokeOfAccount": one(binding, db.ApiKeyRevokeOfAccountParams{TenantID: tenant, AccountID: account}),
-		"ApiKeyDelete":          one(admin, db.ApiKeyDeleteParams{TenantID: tenant, ID: key, IfMatch: first}),
+		"ApiKeyRevokeOfAccount":     one(binding, db.ApiKeyRevokeOfAccountParams{TenantID: tenant, AccountID: account}),
+		"InvitationDeleteOfAccount": one(binding, db.InvitationDeleteOfAccountParams{TenantID: tenant, AccountID: account}),
+		"ApiKeyDelete":              one(admin, db.ApiKeyDeleteParams{TenantID: tenant, ID: key, IfMatch: first}),
 
 		"InvitationGet":    one(admin, db.InvitationGetParams{TenantID: tenant, ID: invite}),
-		"InvitationCreate": one(admin, db.InvitationCreateParams{TenantID: tenant, Email: "new@example.com", Role: "artist", TeamID: &team, ArtistID: &artist, TokenHash: secret("new"), ExpiresAt: later}),
+		"InvitationCreate": one(admin, db.InvitationCreateParams{TenantID: tenant, ID: ids.New[ids.InvitationID](), Email: "new@example.com", Role: "artist", TeamID: &team, ArtistID: &artist, ExpiresAt: later}),
+		"InvitationMail":   one(h.system(), db.InvitationMailParams{TenantID: tenant, ID: invite, TokenHash: secret("new")}),
 		"InvitationDelete": one(admin, db.InvitationDeleteParams{TenantID: tenant, ID: invite, IfMatch: first}),
 		"InvitationAccept": one(binding, db.InvitationAcceptParams{TenantID: tenant, TokenHash: secret(h.name("invite", 1))}),
+
+		"WebhookCreate":       one(admin, db.WebhookCreateParams{TenantID: tenant, Url: "https://new.example.com", Secret: secret("new")}),
+		"WebhookUpdate":       one(admin, db.WebhookUpdateParams{TenantID: tenant, ID: hook, Url: new("https://new.example.com"), EventsSet: true, Events: []string{"item.update"}, IfMatch: first}),
+		"WebhookDisable":      one(admin, db.WebhookDisableParams{TenantID: tenant, ID: hook}),
+		"WebhookEnable":       one(admin, db.WebhookEnableParams{TenantID: tenant, ID: hook}),
+		"WebhookRotateSecret": one(admin, db.WebhookRotateSecretParams{TenantID: tenant, ID: hook, Secret: secret("new"), Until: &later}),
+		"WebhookDelete":       one(admin, db.WebhookDeleteParams{TenantID: tenant, ID: named[ids.WebhookID](h.name("webhook", 1)), IfMatch: first}), // which was told nothing
+		"WebhookEnd":          one(h.system(), db.WebhookEndParams{TenantID: tenant, ID: hook, Reason: "gone"}),
+		"WebhookMail":         one(h.system(), db.WebhookMailParams{TenantID: tenant, ID: hook}),
+		"WebhookEndOfAccount": one(binding, db.WebhookEndOfAccountParams{TenantID: tenant, AccountID: account}),
+		"WebhookSealed":       one(h.system(), db.WebhookSealedParams{TenantID: tenant}),
+		"WebhookSeal":         one(h.system(), db.WebhookSealParams{TenantID: tenant, ID: hook, Secret: secret("new"), Sealed: secret("secret")}),
+
+		"DeliveryGet":       one(admin, db.DeliveryGetParams{TenantID: tenant, WebhookID: hook, ID: message}),
+		"DeliveryTest":      one(admin, db.DeliveryTestParams{TenantID: tenant, WebhookID: hook}),
+		"DeliveryRedeliver": one(admin, db.DeliveryRedeliverParams{TenantID: tenant, WebhookID: hook, ID: message}),
+		"DeliveryPending":   one(h.system(), db.DeliveryPendingParams{TenantID: tenant, ID: message}),
+		"DeliveryRender":    one(h.system(), db.DeliveryRenderParams{TenantID: tenant, ID: message, Payload: new("{}")}),
+		"DeliveryAttempted": one(h.system(), db.DeliveryAttemptedParams{TenantID: tenant, ID: message, State: "failed", Attempt: []byte("{}")}),
+		"DeliveryGiveUp":    one(h.system(), db.DeliveryGiveUpParams{TenantID: tenant, ID: message, Error: "new"}),
 
 		// Whom it is for is said as a text.
 		"MembershipCreate": one(admin, db.MembershipCreateParams{TenantID: tenant, UserID: new(h.user(1).UUID()), LegalName: "New", EmailAddress: "new@example.com", CodeOfConduct: true}),

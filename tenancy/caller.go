@@ -10,6 +10,7 @@ import (
 type Caller struct {
 	AccountID ids.AccountID // of an access token
 	SessionID ids.SessionID // of an access token
+	Outside   bool          // the session is that of an identity at an outside issuer, of which the access token is
 	Key       auth.APIKey   // or an API key; its tenant is TenantID
 	TenantID  ids.TenantID  // zero on routes without a tenant
 	Operation string        // the route's operation, such as item.update: the action of its audit events

@@ -20,6 +20,7 @@ import (
 const (
 	enterTenant  = `SELECT enter($1, $2, $3, $4, $5, $6, $7)`
 	enterByKey   = `SELECT enter_key($1, $2, $3, $4, $5, $6, $7)`
+	enterUser    = `SELECT enter_user($1, $2, $3, $4)`
 	andReachAll  = `, reach_all()`
 	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
 	bindTenant   = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
@@ -82,6 +83,15 @@ func boundScope(tenant ids.TenantID, who Caller) *scope {
 	}
 }
 
+func behalfScope(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *scope {
+	name, everything := permission.Split()
+	s := &scope{bind: enterUser, args: []any{tenant, user, name, reason}, tenant: tenant}
+	if everything {
+		s.bind += andReachAll
+	}
+	return s
+}
+
 func assumedScope(account ids.AccountID, who Caller) *scope {
 	return &scope{
 		bind:    bindNobody,
@@ -114,6 +124,12 @@ func (d *Database) Unscoped(who Caller) *db.Queries {
 // the tenant; the reason stands in its audit events.
 func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries {
 	return db.New(dbtx{&door{database: d, scope: boundScope(tenant, Caller{Operation: reason}), many: true}})
+}
+
+// OnBehalf is the door of the tenant scope for one accessor call on behalf of a user who does not ask, such as to show what he would see: the database
+// checks him as Enter does, but for a credential. Every use is a place to look at; the reason stands in its audit events.
+func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *db.Queries {
+	return db.New(dbtx{&door{database: d, scope: behalfScope(tenant, user, permission, reason)}})
 }
 
 // verify refuses a call whose arguments name another scope than the bound one, or do not name it at all.

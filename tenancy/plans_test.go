@@ -110,6 +110,7 @@ func (h house) listsByHand() []list {
 		order.index = strings.Replace(order.index, "users_", "profiles_", 1)
 		profiles[sort] = order
 	}
+	webhook := named[ids.WebhookID](h.name("webhook", 2))
 	var entity ids.EntityID
 	entity.ID = [16]byte(named[ids.ItemID](h.name("item", 2)))
 	return []list{
@@ -129,6 +130,17 @@ func (h house) listsByHand() []list {
 			{"UserID", h.user(2), h.user(1), ordered, "api_keys_user_id_idx"},
 			{"Active", new(false), new(true), passed, ""},
 		}},
+		{"JobList", "jobs", tenantScope(who, "jobs:read"), db.JobListParams{TenantID: h.tenant()}, sorted("jobs"), []filter{
+			{"Kind", new("rare.job"), new("tenth.job"), ordered, "jobs_kind_idx"},
+			{"State", new("failed"), new("cancelled"), ordered, "jobs_state_idx"},
+			{"SubjectID", entity, entity, ordered, "jobs_subject_id_idx"},
+		}},
+		{"DeliveryList", "deliveries", tenantScope(who, "webhooks:read"), db.DeliveryListParams{TenantID: h.tenant(), WebhookID: webhook},
+			map[string]by{"": {"created_at", "deliveries_webhook_id_idx", false}}, []filter{
+				{"WebhookID", webhook, webhook, ordered, "deliveries_webhook_id_idx"},
+				{"State", new("failed"), new("pending"), ordered, "deliveries_state_idx"},
+				{"Event", new("rare.event"), new("tenth.event"), ordered, "deliveries_event_idx"},
+			}},
 		{"AuditEventList", "audit_events", tenantScope(who, "audit:read"), db.AuditEventListParams{TenantID: h.tenant()}, sorted("audit_events"), []filter{
 			{"ActorUserID", new(h.user(2)), new(h.user(1)), ordered, "audit_events_actor_user_id_idx"},
 			{"EntityID", &entity, &entity, ordered, "audit_events_entity_id_idx"},

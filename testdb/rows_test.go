@@ -30,6 +30,7 @@ func TestInsertIntoEveryTable(t *testing.T) {
 				maps.Copy(given, map[string]map[string]string{
 					"api_keys":     {"key_prefix": "'rh_" + id[:8] + "0'"},
 					"appointments": {"ends_at": "'2026-01-01 01:00:00Z'"},
+					"jobs":         {"kind": "'test.test'"},
 					"settings":     {"key": "'k" + id[:8] + "'", "value": "'[\"" + text + "\"]'"},
 				}[table])
 				d.Exec(Insert(table, "'"+text+"'", given))

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
+	"rowhouse/jobs"
 	"rowhouse/mail"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
@@ -38,6 +40,13 @@ type config struct {
 	BodyLimit            size          `env:"BODY_LIMIT" envDefault:"1MiB"`
 	ImportLimit          size          `env:"IMPORT_LIMIT" envDefault:"64MiB"`
 	SMTPURL              string        `env:"SMTP_URL"`
+	OIDCIssuers          string        `env:"OIDC_ISSUERS"`
+	ClerkIssuer          string        `env:"CLERK_ISSUER"`
+	ClerkAudience        []string      `env:"CLERK_AUDIENCE"`
+	ClerkParties         []string      `env:"CLERK_PARTIES"`
+	ClerkJWKSURL         string        `env:"CLERK_JWKS_URL"`
+	ClerkTenantClaim     string        `env:"CLERK_TENANT_CLAIM"`
+	ClerkWebhookSecret   string        `env:"CLERK_WEBHOOK_SECRET"`
 	RateLimitRequests    limit         `env:"RATE_LIMIT_REQUESTS" envDefault:"1000000/1m"`
 	RateLimitLogin       limit         `env:"RATE_LIMIT_LOGIN" envDefault:"10/5m"`
 	RateLimitLoginFrom   limit         `env:"RATE_LIMIT_LOGIN_FROM" envDefault:"100/5m"`
@@ -51,6 +60,11 @@ type config struct {
 
 	keys []auth.SigningKey
 	mail mail.Sender // nil: nowhere
+
+	loopback bool // webhooks may be on this very machine: of rowhouse dev alone
+
+	issuers []auth.Issuer
+	clerk   auth.HookSecret
 }
 
 // limit is how often something may be done in a window of time, such as 10/5m; 0 for as often as one likes.
@@ -144,6 +158,15 @@ func parseConfig(environment map[string]string) (config, error) {
 			wrong("SMTP_URL", "%v", err)
 		}
 	}
+	if c.issuers, err = auth.ParseIssuers(c.OIDCIssuers); err != nil {
+		wrong("OIDC_ISSUERS", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	c.clerkIssuer(wrong)
+	if c.ClerkWebhookSecret != "" {
+		if c.clerk, err = auth.ParseHookSecret(c.ClerkWebhookSecret); err != nil {
+			wrong("CLERK_WEBHOOK_SECRET", "%v", err)
+		}
+	}
 	if c.TokenSigningKeys != "" {
 		if c.keys, err = auth.ParseKeys(c.TokenSigningKeys); err != nil {
 			wrong("TOKEN_SIGNING_KEYS", "%v; rowhouse keys rotate prints one", err)
@@ -178,6 +201,37 @@ func parseConfig(environment map[string]string) (config, error) {
 	return c, errors.Join(errs...)
 }
 
+// clerkIssuer adds Clerk to the issuers, and says what is wrong with what is said of it.
+func (c *config) clerkIssuer(wrong func(name, format string, args ...any)) {
+	clerk := auth.Issuer{
+		Name: handlers.Clerk, URL: c.ClerkIssuer, Audiences: c.ClerkAudience, Parties: c.ClerkParties,
+		KeysURL: c.ClerkJWKSURL, TenantClaim: c.ClerkTenantClaim,
+	}
+	if c.ClerkIssuer == "" {
+		for name, given := range map[string]bool{
+			"CLERK_AUDIENCE": len(c.ClerkAudience) > 0, "CLERK_PARTIES": len(c.ClerkParties) > 0,
+			"CLERK_JWKS_URL": c.ClerkJWKSURL != "", "CLERK_TENANT_CLAIM": c.ClerkTenantClaim != "",
+		} {
+			if given {
+				wrong(name, "of what CLERK_ISSUER issues, which is not set")
+			}
+		}
+		return
+	}
+	if clerk.KeysURL == "" && clerk.URL != "" {
+		clerk.KeysURL = strings.TrimRight(clerk.URL, "/") + "/.well-known/jwks.json" // where each of Clerk's instances has them
+	}
+	for _, problem := range clerk.Problems() {
+		wrong(map[string]string{
+			"issuer": "CLERK_ISSUER", "audience": "CLERK_AUDIENCE", "azp": "CLERK_PARTIES", "jwks_url": "CLERK_JWKS_URL", "tenant_claim": "CLERK_TENANT_CLAIM",
+		}[problem.Setting], "%s", problem.Text)
+	}
+	if slices.ContainsFunc(c.issuers, func(other auth.Issuer) bool { return other.URL == clerk.URL }) {
+		wrong("CLERK_ISSUER", "OIDC_ISSUERS has this address too")
+	}
+	c.issuers = append(c.issuers, clerk)
+}
+
 // environmentName is the variable of a field of config.
 func environmentName(field string) string {
 	names, _ := env.GetFieldParams(&config{})
@@ -202,7 +256,7 @@ func (c *config) required() error {
 	return errors.Join(errs...)
 }
 
-func (c *config) server() (handlers.Config, error) {
+func (c *config) server(log *slog.Logger) (handlers.Config, error) {
 	latest, err := schema.Latest()
 	return handlers.Config{
 		Config: rest.Config{
@@ -214,20 +268,30 @@ func (c *config) server() (handlers.Config, error) {
 			Migration:      latest,
 			Requests:       rest.Limit(c.RateLimitRequests),
 			Guess:          rest.Limit(c.RateLimitGuess),
+			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
 		},
-		AppURL:             c.AppURL,
 		AccessTokenTTL:     c.AccessTokenTTL,
 		RefreshTokenTTL:    c.RefreshTokenTTL,
 		RegistrationClosed: c.Registration == "closed",
+		WebhooksLoopback:   c.loopback,
+		ClerkSecret:        c.clerk,
 		Limits: handlers.Limits{
 			Login:        rest.Limit(c.RateLimitLogin),
 			LoginAddress: rest.Limit(c.RateLimitLoginFrom),
 			Register:     rest.Limit(c.RateLimitRegister),
 			Mail:         rest.Limit(c.RateLimitMail),
 			MailAddress:  rest.Limit(c.RateLimitMailFrom),
-			MailTenant:   rest.Limit(c.RateLimitMailTenant),
 		},
 	}, err
+}
+
+func (c *config) worker() jobs.Config {
+	return jobs.Config{
+		DatabaseURL: c.DatabaseURL,
+		AppURL:      c.AppURL,
+		Mail:        rest.Limit(c.RateLimitMail),
+		MailTenant:  rest.Limit(c.RateLimitMailTenant),
+	}
 }
 
 func (c *config) logger() *slog.Logger {

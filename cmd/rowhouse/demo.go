@@ -95,7 +95,7 @@ func seed(ctx context.Context, url string) error {
 					continue
 				}
 				account, err := tx.Unscoped(system).AccountCreate(ctx, db.AccountCreateParams{
-					Username: u.username, Email: u.username + "@example.com", Name: text(strings.ToUpper(u.username[:1]) + u.username[1:]), PasswordHash: &hash,
+					ID: ids.New[ids.AccountID](), Username: u.username, Email: u.username + "@example.com", Name: text(strings.ToUpper(u.username[:1]) + u.username[1:]), PasswordHash: &hash,
 					EmailVerifiedAt: &proven,
 				})
 				if err != nil {
@@ -112,7 +112,7 @@ func seed(ctx context.Context, url string) error {
 			for _, u := range demo.users {
 				account := accounts[u.username]
 				user := db.UserCreateParams{
-					TenantID: tenant, AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: u.role,
+					TenantID: tenant, ID: ids.New[ids.UserID](), AccountID: account.ID, Username: account.Username, Email: &account.Email, Name: account.Name, Role: u.role,
 				}
 				if u.role == "artist" {
 					artist, err := q.ArtistCreate(ctx, db.ArtistCreateParams{TenantID: tenant, Name: *account.Name})

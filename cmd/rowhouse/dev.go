@@ -26,8 +26,8 @@ func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{
 		Use:   "dev",
-		Short: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API",
-		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data and the API. Its data survive a restart;\n" +
+		Short: "Serve a demonstration: a private PostgreSQL, the migrations, demo data, the API and a worker",
+		Long: "Serve a demonstration: a private PostgreSQL, the migrations, demo data, the API and a worker. Its data survive a restart;\n" +
 			"to begin anew, end it and remove the directory that it prints.\n" +
 			"With DATABASE_URL and DATABASE_MIGRATION_URL set, it uses that server instead of its own.\n" +
 			"Without HTTP_ADDR it listens on localhost:8080 alone, since everybody knows the demo's passwords.",
@@ -93,10 +93,29 @@ func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
 	if c.mail == nil {
 		c.mail = mail.Log(c.logger())
 	}
+	c.loopback = true
 	if err := seed(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("demo data: %w", err)
 	}
-	return serve(ctx, c, listen, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
+	return together(ctx,
+		func(ctx context.Context) error {
+			return serve(ctx, c, listen, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
+		},
+		func(ctx context.Context) error { return work(ctx, c, c.logger()) })
+}
+
+// together runs both until ctx ends, or until one of them fails, which ends the other.
+func together(ctx context.Context, one, other func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 2)
+	for _, run := range []func(context.Context) error{one, other} {
+		go func() {
+			defer cancel()
+			ended <- run(ctx)
+		}()
+	}
+	return errors.Join(<-ended, <-ended)
 }
 
 const demoDatabase = "rowhouse"

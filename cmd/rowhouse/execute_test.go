@@ -17,7 +17,7 @@ func TestMisuse(t *testing.T) {
 		"served":                    `unknown command "served" for "rowhouse": did you mean serve?`,
 		"served --help":             `unknown command "served" for "rowhouse": did you mean serve?`,
 		"help served":               `unknown command "served" for "rowhouse": did you mean serve?`,
-		"nosuch":                    `unknown command "nosuch" for "rowhouse": there are account, completion, dev, keys, migrate, openapi, routes, serve, tenant and version`,
+		"nosuch":                    `unknown command "nosuch" for "rowhouse": there are account, completion, dev, keys, migrate, openapi, routes, serve, tenant, version and worker`,
 		"tenant suspend X":          `unknown command "suspend" for "rowhouse tenant": there is create`,
 		"tenant suspend --help":     `unknown command "suspend" for "rowhouse tenant": there is create`,
 		"help tenant suspend":       `unknown command "suspend" for "rowhouse tenant": there is create`,

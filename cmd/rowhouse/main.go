@@ -47,7 +47,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), devCommand(), migrateCommand(), accountCommand(), tenantCommand(), keysCommand(),
+	root.AddCommand(serveCommand(), workerCommand(), devCommand(), migrateCommand(), accountCommand(), tenantCommand(), keysCommand(),
 		&cobra.Command{
 			Use:   "routes",
 			Short: "Print the route table: method, path, scope, permission and handler",

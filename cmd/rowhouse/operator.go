@@ -22,6 +22,7 @@ import (
 	"rowhouse/db"
 	"rowhouse/handlers"
 	"rowhouse/ids"
+	"rowhouse/jobs"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 )
@@ -41,7 +42,7 @@ func accountCommand() *cobra.Command {
 			"whoever reads the e-mail's mail chooses one: POST /api/v1/auth/password/forgot.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			given := db.AccountCreateParams{IsStaff: staff, IsSuperuser: superuser}
+			given := db.AccountCreateParams{ID: ids.New[ids.AccountID](), IsStaff: staff, IsSuperuser: superuser}
 			var ok bool
 			if given.Email, ok = auth.NormalizeEmail(email); !ok {
 				return errors.New("--email: not an e-mail address such as ada@example.com")
@@ -105,13 +106,13 @@ func resetPasswordCommand() *cobra.Command {
 			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
 				var account db.Account
 				var token string
-				expires := time.Now().Add(handlers.TokenTime)
+				expires := time.Now().Add(jobs.TokenTime)
 				err := doors.Atomic(ctx, func(tx *tenancy.Tx) (err error) {
 					q := tx.Unscoped(operator)
 					if account, err = activeAccount(ctx, q, login); err != nil {
 						return err
 					}
-					if token, err = handlers.NewToken(ctx, q, account, handlers.ForPassword, account.Email, expires); err != nil {
+					if token, err = jobs.NewToken(ctx, q, account, auth.ForPassword, account.Email, expires); err != nil {
 						return err
 					}
 					if token == "" {

@@ -337,7 +337,7 @@ func TestOperatorDatabase(t *testing.T) {
 		}
 	})
 	behind, ungranted := testdb.New(t), testdb.New(t)
-	behind.Exec(`DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version)`)
+	before := testdb.Value[int64](behind, `DELETE FROM goose_db_version WHERE version_id = (SELECT max(version_id) FROM goose_db_version) RETURNING (SELECT max(version_id) FROM goose_db_version rest WHERE rest.version_id < goose_db_version.version_id)`)
 	latest, err := schema.Latest()
 	if err != nil {
 		t.Fatal(err)
@@ -352,7 +352,7 @@ func TestOperatorDatabase(t *testing.T) {
 		{nil, `DATABASE_URL: name the server's login`},
 		{vars{"DATABASE_URL": "mysql://root:" + canary + "@db/rowhouse"}, `DATABASE_URL: not a PostgreSQL URL such as postgres://user:password@host:5432/database`},
 		{vars{"DATABASE_URL": fresh.URL("postgres", "postgres")}, `the database is not migrated: run rowhouse migrate up`},
-		{operator(behind), fmt.Sprintf(`the database is at migration %d and this program needs %d: run rowhouse migrate up`, latest-1, latest)},
+		{operator(behind), fmt.Sprintf(`the database is at migration %d and this program needs %d: run rowhouse migrate up`, before, latest)},
 		{vars{"DATABASE_URL": ungranted.URL(login)}, `DATABASE_URL's login may not use the database: run rowhouse migrate up --grant LOGIN`},
 	} {
 		for _, args := range [][]string{{"account", "create", "--email", "ann@example.com"}, {"tenant", "create", "--name", "Orchard", "--admin", "ann"}} {

@@ -12,7 +12,6 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
-	"sync"
 	"syscall"
 	"time"
 
@@ -20,17 +19,15 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
-	"rowhouse/mail"
 	schema "rowhouse/sql"
 	"rowhouse/tenancy"
 )
 
 const (
-	// stopTime is how long a server takes to stop at most, from the signal on; whoever stops it may kill it then. Its waits share it: for
-	// requests under way until requestsUntil, for mail that is to be sent until mailUntil, and what is left is for closing.
+	// stopTime is how long a server or a worker takes to stop at most, from the signal on; whoever stops it may kill it then. For requests, or jobs,
+	// under way it waits until requestsUntil, and what is left is for closing.
 	stopTime      = 30 * time.Second
 	requestsUntil = 20 * time.Second
-	mailUntil     = 28 * time.Second
 	// drainTime is how long a stopping server still answers while balancers and clients notice that it says not ready and
 	// closes each connection.
 	drainTime = 500 * time.Millisecond
@@ -132,32 +129,16 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 		return fmt.Errorf("not serving: %w", err)
 	}
 	doors.Warm(ctx)
-	config, err := c.server()
+	config, err := c.server(log)
 	if err != nil {
 		return err
 	}
-	sender := c.mail
-	if sender == nil {
-		sender = mail.Nowhere(log)
-	}
-	stopped := sync.OnceValue(time.Now) // when stopping began
-	outbox := mail.NewOutbox(sender, log)
-	defer func() {
-		stopping, cancel := context.WithDeadline(context.Background(), stopped().Add(mailUntil))
-		defer cancel()
-		if err := outbox.Close(stopping); err != nil {
-			log.Warn("some mail was not sent", "error", err.Error())
-		}
-	}()
-	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), outbox, log)
+	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), log)
 	if err != nil {
 		return err
 	}
 	if err := patiently(ctx, server.Check); err != nil {
 		return fmt.Errorf("not serving: %w", err)
-	}
-	if c.mail == nil {
-		log.Warn("no mail will be sent: SMTP_URL is empty")
 	}
 	listener, err := listen()
 	if err != nil {
@@ -174,7 +155,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 		return err
 	case <-ctx.Done():
 	}
-	until := stopped().Add(requestsUntil)
+	until := time.Now().Add(requestsUntil)
 	server.Drain()
 	log.Info("draining")
 	time.Sleep(drainTime)

@@ -265,13 +265,13 @@ func TestServeKeepsSecrets(t *testing.T) {
 	}
 }
 
-// serve warns at its start, once, that no mail will be sent; not where there is a mail server.
-func TestServeWithoutMail(t *testing.T) {
+// A worker warns at its start, once, that no mail will be sent; not where there is a mail server.
+func TestWorkerWithoutMail(t *testing.T) {
 	t.Parallel()
 	env := serving(testdb.New(t).Server())
 	for server, want := range map[string]int{"": 1, "smtp://127.0.0.1:1?from=rowhouse@example.com": 0} {
-		p := start(t, env.with("SMTP_URL", server), "serve")
-		p.address()
+		p := start(t, env.with("SMTP_URL", server), "worker")
+		p.await(`"msg":"working"`)
 		p.signal(syscall.SIGTERM)
 		p.wait()
 		if got := strings.Count(p.said(), `"level":"WARN","msg":"no mail will be sent: SMTP_URL is empty"`); got != want {

@@ -7,9 +7,10 @@ DECLARE
     made text;
 BEGIN
     FOREACH made IN ARRAY ARRAY[
-        'CREATE ROLE rowhouse_app   NOLOGIN',
-        'CREATE ROLE rowhouse_login NOLOGIN',
-        'CREATE ROLE rowhouse_gate  NOLOGIN NOINHERIT'
+        'CREATE ROLE rowhouse_app    NOLOGIN',
+        'CREATE ROLE rowhouse_login  NOLOGIN',
+        'CREATE ROLE rowhouse_worker NOLOGIN',
+        'CREATE ROLE rowhouse_gate   NOLOGIN NOINHERIT'
     ] LOOP
         BEGIN
             EXECUTE made;
@@ -17,14 +18,17 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;
     END LOOP;
-    -- Through the gate, which does not inherit, a server may become rowhouse_login for one transaction and is otherwise not it.
-    IF NOT pg_has_role('rowhouse_gate', 'rowhouse_login', 'MEMBER') THEN
-        BEGIN
-            GRANT rowhouse_login TO rowhouse_gate;
-        EXCEPTION
-            WHEN duplicate_object OR unique_violation THEN NULL; -- a migrator of another database of this cluster was quicker
-        END;
-    END IF;
+    -- Through the gate, which does not inherit, a server may become rowhouse_login for one transaction, and a worker's connections to its
+    -- queue rowhouse_worker; otherwise the login is neither.
+    FOREACH made IN ARRAY ARRAY['rowhouse_login', 'rowhouse_worker'] LOOP
+        IF NOT pg_has_role('rowhouse_gate', made, 'MEMBER') THEN
+            BEGIN
+                EXECUTE format('GRANT %I TO rowhouse_gate', made);
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL; -- a migrator of another database of this cluster was quicker
+            END;
+        END IF;
+    END LOOP;
 END
 $$;
 -- +goose StatementEnd

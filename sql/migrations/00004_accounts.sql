@@ -16,6 +16,7 @@ CREATE TABLE accounts (
     updated_at        timestamptz NOT NULL DEFAULT now(),
     made_in           uuid,
     proofs            bigint      NOT NULL DEFAULT 0,
+    not_before        timestamptz,
     CONSTRAINT accounts_pkey           PRIMARY KEY (id),
     CONSTRAINT accounts_username_key   UNIQUE (username),
     CONSTRAINT accounts_email_key      UNIQUE (email),
@@ -29,6 +30,7 @@ COMMENT ON COLUMN accounts.password_hash     IS 'argon2id in PHC form, parameter
 COMMENT ON COLUMN accounts.email_verified_at IS 'When its owner proved the login e-mail; NULL: an unproven account.';
 COMMENT ON COLUMN accounts.made_in           IS 'The tenant whose user it was made to be; NULL: its owner, or the operator, made it. No reference: the tenant may be erased.';
 COMMENT ON COLUMN accounts.proofs            IS 'How often everything that proves its owner was voided: sessions and mailed tokens. What was begun under a smaller count is refused.';
+COMMENT ON COLUMN accounts.not_before        IS 'When its proofs were last voided; NULL: never. A token of an outside issuer that was issued before is good no more.';
 COMMENT ON CONSTRAINT accounts_username_key   ON accounts IS 'username_taken: This username is taken; choose another.';
 COMMENT ON CONSTRAINT accounts_email_key      ON accounts IS 'account_exists: There is an account with this e-mail. Log in, or invite it to the tenant: POST /api/v1/invitations.';
 COMMENT ON CONSTRAINT accounts_username_check ON accounts IS '3 to 64 of a–z, 0–9, dot, underscore and hyphen.';
@@ -77,6 +79,7 @@ COMMENT ON COLUMN account_events.about_tenant IS 'The tenant that was entered, o
 COMMENT ON COLUMN account_events.before       IS 'The changed fields as they were; of a secret only that it changed.';
 
 CREATE INDEX account_events_account_id_idx ON account_events (account_id, created_at);
+CREATE INDEX account_events_created_at_idx ON account_events (created_at);
 
 GRANT INSERT ON account_events TO rowhouse_login;
 
@@ -85,7 +88,7 @@ CREATE FUNCTION account_event() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a row of accounts: an event with the fields that changed. A secret shows that it changed, and no more.
 DECLARE
-    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash', 'proofs'];
+    hidden  CONSTANT text[] := ARRAY['id', 'version', 'created_at', 'updated_at', 'password_hash', 'proofs', 'not_before'];
     is_new  CONSTANT boolean := TG_OP = 'INSERT';
     old_row CONSTANT jsonb := CASE WHEN is_new THEN '{}' ELSE to_jsonb(OLD) END;
     was     jsonb;

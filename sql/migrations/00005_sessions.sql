@@ -31,6 +31,8 @@ COMMENT ON CONSTRAINT sessions_visit_check      ON sessions IS 'reason length: 1
 
 CREATE INDEX sessions_account_id_idx       ON sessions (account_id, created_at, id);
 CREATE INDEX sessions_begun_from_idx       ON sessions (begun_from);
+CREATE INDEX sessions_expires_at_idx       ON sessions (expires_at);
+CREATE INDEX sessions_revoked_at_idx       ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
 CREATE INDEX sessions_active_tenant_id_idx ON sessions (account_id, active_tenant_id) WHERE active_tenant_id IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO rowhouse_login;
@@ -51,6 +53,7 @@ COMMENT ON CONSTRAINT refresh_tokens_session_id_fkey ON refresh_tokens IS 'refer
 COMMENT ON CONSTRAINT refresh_tokens_used_check      ON refresh_tokens IS 'internal: A token that was used has a successor.';
 
 CREATE INDEX refresh_tokens_session_id_idx ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_used_at_idx    ON refresh_tokens (used_at) WHERE used_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE ON refresh_tokens TO rowhouse_login;
 
@@ -72,6 +75,7 @@ COMMENT ON COLUMN one_time_tokens.email   IS 'Where it was sent, and so what it 
 COMMENT ON CONSTRAINT one_time_tokens_purpose_check ON one_time_tokens IS 'internal: One of password, email.';
 
 CREATE INDEX one_time_tokens_account_id_idx ON one_time_tokens (account_id, purpose);
+CREATE INDEX one_time_tokens_expires_at_idx ON one_time_tokens (expires_at);
 
 GRANT SELECT, INSERT, DELETE ON one_time_tokens TO rowhouse_login;
 

@@ -8,6 +8,7 @@ CREATE TABLE audit_events (
     action           text        NOT NULL,
     entity_type      text        NOT NULL,
     entity_id        uuid,
+    entity_version   bigint,
     row_count        bigint      NOT NULL DEFAULT 1,
     before           jsonb,
     after            jsonb,
@@ -17,12 +18,13 @@ CREATE TABLE audit_events (
     CONSTRAINT audit_events_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES tenants (id),
     CONSTRAINT audit_events_many_check     CHECK (entity_id IS NOT NULL OR before IS NULL AND after IS NULL)
 );
-COMMENT ON TABLE  audit_events               IS 'One event for each row of an audited table that a request changes, written by the statement that changes it.';
-COMMENT ON COLUMN audit_events.actor_user_id IS 'NULL: system work. No reference: an event outlives its actor.';
-COMMENT ON COLUMN audit_events.action        IS 'The operation of the route, such as item.update; for system work, its reason.';
-COMMENT ON COLUMN audit_events.row_count     IS 'Rows changed; over 100 by one statement stand in one event, without entity, before and after.';
-COMMENT ON COLUMN audit_events.before        IS 'The changed fields as they were; NULL for a row that is new.';
-COMMENT ON COLUMN audit_events.after         IS 'The changed fields as they became; NULL for a row that is gone.';
+COMMENT ON TABLE  audit_events                IS 'One event for each row of an audited table that a request changes, written by the statement that changes it.';
+COMMENT ON COLUMN audit_events.actor_user_id  IS 'NULL: system work. No reference: an event outlives its actor.';
+COMMENT ON COLUMN audit_events.action         IS 'The operation of the route, such as item.update; for system work, its reason.';
+COMMENT ON COLUMN audit_events.entity_version IS 'The version that the row has got, and of one that is gone the next; NULL for many rows, and for a row without versions.';
+COMMENT ON COLUMN audit_events.row_count      IS 'Rows changed; over 100 by one statement stand in one event, without entity, before and after.';
+COMMENT ON COLUMN audit_events.before         IS 'The changed fields as they were; NULL for a row that is new.';
+COMMENT ON COLUMN audit_events.after          IS 'The changed fields as they became; NULL for a row that is gone.';
 COMMENT ON CONSTRAINT audit_events_many_check ON audit_events IS 'internal: An event of many rows tells of none.';
 
 -- Here and elsewhere: a filter that names one thing stands before the order of its list, so that a page of what it finds is read as it is shown.
@@ -50,14 +52,14 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.insert'), 'tenant', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.insert'), 'tenant', n.id, n.version,
                jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public, 'created_by', n.created_by)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.update'), 'tenant', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.update'), 'tenant', n.id, n.version,
                CASE WHEN o.name       IS DISTINCT FROM n.name       THEN jsonb_build_object('name',       o.name)       ELSE '{}' END
             || CASE WHEN o.slug       IS DISTINCT FROM n.slug       THEN jsonb_build_object('slug',       o.slug)       ELSE '{}' END
             || CASE WHEN o.status     IS DISTINCT FROM n.status     THEN jsonb_build_object('status',     o.status)     ELSE '{}' END
@@ -73,8 +75,8 @@ BEGIN
          WHERE (o.name, o.slug, o.status, o.is_public, o.created_by) IS DISTINCT FROM (n.name, n.slug, n.status, n.is_public, n.created_by)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.delete'), 'tenant', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'tenants.delete'), 'tenant', n.id, n.version + 1,
                jsonb_build_object('name', n.name, 'slug', n.slug, 'status', n.status, 'is_public', n.is_public, 'created_by', n.created_by)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);

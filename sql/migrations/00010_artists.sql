@@ -73,14 +73,14 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.insert'), 'artist', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.insert'), 'artist', n.id, n.version,
                jsonb_build_object('name', n.name, 'bio', n.bio, 'commission_rate', n.commission_rate, 'is_active', n.is_active)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.update'), 'artist', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.update'), 'artist', n.id, n.version,
                CASE WHEN o.name            IS DISTINCT FROM n.name            THEN jsonb_build_object('name',            o.name)            ELSE '{}' END
             || CASE WHEN o.bio             IS DISTINCT FROM n.bio             THEN jsonb_build_object('bio',             o.bio)             ELSE '{}' END
             || CASE WHEN o.commission_rate IS DISTINCT FROM n.commission_rate THEN jsonb_build_object('commission_rate', o.commission_rate) ELSE '{}' END
@@ -94,8 +94,8 @@ BEGIN
          WHERE (o.name, o.bio, o.commission_rate, o.is_active) IS DISTINCT FROM (n.name, n.bio, n.commission_rate, n.is_active)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.delete'), 'artist', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'artists.delete'), 'artist', n.id, n.version + 1,
                jsonb_build_object('name', n.name, 'bio', n.bio, 'commission_rate', n.commission_rate, 'is_active', n.is_active)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);

@@ -52,14 +52,14 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.insert'), 'team', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.insert'), 'team', n.id, n.version,
                jsonb_build_object('name', n.name, 'description', n.description)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.update'), 'team', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.update'), 'team', n.id, n.version,
                CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
             || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', o.description) ELSE '{}' END,
                CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        n.name)        ELSE '{}' END
@@ -69,8 +69,8 @@ BEGIN
          WHERE (o.name, o.description) IS DISTINCT FROM (n.name, n.description)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.delete'), 'team', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'teams.delete'), 'team', n.id, n.version + 1,
                jsonb_build_object('name', n.name, 'description', n.description)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);

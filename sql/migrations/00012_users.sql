@@ -124,8 +124,8 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.insert'), 'user', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.insert'), 'user', n.id, n.version,
                jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
                                   'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
                                   'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram, 'bio', n.bio,
@@ -134,8 +134,8 @@ BEGIN
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.update'), 'user', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.update'), 'user', n.id, n.version,
                CASE WHEN o.account_id        IS DISTINCT FROM n.account_id        THEN jsonb_build_object('account_id',        o.account_id)        ELSE '{}' END
             || CASE WHEN o.username          IS DISTINCT FROM n.username          THEN jsonb_build_object('username',          o.username)          ELSE '{}' END
             || CASE WHEN o.email             IS DISTINCT FROM n.email             THEN jsonb_build_object('email',             o.email)             ELSE '{}' END
@@ -179,8 +179,8 @@ BEGIN
                 n.phone, n.instagram, n.bio, n.search_visibility, n.email_privacy, n.public_profile)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.delete'), 'user', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'users.delete'), 'user', n.id, n.version + 1,
                jsonb_build_object('account_id', n.account_id, 'username', n.username, 'email', n.email, 'name', n.name, 'role', n.role,
                                   'is_active', n.is_active, 'team_id', n.team_id, 'artist_id', n.artist_id, 'first_name', n.first_name,
                                   'last_name', n.last_name, 'birthdate', n.birthdate, 'phone', n.phone, 'instagram', n.instagram, 'bio', n.bio,

@@ -73,15 +73,15 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.insert'), 'apikey', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.insert'), 'apikey', n.id, n.version,
                jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
                                   'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.update'), 'apikey', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.update'), 'apikey', n.id, n.version,
                CASE WHEN o.user_id     IS DISTINCT FROM n.user_id     THEN jsonb_build_object('user_id',     o.user_id)     ELSE '{}' END
             || CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
             || CASE WHEN o.description IS DISTINCT FROM n.description THEN jsonb_build_object('description', o.description) ELSE '{}' END
@@ -103,8 +103,8 @@ BEGIN
                (n.user_id, n.name, n.description, n.key_prefix, n.scopes, n.expires_at, n.revoked_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.delete'), 'apikey', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'api_keys.delete'), 'apikey', n.id, n.version + 1,
                jsonb_build_object('user_id', n.user_id, 'name', n.name, 'description', n.description, 'key_prefix', n.key_prefix,
                                   'scopes', n.scopes, 'expires_at', n.expires_at, 'revoked_at', n.revoked_at)
           FROM changed n

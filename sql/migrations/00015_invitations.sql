@@ -8,7 +8,7 @@ CREATE TABLE invitations (
     team_id    uuid,
     artist_id  uuid,
     invited_by uuid        NOT NULL,
-    token_hash bytea       NOT NULL,
+    token_hash bytea,
     expires_at timestamptz NOT NULL,
     version    bigint      NOT NULL DEFAULT 1,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -26,11 +26,11 @@ CREATE TABLE invitations (
 COMMENT ON TABLE invitations IS 'Letters that make whoever accepts one a user of the tenant.';
 COMMENT ON COLUMN invitations.email      IS 'Whom it was sent to, in canonical form: only an account with this login e-mail can accept it.';
 COMMENT ON COLUMN invitations.invited_by IS 'The user who gives the role, and must still be able to when it is accepted.';
-COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token that was mailed.';
+COMMENT ON COLUMN invitations.token_hash IS 'SHA-256 of the token that was mailed; NULL: it will be.';
 COMMENT ON CONSTRAINT invitations_team_id_fkey    ON invitations IS 'There is no such row that you can see.';
 COMMENT ON CONSTRAINT invitations_artist_id_fkey  ON invitations IS 'There is no such row that you can see.';
 COMMENT ON CONSTRAINT invitations_invited_by_fkey ON invitations IS 'reference_not_found: A row that this one refers to does not exist.';
-COMMENT ON CONSTRAINT invitations_token_hash_key  ON invitations IS 'conflict: The token that was drawn is taken; send the request again.';
+COMMENT ON CONSTRAINT invitations_token_hash_key  ON invitations IS 'internal: A token is one invitation''s.';
 COMMENT ON CONSTRAINT invitations_email_check     ON invitations IS 'email format: An e-mail address of up to 254 characters.';
 COMMENT ON CONSTRAINT invitations_role_check      ON invitations IS 'One of admin, assistant, artist, member.';
 COMMENT ON CONSTRAINT invitations_artist_check    ON invitations IS 'artist_id required_with_role: Given exactly when the role is artist.';
@@ -48,7 +48,7 @@ ALTER TABLE invitations FORCE  ROW LEVEL SECURITY;
 CREATE POLICY tenant_only ON invitations
     USING      (tenant_id = (SELECT current_tenant()))
     WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, DELETE ON invitations TO rowhouse_app;
+GRANT SELECT, INSERT, UPDATE (token_hash), DELETE ON invitations TO rowhouse_app;
 
 -- +goose StatementBegin
 CREATE FUNCTION invitations_touch() RETURNS trigger
@@ -74,15 +74,15 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.insert'), 'invite', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.insert'), 'invite', n.id, n.version,
                jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id, 'invited_by', n.invited_by,
                                   'expires_at', n.expires_at)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.update'), 'invite', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.update'), 'invite', n.id, n.version,
                CASE WHEN o.email      IS DISTINCT FROM n.email      THEN jsonb_build_object('email',      o.email)      ELSE '{}' END
             || CASE WHEN o.role       IS DISTINCT FROM n.role       THEN jsonb_build_object('role',       o.role)       ELSE '{}' END
             || CASE WHEN o.team_id    IS DISTINCT FROM n.team_id    THEN jsonb_build_object('team_id',    o.team_id)    ELSE '{}' END
@@ -102,8 +102,8 @@ BEGIN
                (n.email, n.role, n.team_id, n.artist_id, n.invited_by, n.expires_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.delete'), 'invite', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'invitations.delete'), 'invite', n.id, n.version + 1,
                jsonb_build_object('email', n.email, 'role', n.role, 'team_id', n.team_id, 'artist_id', n.artist_id, 'invited_by', n.invited_by,
                                   'expires_at', n.expires_at)
           FROM changed n

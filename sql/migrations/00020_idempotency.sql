@@ -17,7 +17,7 @@ COMMENT ON COLUMN idempotency_keys.fingerprint IS 'Keyed hash of path, query and
 COMMENT ON COLUMN idempotency_keys.answer      IS 'Status, headers and body, as the server encodes them; never a secret.';
 COMMENT ON CONSTRAINT idempotency_keys_key_check ON idempotency_keys IS 'invalid_idempotency_key: Idempotency-Key is 1 to 255 printable ASCII characters.';
 
-CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (created_at);
+CREATE INDEX idempotency_keys_created_at_idx ON idempotency_keys (scope_id, created_at);
 
 ALTER TABLE idempotency_keys ENABLE ROW LEVEL SECURITY;
 ALTER TABLE idempotency_keys FORCE  ROW LEVEL SECURITY;

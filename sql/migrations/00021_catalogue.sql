@@ -101,7 +101,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
          SELECT * FROM pg_roles WHERE rolname = session_user
     ), wanted AS (
          SELECT w.name, r.oid
-           FROM unnest(ARRAY['rowhouse_app', 'rowhouse_gate', 'rowhouse_login']) AS w (name)
+           FROM unnest(ARRAY['rowhouse_app', 'rowhouse_gate', 'rowhouse_login', 'rowhouse_worker']) AS w (name)
            LEFT JOIN pg_roles r ON r.rolname = w.name
     ), powers AS (
          SELECT format('the login %s, through %s: %s', session_user, r.rolname, fault) AS fault
@@ -118,7 +118,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
                  UNION ALL
                 SELECT format('owns %s', string_agg(c.relname, ', ' ORDER BY c.relname))
                   FROM pg_class c
-                 WHERE c.relowner = r.oid AND c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+                 WHERE c.relowner = r.oid AND c.relnamespace IN ('public'::regnamespace, to_regnamespace('river')) AND c.relkind IN ('r', 'p', 'v', 'm')
                    AND NOT r.rolsuper
                 HAVING count(*) > 0
                  UNION ALL
@@ -127,7 +127,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
                           FROM pg_class c
                           JOIN wanted app ON app.name = 'rowhouse_app'
                          CROSS JOIN unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']) AS privilege
-                         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+                         WHERE c.relnamespace IN ('public'::regnamespace, to_regnamespace('river')) AND c.relkind IN ('r', 'p', 'v', 'm')
                            AND NOT pg_has_role(r.oid, c.relowner, 'USAGE')
                            AND CASE WHEN privilege IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
                                     THEN has_any_column_privilege(r.oid, c.oid, privilege) AND has_any_column_privilege(app.oid, c.oid, privilege) IS NOT TRUE
@@ -143,7 +143,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
                            AND has_function_privilege(r.oid, p.oid, 'EXECUTE') AND has_function_privilege(app.oid, p.oid, 'EXECUTE') IS NOT TRUE
                        ) AS used
                  WHERE NOT r.rolsuper
-                   AND r.rolname <> 'rowhouse_login' -- what the gate leads to, for one transaction
+                   AND r.rolname NOT IN ('rowhouse_login', 'rowhouse_worker') -- what the gate leads to
                 HAVING count(*) > 0
                 ) AS f (fault)
     )
@@ -155,7 +155,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     UNION ALL
     SELECT format('the login %s is not a member of %s: GRANT %2$s TO %1$I', session_user, w.name)
       FROM wanted w
-     WHERE w.name <> 'rowhouse_login'
+     WHERE w.name NOT IN ('rowhouse_login', 'rowhouse_worker')
        AND NOT pg_has_role(session_user, w.oid, 'MEMBER')
        AND NOT EXISTS (SELECT 1 FROM powers) -- such a login is to be replaced, not to be given more
     UNION ALL
@@ -167,7 +167,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
     UNION ALL
     SELECT format('the login %s may not become %s: GRANT rowhouse_gate TO %1$I WITH SET TRUE', session_user, w.name)
       FROM wanted w
-     WHERE w.name = 'rowhouse_login'
+     WHERE w.name IN ('rowhouse_login', 'rowhouse_worker')
        AND CASE WHEN current_setting('server_version_num')::integer >= 160000 -- older ones know no such option
                 THEN pg_has_role(session_user, w.oid, 'MEMBER') AND NOT pg_has_role(session_user, w.oid, 'SET')
                 ELSE false

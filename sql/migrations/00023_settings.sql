@@ -15,7 +15,7 @@ CREATE TABLE settings (
 );
 COMMENT ON TABLE settings IS 'What a tenant has set for itself.';
 COMMENT ON COLUMN settings.key   IS 'The name of the setting. Example: slot_minutes';
-COMMENT ON COLUMN settings.value IS 'Its value, as the server knows this setting: opening_hours, slot_minutes, currency, timezone. Example: 30';
+COMMENT ON COLUMN settings.value IS 'Its value, as the server knows this setting: opening_hours, slot_minutes, currency, timezone, reminders, audit_retention_days. Example: 30';
 COMMENT ON CONSTRAINT settings_key_key     ON settings IS 'conflict: Somebody else has set this at the same moment; send the request again.';
 COMMENT ON CONSTRAINT settings_key_check   ON settings IS 'key format: a–z, 0–9 and underscores, from a letter on, up to 63 characters.';
 COMMENT ON CONSTRAINT settings_value_check ON settings IS 'value max_length: At most 10000 bytes.';
@@ -53,14 +53,14 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.insert'), 'setting', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.insert'), 'setting', n.id, n.version,
                jsonb_build_object('key', n.key, 'value', n.value)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.update'), 'setting', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.update'), 'setting', n.id, n.version,
                CASE WHEN o.key   IS DISTINCT FROM n.key   THEN jsonb_build_object('key',   o.key)   ELSE '{}' END
             || CASE WHEN o.value IS DISTINCT FROM n.value THEN jsonb_build_object('value', o.value) ELSE '{}' END,
                CASE WHEN o.key   IS DISTINCT FROM n.key   THEN jsonb_build_object('key',   n.key)   ELSE '{}' END
@@ -70,8 +70,8 @@ BEGIN
          WHERE (o.key, o.value) IS DISTINCT FROM (n.key, n.value)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.delete'), 'setting', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'settings.delete'), 'setting', n.id, n.version + 1,
                jsonb_build_object('key', n.key, 'value', n.value)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);

@@ -89,16 +89,16 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.insert'), 'client', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.insert'), 'client', n.id, n.version,
                jsonb_build_object('name', n.name, 'phone', n.phone, 'email', n.email, 'instagram', n.instagram, 'birthdate', n.birthdate,
                                   'notes', n.notes, 'preferred_artist_id', n.preferred_artist_id, 'consented_at', n.consented_at,
                                   'guardian_name', n.guardian_name, 'is_active', n.is_active)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.update'), 'client', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.update'), 'client', n.id, n.version,
                CASE WHEN o.name                IS DISTINCT FROM n.name                THEN jsonb_build_object('name',                o.name)                ELSE '{}' END
             || CASE WHEN o.phone               IS DISTINCT FROM n.phone               THEN jsonb_build_object('phone',               o.phone)               ELSE '{}' END
             || CASE WHEN o.email               IS DISTINCT FROM n.email               THEN jsonb_build_object('email',               o.email)               ELSE '{}' END
@@ -128,8 +128,8 @@ BEGIN
                 n.is_active)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.delete'), 'client', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'clients.delete'), 'client', n.id, n.version + 1,
                jsonb_build_object('name', n.name, 'phone', n.phone, 'email', n.email, 'instagram', n.instagram, 'birthdate', n.birthdate,
                                   'notes', n.notes, 'preferred_artist_id', n.preferred_artist_id, 'consented_at', n.consented_at,
                                   'guardian_name', n.guardian_name, 'is_active', n.is_active)

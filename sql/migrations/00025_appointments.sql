@@ -97,16 +97,16 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.insert'), 'appointment', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.insert'), 'appointment', n.id, n.version,
                jsonb_build_object('client_id', n.client_id, 'artist_id', n.artist_id, 'starts_at', n.starts_at, 'ends_at', n.ends_at,
                                   'price_cents', n.price_cents, 'notes', n.notes, 'commission_rate', n.commission_rate, 'status', n.status,
                                   'no_show', n.no_show)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.update'), 'appointment', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.update'), 'appointment', n.id, n.version,
                CASE WHEN o.client_id       IS DISTINCT FROM n.client_id       THEN jsonb_build_object('client_id',       o.client_id)       ELSE '{}' END
             || CASE WHEN o.artist_id       IS DISTINCT FROM n.artist_id       THEN jsonb_build_object('artist_id',       o.artist_id)       ELSE '{}' END
             || CASE WHEN o.starts_at       IS DISTINCT FROM n.starts_at       THEN jsonb_build_object('starts_at',       o.starts_at)       ELSE '{}' END
@@ -132,8 +132,8 @@ BEGIN
                (n.client_id, n.artist_id, n.starts_at, n.ends_at, n.price_cents, n.notes, n.commission_rate, n.status, n.no_show)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.delete'), 'appointment', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'appointments.delete'), 'appointment', n.id, n.version + 1,
                jsonb_build_object('client_id', n.client_id, 'artist_id', n.artist_id, 'starts_at', n.starts_at, 'ends_at', n.ends_at,
                                   'price_cents', n.price_cents, 'notes', n.notes, 'commission_rate', n.commission_rate, 'status', n.status,
                                   'no_show', n.no_show)

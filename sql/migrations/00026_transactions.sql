@@ -92,16 +92,16 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.insert'), 'transaction', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.insert'), 'transaction', n.id, n.version,
                jsonb_build_object('appointment_id', n.appointment_id, 'artist_id', n.artist_id, 'amount_cents', n.amount_cents,
                                   'method', n.method, 'concept', n.concept, 'paid_at', n.paid_at, 'commission_cents', n.commission_cents,
                                   'completes', n.completes, 'voided_at', n.voided_at)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.update'), 'transaction', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.update'), 'transaction', n.id, n.version,
                CASE WHEN o.appointment_id   IS DISTINCT FROM n.appointment_id   THEN jsonb_build_object('appointment_id',   o.appointment_id)   ELSE '{}' END
             || CASE WHEN o.artist_id        IS DISTINCT FROM n.artist_id        THEN jsonb_build_object('artist_id',        o.artist_id)        ELSE '{}' END
             || CASE WHEN o.amount_cents     IS DISTINCT FROM n.amount_cents     THEN jsonb_build_object('amount_cents',     o.amount_cents)     ELSE '{}' END
@@ -127,8 +127,8 @@ BEGIN
                (n.appointment_id, n.artist_id, n.amount_cents, n.method, n.concept, n.paid_at, n.commission_cents, n.completes, n.voided_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.delete'), 'transaction', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'transactions.delete'), 'transaction', n.id, n.version + 1,
                jsonb_build_object('appointment_id', n.appointment_id, 'artist_id', n.artist_id, 'amount_cents', n.amount_cents,
                                   'method', n.method, 'concept', n.concept, 'paid_at', n.paid_at, 'commission_cents', n.commission_cents,
                                   'completes', n.completes, 'voided_at', n.voided_at)

@@ -107,16 +107,16 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.insert'), 'portfolioitem', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.insert'), 'portfolioitem', n.id, n.version,
                jsonb_build_object('artist_id', n.artist_id, 'appointment_id', n.appointment_id, 'title', n.title, 'caption', n.caption,
                                   'image_url', n.image_url, 'style', n.style, 'body_area', n.body_area, 'color_mode', n.color_mode,
                                   'healed', n.healed, 'is_public', n.is_public, 'is_cover', n.is_cover)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.update'), 'portfolioitem', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.update'), 'portfolioitem', n.id, n.version,
                CASE WHEN o.artist_id      IS DISTINCT FROM n.artist_id      THEN jsonb_build_object('artist_id',      o.artist_id)      ELSE '{}' END
             || CASE WHEN o.appointment_id IS DISTINCT FROM n.appointment_id THEN jsonb_build_object('appointment_id', o.appointment_id) ELSE '{}' END
             || CASE WHEN o.title          IS DISTINCT FROM n.title          THEN jsonb_build_object('title',          o.title)          ELSE '{}' END
@@ -148,8 +148,8 @@ BEGIN
                 n.is_cover)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.delete'), 'portfolioitem', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'portfolio_items.delete'), 'portfolioitem', n.id, n.version + 1,
                jsonb_build_object('artist_id', n.artist_id, 'appointment_id', n.appointment_id, 'title', n.title, 'caption', n.caption,
                                   'image_url', n.image_url, 'style', n.style, 'body_area', n.body_area, 'color_mode', n.color_mode,
                                   'healed', n.healed, 'is_public', n.is_public, 'is_cover', n.is_cover)

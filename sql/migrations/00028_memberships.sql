@@ -128,8 +128,8 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.insert'), 'membership', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.insert'), 'membership', n.id, n.version,
                jsonb_build_object('user_id', n.user_id, 'membership_type', n.membership_type, 'legal_name', n.legal_name,
                                   'preferred_name', n.preferred_name, 'email_address', n.email_address, 'city', n.city, 'region', n.region,
                                   'country', n.country, 'postal_code', n.postal_code, 'code_of_conduct', n.code_of_conduct,
@@ -137,8 +137,8 @@ BEGIN
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.update'), 'membership', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.update'), 'membership', n.id, n.version,
                CASE WHEN o.user_id               IS DISTINCT FROM n.user_id               THEN jsonb_build_object('user_id',               o.user_id)               ELSE '{}' END
             || CASE WHEN o.membership_type       IS DISTINCT FROM n.membership_type       THEN jsonb_build_object('membership_type',       o.membership_type)       ELSE '{}' END
             || CASE WHEN o.legal_name            IS DISTINCT FROM n.legal_name            THEN jsonb_build_object('legal_name',            o.legal_name)            ELSE '{}' END
@@ -174,8 +174,8 @@ BEGIN
                 n.code_of_conduct, n.announcements, n.votes, n.last_vote_affirmation)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.delete'), 'membership', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'memberships.delete'), 'membership', n.id, n.version + 1,
                jsonb_build_object('user_id', n.user_id, 'membership_type', n.membership_type, 'legal_name', n.legal_name,
                                   'preferred_name', n.preferred_name, 'email_address', n.email_address, 'city', n.city, 'region', n.region,
                                   'country', n.country, 'postal_code', n.postal_code, 'code_of_conduct', n.code_of_conduct,

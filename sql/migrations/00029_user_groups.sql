@@ -111,15 +111,15 @@ LANGUAGE plpgsql AS $$
 -- What audit_events is told of a statement.
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.insert'), 'group', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.insert'), 'group', n.id, n.version,
                jsonb_build_object('owner_id', n.owner_id, 'name', n.name, 'location', n.location, 'url', n.url, 'url_type', n.url_type,
                                   'start_date', n.start_date, 'approved_at', n.approved_at, 'trusted_at', n.trusted_at)
           FROM changed n
          WHERE NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSIF TG_OP = 'UPDATE' THEN
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before, after)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.update'), 'group', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before, after)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.update'), 'group', n.id, n.version,
                CASE WHEN o.owner_id    IS DISTINCT FROM n.owner_id    THEN jsonb_build_object('owner_id',    o.owner_id)    ELSE '{}' END
             || CASE WHEN o.name        IS DISTINCT FROM n.name        THEN jsonb_build_object('name',        o.name)        ELSE '{}' END
             || CASE WHEN o.location    IS DISTINCT FROM n.location    THEN jsonb_build_object('location',    o.location)    ELSE '{}' END
@@ -143,8 +143,8 @@ BEGIN
                (n.owner_id, n.name, n.location, n.url, n.url_type, n.start_date, n.approved_at, n.trusted_at)
            AND NOT EXISTS (SELECT FROM changed OFFSET 100);
     ELSE
-        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, before)
-        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.delete'), 'group', n.id,
+        INSERT INTO public.audit_events (tenant_id, action, entity_type, entity_id, entity_version, before)
+        SELECT n.tenant_id, coalesce(public.caller_field(5), 'user_groups.delete'), 'group', n.id, n.version + 1,
                jsonb_build_object('owner_id', n.owner_id, 'name', n.name, 'location', n.location, 'url', n.url, 'url_type', n.url_type,
                                   'start_date', n.start_date, 'approved_at', n.approved_at, 'trusted_at', n.trusted_at)
           FROM changed n

@@ -42,11 +42,15 @@ SELECT id
  WHERE id = @account_id
    FOR NO KEY UPDATE;
 
--- AccountClose clears what is personal and makes the account unusable; its sessions, and what was mailed for it, end with it.
+-- AccountClose clears what is personal and makes the account unusable; its sessions, what was mailed for it, and whom outside issuers mean by
+-- it end with it.
 -- name: AccountClose :exec
 WITH ended AS (
      DELETE FROM sessions
       WHERE sessions.account_id = @account_id
+), unlinked AS (
+     DELETE FROM identities
+      WHERE identities.account_id = @account_id
 )
 UPDATE accounts
    SET proofs            = proofs + 1,
@@ -99,12 +103,20 @@ SELECT users.tenant_id
  ORDER BY users.tenant_id;
 
 -- AccountProve makes an address the account's proven login e-mail, for whoever read the mail that was sent there; what else was mailed is
--- void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's.
--- pgx.ErrNoRows: the account is closed.
+-- void. Wipe: nothing shows that it is also who knows the password, so password and sessions go, and a given hash is the new password's;
+-- where the address was not proven before, so do the outside identities of whoever had the account until now. pgx.ErrNoRows: the account is
+-- closed.
 -- name: AccountProve :one
 WITH void AS (
      DELETE FROM one_time_tokens
       WHERE one_time_tokens.account_id = @account_id
+), unlinked AS (
+     DELETE FROM identities
+      USING accounts before
+      WHERE identities.account_id = @account_id
+        AND before.id = @account_id
+        AND (before.email_verified_at IS NULL OR before.email <> @email)
+        AND @wipe::bool
 )
 UPDATE accounts
    SET email             = @email,

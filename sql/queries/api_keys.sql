@@ -65,7 +65,7 @@ UPDATE api_keys
    AND (user_id = (SELECT me()) OR (SELECT holds('keys:revoke_any')))
    AND revoked_at IS NULL;
 
--- ApiKeyRevokeOfAccount ends the live keys of an account's user, for an account that changes hands.
+-- ApiKeyRevokeOfAccount ends the live keys of an account's user, for an account that changes hands or is shut.
 -- name: ApiKeyRevokeOfAccount :exec
 UPDATE api_keys
    SET revoked_at = now()

@@ -114,3 +114,25 @@ DELETE FROM appointments
    AND ((SELECT reaches_all()) OR artist_id = (SELECT my_artist()))
    AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
 RETURNING id;
+
+-- AppointmentReminder is what a client is reminded of. pgx.ErrNoRows: the appointment was moved or given up, has begun, or its client has no e-mail,
+-- or the tenant reminds nobody.
+-- name: AppointmentReminder :one
+SELECT clients.email,
+       clients.name AS client_name,
+       artists.name AS artist_name,
+       tenants.name AS tenant_name,
+       appointments.starts_at,
+       tenant_zone()::text AS zone
+  FROM appointments
+  JOIN clients ON clients.tenant_id = @tenant_id AND clients.id = appointments.client_id
+  JOIN artists ON artists.tenant_id = @tenant_id AND artists.id = appointments.artist_id
+  JOIN tenants ON tenants.id = @tenant_id
+ WHERE appointments.tenant_id = @tenant_id
+   AND appointments.id = @id
+   AND appointments.status IN ('scheduled', 'on_hold')
+   AND appointments.starts_at > now()
+   AND reminder_at(appointments.starts_at) <= now()
+   AND clients.email IS NOT NULL
+   AND clients.is_active
+   AND (SELECT reminds());

@@ -24,12 +24,26 @@ SELECT *
  WHERE tenant_id = @tenant_id
    AND id = @id;
 
--- InvitationCreate invites whoever reads the mail of an address; tenant_name is what the mail calls the tenant. RHGRT when the role
--- holds what the caller does not, RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
+-- InvitationCreate invites whoever reads the mail of an address, and has the mail sent. RHGRT when the role holds what the caller does not,
+-- RHINV when the address is a user's here, RHUSR when nobody of the tenant asks.
 -- name: InvitationCreate :one
-INSERT INTO invitations (tenant_id, email, role, team_id, artist_id, invited_by, token_hash, expires_at)
-VALUES (@tenant_id, @email, @role, @team_id, @artist_id, my_user(), @token_hash, @expires_at)
-RETURNING sqlc.embed(invitations),
+WITH mailed AS (
+    INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
+    VALUES (@tenant_id, 'invitation.mail', 'invite', @id)
+)
+INSERT INTO invitations (tenant_id, id, email, role, team_id, artist_id, invited_by, expires_at)
+VALUES (@tenant_id, @id, @email, @role, @team_id, @artist_id, my_user(), @expires_at)
+RETURNING *;
+
+-- InvitationMail gives an invitation the token that is about to be mailed, in place of one that was; tenant_name is what the mail calls the tenant.
+-- pgx.ErrNoRows: it was accepted or taken back, or has expired.
+-- name: InvitationMail :one
+UPDATE invitations
+   SET token_hash = @token_hash
+ WHERE invitations.tenant_id = @tenant_id
+   AND invitations.id = @id
+   AND invitations.expires_at > now()
+RETURNING email,
        coalesce((
             SELECT tenants.name
               FROM tenants
@@ -58,3 +72,9 @@ DELETE FROM invitations
    AND hold_addresses(ARRAY[invitations.email])
    AND lacking(role_grants(invitations.role) || 'invitations:write'::text, user_grants(invitations.invited_by)) = '{}'::text[]
 RETURNING sqlc.embed(invitations);
+
+-- InvitationDeleteOfAccount takes back what an account's user has sent, for an account that is shut.
+-- name: InvitationDeleteOfAccount :exec
+DELETE FROM invitations
+ WHERE invitations.tenant_id = @tenant_id
+   AND invitations.invited_by IN (SELECT u.id FROM users u WHERE u.tenant_id = @tenant_id AND u.account_id = @account_id);

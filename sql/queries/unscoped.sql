@@ -8,10 +8,16 @@ SELECT *
     OR email = @login;
 
 -- AccountCreate makes an account, for registration, for an invitation, and for a tenant's or the operator's new user. It is called
--- by the spare username, if one is given, where the username is taken.
+-- by the spare username, if one is given, where the username is taken. Proof has it mailed a token that confirms its e-mail.
 -- name: AccountCreate :one
-INSERT INTO accounts (username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
-VALUES (CASE WHEN sqlc.narg('spare')::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = @username)
+WITH proven AS (
+    INSERT INTO letters (kind, email, account_id, proofs)
+    SELECT 'proof', @email, @id, 0
+     WHERE @proof::bool
+)
+INSERT INTO accounts (id, username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
+VALUES (@id,
+        CASE WHEN sqlc.narg('spare')::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = @username)
              THEN sqlc.narg('spare')::text
              ELSE @username
         END,
@@ -144,6 +150,32 @@ SELECT one_time_tokens.email AS proven,
    AND one_time_tokens.expires_at > now()
    AND accounts.is_active;
 
+-- LetterCreate promises mails of these kinds to these addresses: of an account, or, of kind password, of nobody who is known yet.
+-- name: LetterCreate :exec
+INSERT INTO letters (kind, email, account_id, proofs)
+SELECT unnest(@kinds::text[]), unnest(@emails::text[]), sqlc.narg('account_id'), sqlc.narg('proofs');
+
+-- LetterGet reads a letter that is to be sent and the account that it is for, for the worker, which no caller is behind. pgx.ErrNoRows: it was sent, it
+-- was promised a day ago, its proofs were voided since, or there is no such active account.
+-- name: LetterGet :one
+SELECT sqlc.embed(letters),
+       sqlc.embed(accounts)
+  FROM letters
+  JOIN accounts ON accounts.id = letters.account_id AND accounts.proofs = letters.proofs
+                OR letters.account_id IS NULL AND accounts.email = letters.email
+ WHERE letters.id = @id
+   AND letters.created_at > now() - interval '1 day'
+   AND accounts.is_active;
+
+-- LetterDelete takes a letter away that was sent, or is void, for the worker.
+-- name: LetterDelete :exec
+DELETE FROM letters
+ WHERE id = @id;
+
+-- LoginsExpire deletes what is over of accounts, at most so many rows of each kind; whether there may be more. For the worker: no account asks.
+-- name: LoginsExpire :one
+SELECT expire_logins(@most::integer);
+
 -- RateLimitTake counts an attempt against each key, for what runs before anyone is known; RHLIM: one of them is used up.
 -- name: RateLimitTake :exec
 SELECT rate_limit_take(@keys::bytea[], @most::integer[], @seconds::integer[]);
@@ -174,3 +206,104 @@ SELECT id
  WHERE slug = @slug
    AND is_public
    AND status = 'active';
+
+-- IdentitySession finds the live session that a token of an outside issuer stands for, and the time before which none of that identity may
+-- have been issued: the token, which was verified, is all the proof that there is. pgx.ErrNoRows: there is none, or none for a token that was
+-- issued then; IdentityEnter begins one, or says why not.
+-- name: IdentitySession :one
+SELECT sessions.id,
+       sessions.account_id,
+       coalesce(greatest(accounts.not_before, identities.not_before), 'epoch')::timestamptz AS not_before
+  FROM identities
+  JOIN accounts ON accounts.id = identities.account_id
+  JOIN sessions ON sessions.issuer = identities.issuer AND sessions.subject = identities.subject
+ WHERE identities.issuer = @issuer
+   AND identities.subject = @subject
+   AND identities.ended_at IS NULL
+   AND accounts.is_active
+   AND sessions.revoked_at IS NULL
+   AND sessions.expires_at > now()
+   AND coalesce(greatest(accounts.not_before, identities.not_before), 'epoch') <= @issued_at::timestamptz
+ ORDER BY sessions.created_at DESC
+ LIMIT 1;
+
+-- IdentityEnter begins the session that a token of an outside issuer stands for, unless there is one, and links an identity that is linked to
+-- no account where both e-mails are proven. RHIDN: it is linked to none. RHSES: the account, the identity or the session is over.
+-- name: IdentityEnter :exec
+SELECT identity_enter(@issuer::text, @subject::text, @issued_at::timestamptz, sqlc.narg('email')::text, cast(@session::text AS uuid),
+                      sqlc.narg('user_agent')::text, @address::text, @expires_at::timestamptz);
+
+-- IdentityHold keeps others from linking an identity, and from heeding what is told of it, until the transaction ends: for what an issuer
+-- tells of people whom nobody here need know.
+-- name: IdentityHold :one
+SELECT identity_hold(@issuer::text, @subject::text)::bool;
+
+-- IdentityGet reads an identity, for what its issuer tells of it; pgx.ErrNoRows: nobody has heard of it.
+-- name: IdentityGet :one
+SELECT *
+  FROM identities
+ WHERE issuer = @issuer
+   AND subject = @subject;
+
+-- IdentityTell links an identity to an account, or keeps it linked, and notes the issuer's own time of what it has told, for what an issuer
+-- tells of people whom nobody here need know.
+-- name: IdentityTell :exec
+INSERT INTO identities (issuer, subject, account_id, told_at)
+VALUES (@issuer, @subject, @account_id, @told_at)
+    ON CONFLICT (issuer, subject) DO UPDATE
+   SET told_at = excluded.told_at;
+
+-- IdentityEnd ends an identity for ever, whether or not anybody has heard of it, for what its issuer tells: what it told of it before may yet
+-- come.
+-- name: IdentityEnd :exec
+INSERT INTO identities (issuer, subject, ended_at)
+VALUES (@issuer, @subject, now())
+    ON CONFLICT (issuer, subject) DO UPDATE
+   SET ended_at = excluded.ended_at;
+
+-- AccountTell brings an account in step with what the issuer of its identity tells. A new e-mail voids what was mailed for the account, and one
+-- that is proven stays so. pgx.ErrNoRows: the account is not active.
+-- name: AccountTell :one
+WITH void AS (
+     DELETE FROM one_time_tokens
+      USING accounts moved
+      WHERE one_time_tokens.account_id = @account_id
+        AND moved.id = @account_id
+        AND moved.email <> @email
+)
+UPDATE accounts
+   SET email             = @email,
+       email_verified_at = CASE WHEN @email_verified::bool AND (email_verified_at IS NULL OR email <> @email) THEN now() ELSE email_verified_at END,
+       name              = coalesce(sqlc.narg('name'), name)
+ WHERE accounts.id = @account_id
+   AND accounts.is_active
+RETURNING *;
+
+-- AccountLock keeps an account as it is until the transaction ends, for what the issuer of its identity tells.
+-- name: AccountLock :one
+SELECT *
+  FROM accounts
+ WHERE id = @account_id
+   FOR NO KEY UPDATE;
+
+-- AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more.
+-- name: AccountDeactivate :exec
+UPDATE accounts
+   SET is_active = false,
+       proofs    = proofs + 1
+ WHERE id = @account_id
+   AND is_active;
+
+-- HookMessageTake notes a message of an outside service, whose signature is all the proof that there is, and says whether it was heeded
+-- before and is sent once more. pgx.ErrNoRows: this very attempt came before, or a later one.
+-- name: HookMessageTake :one
+WITH forgotten AS (
+     DELETE FROM hook_messages
+      WHERE received_at < now() - interval '7 days'
+)
+INSERT INTO hook_messages AS m (id, sent_at)
+VALUES (@id, @sent_at)
+    ON CONFLICT (id) DO UPDATE
+   SET sent_at = excluded.sent_at
+ WHERE m.sent_at < excluded.sent_at
+RETURNING (m.received_at < now())::bool AS repeated;

@@ -79,11 +79,16 @@ SELECT sqlc.embed(users),
    AND users.id = @id
    AND ((SELECT reaches_all()) OR users.id = (SELECT me()));
 
--- UserCreate makes an account a user of a tenant; RHGRT when the role holds what the caller does not.
+-- UserCreate makes an account a user of a tenant, and has it welcomed by mail if so told; RHGRT when the role holds what the caller does not.
 -- name: UserCreate :one
-INSERT INTO users (tenant_id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
+WITH welcomed AS (
+    INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
+    SELECT @tenant_id, 'user.welcome', 'user', @id
+     WHERE @welcome::bool
+)
+INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
                    phone, instagram, bio, search_visibility, email_privacy, public_profile)
-VALUES (@tenant_id, @account_id, @username, @email, @name, @role, @team_id, @artist_id, @first_name, @last_name, @birthdate,
+VALUES (@tenant_id, @id, @account_id, @username, @email, @name, @role, @team_id, @artist_id, @first_name, @last_name, @birthdate,
         @phone, @instagram, @bio,
         coalesce(sqlc.narg('search_visibility')::text, 'public'),
         coalesce(sqlc.narg('email_privacy')::text, 'private'),
@@ -95,6 +100,16 @@ RETURNING sqlc.embed(users),
              WHERE teams.tenant_id = @tenant_id
                AND teams.id = users.team_id), '')::text AS team_name,
        '[]'::jsonb AS role_list;
+
+-- UserWelcome is whom a mail welcomes to a tenant. pgx.ErrNoRows: the user is gone, or shut out.
+-- name: UserWelcome :one
+SELECT users.account_id,
+       tenants.name AS tenant_name
+  FROM users
+  JOIN tenants ON tenants.id = @tenant_id
+ WHERE users.tenant_id = @tenant_id
+   AND users.id = @id
+   AND users.is_active;
 
 -- UserUpdate changes a user: NULL keeps what has no …_set beside it. not_own are those of the given fields that nobody changes
 -- of himself: RHOWN for the user itself. RHGRT: as in UserCreate; RHADM: the last admin stays one. pgx.ErrNoRows

@@ -47,11 +47,16 @@ INSERT INTO account_events (account_id, action)
 SELECT account_id, 'session.login'
   FROM people;
 
-INSERT INTO sessions (id, account_id, created_at, expires_at)
-SELECT md5('session ada ' || k)::uuid, md5('account ada')::uuid, timestamptz '2026-01-01' + k * interval '1 second', now() + interval '1 day'
+INSERT INTO identities (issuer, subject, account_id)
+SELECT 'https://id.example.com', username, account_id
+  FROM people
+ WHERE i > 1;
+
+INSERT INTO sessions (id, account_id, issuer, subject, created_at, expires_at)
+SELECT md5('session ada ' || k)::uuid, md5('account ada')::uuid, NULL, NULL, timestamptz '2026-01-01' + k * interval '1 second', now() + interval '1 day'
   FROM generate_series(1, 1000) AS k
  UNION ALL
-SELECT md5('session ' || n || ' ' || i)::uuid, account_id, created_at, now() + interval '1 day'
+SELECT md5('session ' || n || ' ' || i)::uuid, account_id, 'https://id.example.com', username, created_at, now() + interval '1 day'
   FROM people
  WHERE i > 1;
 
@@ -71,6 +76,15 @@ INSERT INTO one_time_tokens (hash, account_id, purpose, email, expires_at)
 SELECT sha256(convert_to('token ' || n || ' ' || i, 'UTF8')), account_id, 'password', username || '@example.com', now() + interval '1 day'
   FROM people
  WHERE i > 1;
+
+INSERT INTO letters (id, kind, email, account_id, proofs)
+SELECT md5('letter ' || n || ' ' || i)::uuid, 'proof', username || '@example.com', account_id, 0
+  FROM people
+ WHERE i > 1;
+
+INSERT INTO hook_messages (id, sent_at)
+SELECT 'msg_' || k, now()
+  FROM generate_series(1, 10000) AS k;
 
 INSERT INTO rate_limits (key, taken, resets_at)
 SELECT sha256(convert_to('limit ' || k, 'UTF8')), 1, now() + interval '1 hour'
@@ -149,3 +163,32 @@ SELECT tenant_id, md5('audit ' || n || ' ' || i)::uuid, timestamptz '2026-01-01'
        md5('item ' || n || ' ' || CASE WHEN i % 10 = 1 THEN 2 ELSE 3 + i % greatest(1, size / 4) END)::uuid, '{}'
   FROM houses
  CROSS JOIN generate_series(1, size) AS i;
+
+-- Jobs: most are done, some wait in the queue.
+INSERT INTO jobs (tenant_id, id, kind, subject_type, subject_id, state, finished_at, queued_as, due_at, created_at)
+SELECT tenant_id, md5('job ' || n || ' ' || i)::uuid, CASE WHEN i % 1000 = 0 THEN 'rare.job' WHEN i % 10 = 3 THEN 'tenth.job' ELSE 'common.job' END, 'item',
+       md5('item ' || n || ' ' || CASE WHEN i % 10 = 1 THEN 2 ELSE i END)::uuid,
+       CASE WHEN i % 1000 = 1 THEN 'failed' WHEN i % 10 = 4 THEN 'cancelled' WHEN i % 3 = 2 THEN 'waiting' ELSE 'completed' END,
+       CASE WHEN i % 1000 = 1 OR i % 10 = 4 OR i % 3 <> 2 THEN timestamptz '2026-01-01' + i * interval '1 second' END,
+       n * 10000000::bigint + i, timestamptz '2026-01-01' + i * interval '1 second', timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
+
+INSERT INTO webhooks (tenant_id, id, url, secret, disabled_at, disabled_reason, created_at)
+SELECT tenant_id, md5('webhook ' || n || ' ' || i)::uuid, 'https://hooks.example.com/' || i, sha256('secret'), timestamptz '2026-01-01', 'asked',
+       timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
+
+-- Half of them to webhook 2, the others to webhook 3.
+INSERT INTO deliveries (tenant_id, id, webhook_id, event, state, created_at)
+SELECT tenant_id, md5('delivery ' || n || ' ' || i)::uuid, md5('webhook ' || n || ' ' || 2 + i % 2)::uuid,
+       CASE WHEN i % 1000 = 0 THEN 'rare.event' WHEN i % 10 = 4 THEN 'tenth.event' ELSE 'common.event' END,
+       CASE WHEN i % 1000 = 500 THEN 'failed' WHEN i % 10 = 6 THEN 'pending' ELSE 'delivered' END, timestamptz '2026-01-01' + i * interval '1 second'
+  FROM houses
+ CROSS JOIN generate_series(1, size) AS i;
+
+INSERT INTO river.river_job (id, kind, args)
+SELECT queued_as, kind, jsonb_build_object('tenant_id', tenant_id, 'job_id', id, 'subject_id', subject_id)
+  FROM jobs
+ WHERE state = 'waiting';

@@ -1,0 +1,54 @@
+package rest
+
+import (
+	"context"
+	"io"
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+)
+
+// Hook is an address at the root at which an outside service tells what has happened there. Nobody is logged in: that a message is to be
+// believed, its handler finds out from the message.
+type Hook struct {
+	Path    string // such as /hooks/clerk
+	Name    string // of the operation
+	Limit   int64  // of a message, in bytes
+	Refuses []*Error
+
+	Ready func(app any) error // why no message is taken at all; nil: it is
+	Take  func(ctx context.Context, app any, who Caller, message Message) (outcome string, err error)
+}
+
+// Message is what a service sends.
+type Message struct {
+	Header func(name string) []string
+	Body   []byte
+}
+
+// take answers a message: with what became of it, or with a refusal, after which the service sends it again.
+func (h *Hook) take(x *exchange) (answer, error) {
+	if err := x.server.limiter.allow(x.counted()); err != nil {
+		return answer{}, err
+	}
+	if err := h.Ready(x.server.api.App); err != nil {
+		return answer{}, err
+	}
+	body, err := io.ReadAll(x.request.Body)
+	if err != nil {
+		return answer{}, bodyError(err)
+	}
+	x.body = body
+	outcome, err := h.Take(x.ctx, x.server.api.App, x.who, Message{x.request.Header.Values, body})
+	if err != nil {
+		return answer{}, err
+	}
+	text, err := json.Marshal(map[string]string{"outcome": outcome})
+	return jsonAnswer(text), err
+}
+
+// hook serves a Hook.
+func (s *Server) hook(h *Hook) {
+	route := &Route{Pattern: http.MethodPost + " " + h.Path, Endpoint: Endpoint{Name: h.Name, limit: h.Limit}}
+	s.serve(http.MethodPost, h.Path, s.handle(route, h.take))
+}

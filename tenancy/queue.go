@@ -1,0 +1,31 @@
+package tenancy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	schema "rowhouse/sql"
+)
+
+// queueConnections are enough for what the queue itself does: to fetch, to finish, to plan. What jobs do goes through the doors.
+const queueConnections = 4
+
+// OpenQueue makes a pool for the queue of jobs, of the login of url. Its connections have the role rowhouse_worker, which reaches the schema river and no
+// table of tenants or accounts: what is done for them goes through the doors. It is a pool of its own, in sessions that last: not for behind a pooler that
+// shares them.
+func OpenQueue(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	config.MinConns, config.MaxConns = 0, queueConnections
+	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse worker"
+	config.AfterConnect = schema.SettleWorker
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+	}
+	return pool, nil
+}
