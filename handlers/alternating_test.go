@@ -153,6 +153,7 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 	for _, page := range []string{"profiles", "user-groups", "portfolio-items"} {
 		add("GET /public/:tenant_slug/"+page, nil, call("GET", "/public/"+w.slug(s.house)+"/"+page))
 	}
+	add("GET /webhook-events", nil, call("GET", "/webhook-events"))
 	add("PATCH /me", &stays, call("PATCH", "/me").json(`{"name":"`+s.canary+`"}`))
 	post("POST /auth/register", nil, `{"email":"`+s.canary+`-new@example.com","password":"a new harbour"}`)
 	post("POST /auth/login", nil, `{"login":"`+stays.name+`","password":"`+password+`"}`)
