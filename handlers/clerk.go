@@ -30,13 +30,11 @@ const (
 
 var (
 	errHookOff      = rest.Unavailable("hook_disabled", "This server has no secret for this hook: the setting CLERK_WEBHOOK_SECRET.")
-	errHookRefused  = &rest.Error{Status: statusBadRequest, Code: "invalid_signature", Title: "Bad request", Detail: "Not a message that was signed with this hook's secret, within five minutes of now: svix-id, svix-timestamp and svix-signature, each once."}
-	errHookReplayed = &rest.Error{Status: statusBadRequest, Code: "replayed_message", Title: "Bad request", Detail: "This very message was sent before; the service signs anew what it sends again."}
-	errHookBody     = &rest.Error{Status: statusBadRequest, Code: "malformed_message", Title: "Bad request", Detail: "Signed, and not an event as this server knows them: a type, and data with an id."}
-	errHookEmail    = &rest.Error{Status: statusBadRequest, Code: "email_owned", Title: "Bad request", Detail: "Another account has this user's e-mail, and is not known to be the same person's: both must have confirmed it, and the account is linked once."}
+	errHookRefused  = rest.BadRequest("invalid_signature", "Not a message that was signed with this hook's secret, within five minutes of now: svix-id, svix-timestamp and svix-signature, each once.")
+	errHookReplayed = rest.BadRequest("replayed_message", "This very message was sent before; the service signs anew what it sends again.")
+	errHookBody     = rest.BadRequest("malformed_message", "Signed, and not an event as this server knows them: a type, and data with an id.")
+	errHookEmail    = rest.BadRequest("email_owned", "Another account has this user's e-mail, and is not known to be the same person's: both must have confirmed it, and the account is linked once.")
 )
-
-const statusBadRequest = 400
 
 // What becomes of a message.
 const (

@@ -112,10 +112,12 @@ func TestJobIsVoid(t *testing.T) {
 	taken := w.invited(w.A, "taken@example.com")
 	w.want(w.as(admin, call("DELETE", "/invitations/"+taken), w.A), 200)
 	suspended, gone := w.invited(w.A, "suspended@example.com"), w.invited(w.B, "gone@example.com")
+	w.db.Exec(`INSERT INTO deliveries (tenant_id, id, webhook_id, event) VALUES ($1, gen_random_uuid(), $2, 'item.update')`, w.B.id, w.B.own.UUID())
 	w.db.Exec(`UPDATE tenants SET status = CASE id WHEN $1 THEN 'suspended' ELSE 'deleting' END`, w.A.id)
 	w.work()
 	state := `SELECT state = $2 AND coalesce(last_error, '') LIKE $3 FROM jobs WHERE subject_id = $1`
 	w.until(state, gone[len("invite-"):], "cancelled", "%the tenant is gone%")
+	w.until(`SELECT count(*) > 0 AND bool_and(state = 'cancelled' AND last_error LIKE '%the tenant is gone%') FROM jobs WHERE tenant_id = $1 AND kind = 'webhook.deliver'`, w.B.id)
 	w.until(`SELECT state = 'waiting' AND due_at > now() + interval '50 minutes' FROM jobs WHERE subject_id = $1`, suspended[len("invite-"):])
 	w.db.Exec(`UPDATE tenants SET status = 'active' WHERE id = $1`, w.A.id)
 	w.db.Exec(`UPDATE river.river_job SET state = 'available', scheduled_at = now() WHERE kind = 'invitation.mail' AND state = 'scheduled' AND scheduled_at < '2099-01-01'`)

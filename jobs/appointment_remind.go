@@ -24,18 +24,10 @@ type appointmentRemind struct {
 // Kind is its name in the queue.
 func (appointmentRemind) Kind() string { return appointmentRemindKind }
 
-type appointmentReminder struct {
-	river.WorkerDefaults[appointmentRemind]
-	*Worker
-}
+type appointmentReminder struct{ mailer[appointmentRemind] }
 
 func addAppointmentRemind(kinds *river.Workers, w *Worker) {
-	river.AddWorker(kinds, &appointmentReminder{Worker: w})
-}
-
-// NextRetry is when a reminder is tried again.
-func (m *appointmentReminder) NextRetry(job *river.Job[appointmentRemind]) time.Time {
-	return mailPause(job.JobRow)
+	river.AddWorker(kinds, &appointmentReminder{mailer[appointmentRemind]{Worker: w}})
 }
 
 // Work mails the reminder, if the appointment is tomorrow still.

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -22,18 +21,10 @@ type invitationMail struct {
 // Kind is its name in the queue.
 func (invitationMail) Kind() string { return invitationMailKind }
 
-type invitationMailer struct {
-	river.WorkerDefaults[invitationMail]
-	*Worker
-}
+type invitationMailer struct{ mailer[invitationMail] }
 
 func addInvitationMail(kinds *river.Workers, w *Worker) {
-	river.AddWorker(kinds, &invitationMailer{Worker: w})
-}
-
-// NextRetry is when an invitation is tried again.
-func (m *invitationMailer) NextRetry(job *river.Job[invitationMail]) time.Time {
-	return mailPause(job.JobRow)
+	river.AddWorker(kinds, &invitationMailer{mailer[invitationMail]{Worker: w}})
 }
 
 // Work mails the invitation, if it can be accepted still.

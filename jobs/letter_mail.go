@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -20,15 +19,11 @@ type letterMail struct {
 // Kind is its name in the queue.
 func (letterMail) Kind() string { return letterMailKind }
 
-type letterMailer struct {
-	river.WorkerDefaults[letterMail]
-	*Worker
+type letterMailer struct{ mailer[letterMail] }
+
+func addLetterMail(kinds *river.Workers, w *Worker) {
+	river.AddWorker(kinds, &letterMailer{mailer[letterMail]{Worker: w}})
 }
-
-func addLetterMail(kinds *river.Workers, w *Worker) { river.AddWorker(kinds, &letterMailer{Worker: w}) }
-
-// NextRetry is when a letter is tried again.
-func (m *letterMailer) NextRetry(job *river.Job[letterMail]) time.Time { return mailPause(job.JobRow) }
 
 // Work sends the letter and takes its row away.
 func (m *letterMailer) Work(ctx context.Context, job *river.Job[letterMail]) error {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"rowhouse/auth"
@@ -128,8 +129,14 @@ func (w *Worker) sendToken(ctx context.Context, operation string, account db.Acc
 	return w.send(ctx, w.write(l))
 }
 
-// mailPause is between two attempts to send a mail: a mail server that restarts is back soon, one that is full not before the hour.
-func mailPause(job *rivertype.JobRow) time.Time {
+// mailer is what the jobs that send one mail have in common.
+type mailer[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	*Worker
+}
+
+// NextRetry is when the mail is tried again: a mail server that restarts is back soon, one that is full not before the hour.
+func (mailer[T]) NextRetry(job *river.Job[T]) time.Time {
 	pause := time.Second << min(2*job.Attempt-2, 10) // 1 s, 4 s, 16 s, … 17 min
 	return time.Now().Add(pause)
 }

@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -23,17 +22,11 @@ type userWelcome struct {
 // Kind is its name in the queue.
 func (userWelcome) Kind() string { return userWelcomeKind }
 
-type userWelcomer struct {
-	river.WorkerDefaults[userWelcome]
-	*Worker
-}
+type userWelcomer struct{ mailer[userWelcome] }
 
 func addUserWelcome(kinds *river.Workers, w *Worker) {
-	river.AddWorker(kinds, &userWelcomer{Worker: w})
+	river.AddWorker(kinds, &userWelcomer{mailer[userWelcome]{Worker: w}})
 }
-
-// NextRetry is when a welcome is tried again.
-func (m *userWelcomer) NextRetry(job *river.Job[userWelcome]) time.Time { return mailPause(job.JobRow) }
 
 // Work mails the welcome, while nobody has proven the account.
 func (m *userWelcomer) Work(ctx context.Context, job *river.Job[userWelcome]) error {

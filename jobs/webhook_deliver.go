@@ -2,11 +2,13 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/riverqueue/river"
 
 	"rowhouse/ids"
+	"rowhouse/webhooks"
 )
 
 // webhookDeliver sends a message to an endpoint, as often as it takes.
@@ -42,7 +44,10 @@ func (*webhookDeliverer) NextRetry(*river.Job[webhookDeliver]) time.Time {
 // Work makes one attempt, and comes again when it is time for the next.
 func (m *webhookDeliverer) Work(ctx context.Context, job *river.Job[webhookDeliver]) error {
 	wait, err := m.hooks.Attempt(ctx, job.Args.TenantID, job.Args.DeliveryID)
-	if err == nil && wait > 0 {
+	switch {
+	case errors.Is(err, webhooks.ErrGone):
+		return void(err.Error())
+	case err == nil && wait > 0:
 		return river.JobSnooze(wait)
 	}
 	return err

@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/riverqueue/river"
 
@@ -23,18 +22,10 @@ type webhookMail struct {
 // Kind is its name in the queue.
 func (webhookMail) Kind() string { return webhookMailKind }
 
-type webhookMailer struct {
-	river.WorkerDefaults[webhookMail]
-	*Worker
-}
+type webhookMailer struct{ mailer[webhookMail] }
 
 func addWebhookMail(kinds *river.Workers, w *Worker) {
-	river.AddWorker(kinds, &webhookMailer{Worker: w})
-}
-
-// NextRetry is when the mail is tried again.
-func (m *webhookMailer) NextRetry(job *river.Job[webhookMail]) time.Time {
-	return mailPause(job.JobRow)
+	river.AddWorker(kinds, &webhookMailer{mailer[webhookMail]{Worker: w}})
 }
 
 // Work mails it, if the endpoint is disabled still.

@@ -217,15 +217,19 @@ var loosely = []struct{ why, entries string }{
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 65f85658 cmd/rowhouse.together b0aeb2fc`},
 	{"a worker, made at its start: a job is given its own arguments and keeps nothing of another", `
+		jobs.appointmentReminder.mailer e3b0c442
+		jobs.invitationMailer.mailer e3b0c442
+		jobs.letterMailer.mailer e3b0c442
+		jobs.mailer.WorkerDefaults e3b0c442
+		jobs.mailer.Worker e3b0c442
+		jobs.userWelcomer.mailer e3b0c442
+		jobs.webhookMailer.mailer e3b0c442
 		jobs.Worker.allowed e24229f0  jobs.Open bd256479  jobs.Worker.Start 2da24bb4  jobs.Worker.Stop 3920c333
 		jobs.Worker.Close d799e06a  jobs.watched.Work c6f70c20  jobs.levelled.Enabled 594c2186  jobs.levelled.WithAttrs 7dfdec46
 		jobs.levelled.WithGroup aaa8b3d4  mail.smtpSender.compose 65adfa9d  webhooks.Client.Post db935d5e  webhooks.Deliverer.Attempt 436151cd
 		webhooks.Deliverer.begin cb318328  webhooks.Deliverer.end d3169763  webhooks.Deliverer.seal 49644951
-		jobs.appointmentReminder.WorkerDefaults e3b0c442  jobs.appointmentReminder.Worker e3b0c442  jobs.invitationMailer.WorkerDefaults e3b0c442  jobs.invitationMailer.Worker e3b0c442
-		jobs.letterMailer.WorkerDefaults e3b0c442  jobs.letterMailer.Worker e3b0c442  jobs.loginsExpirer.WorkerDefaults e3b0c442  jobs.loginsExpirer.Worker e3b0c442
-		jobs.tenantExpirer.WorkerDefaults e3b0c442  jobs.tenantExpirer.Worker e3b0c442  jobs.userWelcomer.WorkerDefaults e3b0c442  jobs.userWelcomer.Worker e3b0c442
-		jobs.webhookDeliverer.WorkerDefaults e3b0c442  jobs.webhookDeliverer.Worker e3b0c442  jobs.webhookMailer.WorkerDefaults e3b0c442  jobs.webhookMailer.Worker e3b0c442
-		jobs.Worker.config 85836a93  jobs.Worker.doors e3b0c442  jobs.Worker.sender e3b0c442  jobs.Worker.counter 3e3005b2
+		jobs.loginsExpirer.WorkerDefaults e3b0c442  jobs.loginsExpirer.Worker e3b0c442
+		jobs.tenantExpirer.WorkerDefaults e3b0c442  jobs.tenantExpirer.Worker e3b0c442  jobs.webhookDeliverer.WorkerDefaults e3b0c442  jobs.webhookDeliverer.Worker e3b0c442  jobs.Worker.config 85836a93  jobs.Worker.doors e3b0c442  jobs.Worker.sender e3b0c442  jobs.Worker.counter 3e3005b2
 		jobs.Worker.hooks e3b0c442  jobs.Worker.log 902f9133  jobs.Worker.queue 561ff39e  jobs.Worker.client 309691f8
 		jobs.watched.MiddlewareDefaults e3b0c442  jobs.watched.worker e3b0c442  jobs.levelled.Handler 9e025bdb  mail.smtpSender.from f0f9f8b8
 		mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c  mail.smtpSender.dial e3b0c442  mail.SMTP bd256479

@@ -23,7 +23,7 @@ var broken = func() map[string]*Error {
 		case c.Code == "not_found":
 			all[c.Name] = errNotFound
 		case c.Code == "invalid_idempotency_key":
-			all[c.Name] = badRequest(c.Code, c.Words)
+			all[c.Name] = BadRequest(c.Code, c.Words)
 		case c.Kind == "foreign key":
 			e := *ErrReference
 			e.Fields = []FieldError{{c.Field, c.Code, c.Words}}

@@ -28,7 +28,7 @@ func (x *exchange) takeCredential() error {
 	authorization, keys := r.Header.Values("Authorization"), r.Header.Values("X-API-Key")
 	switch {
 	case len(authorization)+len(keys) > 1:
-		return badRequest("two_credentials", "Send one credential: Authorization or X-API-Key, once.")
+		return BadRequest("two_credentials", "Send one credential: Authorization or X-API-Key, once.")
 	case len(authorization)+len(keys) == 0 && public:
 		return nil
 	case len(authorization)+len(keys) == 0:

@@ -76,7 +76,7 @@ func decode(x *exchange, in any) error {
 		target := f.target(value)
 		problem := f.parse(text, target)
 		if problem != nil && f.Source == "header" {
-			return badRequest("malformed_header", f.Name+": "+problem.Detail)
+			return BadRequest("malformed_header", f.Name+": "+problem.Detail)
 		}
 		if problem == nil {
 			problem = f.check(target)
@@ -323,7 +323,7 @@ func bodyError(err error) error {
 	if errors.As(err, &tooLarge) {
 		return &Error{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Title: "Body too large", Detail: "The body may have at most " + formatBytes(tooLarge.Limit) + "."}
 	}
-	return badRequest("body_incomplete", "The body ended before it was complete.")
+	return BadRequest("body_incomplete", "The body ended before it was complete.")
 }
 
 func checkContentType(r *http.Request, accepted ...string) error {
@@ -355,7 +355,7 @@ var lenient = json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDu
 
 // readObject reads one JSON object and nothing after it.
 func readObject(body []byte, fields []Field) (members, error) {
-	malformed := func(detail string) (members, error) { return members{}, badRequest("malformed_json", detail) }
+	malformed := func(detail string) (members, error) { return members{}, BadRequest("malformed_json", detail) }
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(body), lenient, jsontext.AllowDuplicateNames(len(body) > maxDistinct))
 	opening, err := decoder.ReadToken()
 	switch {
@@ -405,7 +405,7 @@ func (m *members) take(quoted jsontext.Value, fields []Field) (name string, ours
 	for i := range fields {
 		if f := &fields[i]; f.Source == "json" && f.Name == string(text) {
 			if _, again := m.known[f.Name]; again {
-				return "", false, badRequest("malformed_json", repeatedKey)
+				return "", false, BadRequest("malformed_json", repeatedKey)
 			}
 			return f.Name, true, nil
 		}
@@ -416,11 +416,11 @@ func (m *members) take(quoted jsontext.Value, fields []Field) (name string, ours
 	}
 	name = string(text)
 	if slices.Contains(m.unknown, name) {
-		return "", false, badRequest("malformed_json", repeatedKey)
+		return "", false, BadRequest("malformed_json", repeatedKey)
 	}
 	for i := range fields {
 		if f := &fields[i]; f.Source == "json" && strings.EqualFold(name, f.Name) {
-			return "", false, badRequest("malformed_json", "Write the key "+f.Name+" exactly so, in lower case.")
+			return "", false, BadRequest("malformed_json", "Write the key "+f.Name+" exactly so, in lower case.")
 		}
 	}
 	m.unknown = append(m.unknown, name)
@@ -475,13 +475,13 @@ func readQuery(u *url.URL, fields []Field) (url.Values, error) {
 		name, nameErr := url.QueryUnescape(escapedName)
 		value, err := url.QueryUnescape(escaped)
 		if nameErr != nil || err != nil || strings.Contains(pair, ";") {
-			return nil, badRequest("malformed_query", "The query string is malformed.")
+			return nil, BadRequest("malformed_query", "The query string is malformed.")
 		}
 		if !slices.ContainsFunc(fields, func(f Field) bool { return f.Source == "query" && f.Name == name }) {
-			return nil, badRequest("unknown_parameter", "There is no query parameter "+quote(name)+" here.")
+			return nil, BadRequest("unknown_parameter", "There is no query parameter "+quote(name)+" here.")
 		}
 		if query.Has(name) {
-			return nil, badRequest("repeated_parameter", "The query parameter "+name+" may stand once.")
+			return nil, BadRequest("repeated_parameter", "The query parameter "+name+" may stand once.")
 		}
 		query[name] = []string{value}
 	}

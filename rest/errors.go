@@ -51,7 +51,8 @@ func (e *Error) with(name, value string) *Error {
 	return &changed
 }
 
-func badRequest(code, detail string) *Error {
+// BadRequest is a 400.
+func BadRequest(code, detail string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Title: "Bad request", Detail: detail}
 }
 

@@ -29,14 +29,14 @@ func (x *exchange) readKey() error {
 	x.key = given[0]
 	printable := !strings.ContainsFunc(x.key, func(c rune) bool { return c < ' ' || c > '~' })
 	if len(given) > 1 || x.key == "" || len(x.key) > maxKey || !printable {
-		return badRequest("invalid_idempotency_key", fmt.Sprintf("Idempotency-Key is sent once: 1 to %d printable ASCII characters.", maxKey))
+		return BadRequest("invalid_idempotency_key", fmt.Sprintf("Idempotency-Key is sent once: 1 to %d printable ASCII characters.", maxKey))
 	}
 	return nil
 }
 
 func (x *exchange) noIdempotency() error {
 	if x.request.Method == http.MethodPost && len(x.request.Header.Values("Idempotency-Key")) > 0 {
-		return badRequest("unwanted_idempotency_key", "This address does not take an Idempotency-Key.")
+		return BadRequest("unwanted_idempotency_key", "This address does not take an Idempotency-Key.")
 	}
 	return nil
 }

@@ -95,11 +95,11 @@ func (l *List) open(x *exchange, query url.Values) error {
 		return nil
 	}
 	if query.Has("page") {
-		return badRequest("page_with_cursor", "Send page or cursor, not both.")
+		return BadRequest("page_with_cursor", "Send page or cursor, not both.")
 	}
 	after, ok := x.server.cursors.open(l.listed, query.Get("cursor"))
 	if !ok {
-		return badRequest("invalid_cursor", "The cursor is not one of this list with this sort and these filters; begin again without it.")
+		return BadRequest("invalid_cursor", "The cursor is not one of this list with this sort and these filters; begin again without it.")
 	}
 	l.after = after
 	return nil

@@ -44,6 +44,8 @@ var (
 	ErrUnseen = errors.New("the user does not see this")
 	// ErrOut is the same, of all of the tenant.
 	ErrOut = errors.New("the user is out")
+	// ErrGone is what Attempt fails with where the tenant is given up: there is no reason to call it again.
+	ErrGone = errors.New("the tenant is gone")
 )
 
 // Show is what a user of the tenant sees of a thing, as JSON, and in which version; 0: it has none.
@@ -94,7 +96,11 @@ func (d *Deliverer) Attempt(ctx context.Context, tenant ids.TenantID, id ids.Del
 		return 0, err
 	}
 	test := row.Delivery.Event == Test
-	if row.Status != "active" {
+	switch row.Status {
+	case "active":
+	case "deleting":
+		return 0, ErrGone
+	default:
 		return suspendedPause, nil
 	}
 	if row.Webhook.DisabledAt != nil && !test {
