@@ -144,6 +144,11 @@ SELECT deliveries.tenant_id, deliveries.id, deliveries.webhook_id, deliveries.ev
   FROM deliveries
  WHERE tenant_id = $2
    AND webhook_id = $3
+   AND (SELECT seen(EXISTS (
+            SELECT 1
+              FROM webhooks
+             WHERE webhooks.tenant_id = $2
+               AND webhooks.id = $3)))
    AND (state = $4 OR $4 IS NULL)
    AND (event = $5 OR $5 IS NULL)
    AND CASE WHEN $6::uuid IS NULL THEN true

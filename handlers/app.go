@@ -85,6 +85,7 @@ var (
 		"RHMIN": {Error: errMinor},
 		"RHJOB": {Error: errJob},
 		"RHMNY": {Error: errWebhooks},
+		"RHNON": {Error: rest.ErrNotFound},
 		"RHGRT": {Error: errCannotGrant, Each: rest.FieldError{Code: "not_held", Detail: "You do not hold %s."}, Field: map[string]string{}},
 		"RHOWN": {Error: errOwnField, Each: rest.FieldError{Code: "forbidden_field", Detail: "This is for others to change."}},
 	}

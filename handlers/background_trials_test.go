@@ -247,6 +247,9 @@ func tryWebhooks(add adding) {
 	}
 	add("an endpoint that is disabled is moved, where there are fifty", none+"; "+endpoint("B", "{b}", "'{admin.u}'", "NULL", "NULL", "NULL")+fifty("B", 60, "NULL", "NULL"), callers["an admin"],
 		"UPDATE webhooks SET url = 'https://else.example' WHERE tenant_id = '{B}' AND id = '{b}'")
+	for _, found := range []string{"true", "false", "NULL"} {
+		add("a list of what is there: "+found, "", system("B"), "SELECT seen("+found+")")
+	}
 	several := none + "; " + strings.Join([]string{
 		endpoint("B", x1, "'{member.u}'", "NULL", "NULL", "NULL"), endpoint("B", x2, "'{member.u}'", "'{item.update,thing.do}'", "'2020-01-01'", "'asked'"),
 		endpoint("B", "{b}", "'{admin.u}'", "'{else.do}'", "NULL", "NULL"), endpoint("A", x1, "'{member.u}'", "NULL", "NULL", "NULL")}, "; ")

@@ -733,12 +733,9 @@ func TestWebhooksOfOthers(t *testing.T) {
 	for _, r := range []request{
 		call("GET", "/webhooks/"+made.Webhook.ID), call("POST", "/webhooks/"+made.Webhook.ID+"/test"), call("POST", "/webhooks/"+made.Webhook.ID+"/rotate-secret"),
 		call("PATCH", "/webhooks/"+made.Webhook.ID).json(`{"url":"https://example.com"}`), call("DELETE", "/webhooks/"+made.Webhook.ID),
-		call("GET", "/webhooks/"+made.Webhook.ID+"/deliveries/"+delivery), call("POST", "/webhooks/"+made.Webhook.ID+"/deliveries/"+delivery+"/redeliver"),
+		call("GET", "/webhooks/"+made.Webhook.ID+"/deliveries"), call("GET", "/webhooks/"+made.Webhook.ID+"/deliveries/"+delivery), call("POST", "/webhooks/"+made.Webhook.ID+"/deliveries/"+delivery+"/redeliver"),
 	} {
 		w.want(w.as(w.B.people["admin"], r, w.B), 404)
-	}
-	if got := w.want(w.as(w.B.people["admin"], call("GET", "/webhooks/"+made.Webhook.ID+"/deliveries"), w.B), 200); !strings.Contains(got.body, `"content":[]`) {
-		t.Errorf("got %v", got)
 	}
 	w.deliver()
 	for _, m := range to.take() { // the twin of what changed has the same id

@@ -194,7 +194,7 @@ var powers = map[string]power{
 	"note_job":               {"settings forgets", "", "it binds the tenant of a job and says in the job's row what the queue has done", "fccb3aa5ef"},
 	"note_queued":            {"definer settings forgets", "", "a trigger of the queue, whose rows only queue_job makes", "56b538536a"},
 	"expire_logins":          {"definer accounts", "unscoped", "it deletes what is over", "ecd90a56d3"},
-	"expire_rows":            {"definer forgets", "tenant", "it deletes what is over of the bound tenant, and of its events what it wants kept no longer", "50d132b76e"},
+	"expire_rows":            {"definer forgets", "tenant", "it deletes what is over of the bound tenant, and of its events what it wants kept no longer", "4df4626ef2"},
 	"migration_version":      {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
 	"identity_enter":         {"accounts", "unscoped", "it begins the session of who came with a verified token of an outside issuer, and links him where both e-mails are proven", "8915f81c8c"},
 	"identity_session_ended": {"accounts", "", "a trigger that keeps tokens from before from beginning another session", "c35b0c3b7c"},

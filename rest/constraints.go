@@ -21,7 +21,7 @@ var broken = func() map[string]*Error {
 		switch {
 		case c.Code == "" || c.Code == "internal":
 		case c.Code == "not_found":
-			all[c.Name] = errNotFound
+			all[c.Name] = ErrNotFound
 		case c.Code == "invalid_idempotency_key":
 			all[c.Name] = BadRequest(c.Code, c.Words)
 		case c.Kind == "foreign key":

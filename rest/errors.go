@@ -95,7 +95,7 @@ var (
 	errRouteNotFound = &Error{Status: http.StatusNotFound, Code: "route_not_found", Title: "Not found", Detail: "There is no such address. The API stands under /api/v1 and is described at /docs."}
 	errMethod        = &Error{Status: http.StatusMethodNotAllowed, Code: "method_not_allowed", Title: "Method not allowed", Detail: "This address does not answer to this method; the header Allow lists those that it does."}
 	errOrigin        = Forbidden("origin_not_allowed", "The setting CORS_ORIGINS of this server does not list the origin of this page: its browser will not let it call.")
-	errNotFound      = &Error{Status: http.StatusNotFound, Code: "not_found", Title: "Not found", Detail: "There is no such row that you can see."}
+	ErrNotFound      = &Error{Status: http.StatusNotFound, Code: "not_found", Title: "Not found", Detail: "There is no such row that you can see."}
 	errForbiddenRow  = Forbidden("forbidden", "You see this row, but may not change it.")
 	errStale         = &Error{Status: http.StatusPreconditionFailed, Code: "precondition_failed", Title: "Precondition failed", Detail: "The row has changed since the version in If-Match; ETag is its version now."}
 	errNoCredential  = Unauthorized("unauthorized", "Send an access token: Authorization: Bearer <token>.")
@@ -189,7 +189,7 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, pgx.ErrNoRows):
-		return errNotFound
+		return ErrNotFound
 	case errors.Is(err, tenancy.ErrUnavailable):
 		return errUnavailable
 	case errors.Is(err, tenancy.ErrLost):

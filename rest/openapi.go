@@ -392,7 +392,7 @@ var otherwise = openapi31.ResponseOrReference{Reference: &openapi31.Reference{Re
 func (d *document) refusal() *openapi31.Response {
 	headers := headersOf("WWW-Authenticate", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "ETag")
 	return &openapi31.Response{Description: "Refused; the content says why.", Headers: headers, Content: map[string]openapi31.MediaType{
-		"application/json": {Schema: ref("ErrorAnswer"), Example: new(any(jsontext.Value(refusal(errNotFound, exampleRequestID).Body)))},
+		"application/json": {Schema: ref("ErrorAnswer"), Example: new(any(jsontext.Value(refusal(ErrNotFound, exampleRequestID).Body)))},
 	}}
 }
 
@@ -497,7 +497,7 @@ func (a *API) refusals(r *Route) []*Error {
 	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
-	add(strings.Contains(path, ":"), errNotFound)
+	add(strings.Contains(path, ":"), ErrNotFound)
 	add(r.Idempotent(), errInFlight)
 	add(true, errLocked)
 	add(method == http.MethodDelete && tenant, errInUse)

@@ -41,7 +41,7 @@ func (d *document) refusalSchema(codes []string) map[string]any {
 	d.words("FieldCode", "What is wrong with a value, for programs.", d.fieldCodes())
 	problem := objectOf(map[string]any{
 		"code":   d.words("ErrorCode", "Why a request was refused, for programs.", codes),
-		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{errNotFound.Detail}},
+		"detail": map[string]any{"type": "string", "description": "What was wrong, and what would be right, for people.", "examples": []any{ErrNotFound.Detail}},
 		"request_id": map[string]any{
 			"type": "string", "description": "Leads to the request in the log.", "examples": []any{exampleRequestID},
 		},
@@ -52,7 +52,7 @@ func (d *document) refusalSchema(codes []string) map[string]any {
 	d.schemas["Problem"] = problem
 	return objectOf(map[string]any{
 		"success": map[string]any{"type": "boolean", "const": false},
-		"title":   map[string]any{"type": "string", "examples": []any{errNotFound.Title}}, "content": ref("Problem"),
+		"title":   map[string]any{"type": "string", "examples": []any{ErrNotFound.Title}}, "content": ref("Problem"),
 	})
 }
 

@@ -31,6 +31,7 @@ func TestInsertIntoEveryTable(t *testing.T) {
 					"api_keys":     {"key_prefix": "'rh_" + id[:8] + "0'"},
 					"appointments": {"ends_at": "'2026-01-01 01:00:00Z'"},
 					"jobs":         {"kind": "'test.test'"},
+					"webhooks":     {"url": "'https://" + id[:8] + ".example.com'", "disabled_at": "now()", "disabled_reason": "'asked'"},
 					"settings":     {"key": "'k" + id[:8] + "'", "value": "'[\"" + text + "\"]'"},
 				}[table])
 				d.Exec(Insert(table, "'"+text+"'", given))

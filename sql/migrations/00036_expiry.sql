@@ -37,21 +37,21 @@ COMMENT ON FUNCTION expire_logins(integer) IS 'Deletes what is over of accounts;
 CREATE FUNCTION expire_rows(most integer) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Of the bound tenant: answers kept for Idempotency-Keys of a day ago, jobs that have been finished for 30 days, and events that are older than the
--- tenant wants them kept. At most so many rows of each; true when any went.
+-- tenant wants them kept. At most so many rows of each, and those answers of the same moment; true when any went.
 DECLARE
     more boolean := false;
     days integer;
 BEGIN
     DELETE FROM idempotency_keys k
      WHERE k.scope_id = coalesce(current_tenant(), my_account())
-       AND (k.credential, k.operation, k.key) = ANY (ARRAY(
-           SELECT (e.credential, e.operation, e.key)
-             FROM idempotency_keys e
-            WHERE e.scope_id = coalesce(current_tenant(), my_account())
-              AND e.created_at < now() - interval '24 hours'
-            ORDER BY e.created_at
-            LIMIT most
-              FOR UPDATE SKIP LOCKED));
+       AND k.created_at < now() - interval '24 hours'
+       AND k.created_at <= (
+           SELECT max(oldest.created_at)
+             FROM (SELECT e.created_at
+                     FROM idempotency_keys e
+                    WHERE e.scope_id = coalesce(current_tenant(), my_account())
+                    ORDER BY e.created_at
+                    LIMIT most) AS oldest);
     more := more OR FOUND;
     DELETE FROM jobs j
      WHERE j.tenant_id = current_tenant()

@@ -55,6 +55,22 @@ CREATE POLICY tenant_only ON deliveries
 GRANT SELECT, INSERT, UPDATE ON deliveries TO rowhouse_app;
 
 -- +goose StatementBegin
+CREATE FUNCTION seen(there boolean) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+-- For a list of what belongs to one row: RHNON where that row is not there for whoever asks, which is otherwise than that there is nothing in the list.
+BEGIN
+    IF there IS NOT TRUE THEN
+        RAISE EXCEPTION 'no such row' USING ERRCODE = 'RHNON';
+    END IF;
+    RETURN true;
+END
+$$;
+-- +goose StatementEnd
+COMMENT ON FUNCTION seen(boolean) IS 'True, of a row that is there. RHNON: it is not.';
+REVOKE EXECUTE ON FUNCTION seen(boolean) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION seen(boolean) TO rowhouse_app;
+
+-- +goose StatementBegin
 CREATE FUNCTION note_delivery() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- After somebody has asked for a message: that is what the tenant's log shows of deliveries. All others follow from what stands there.
@@ -169,3 +185,4 @@ DROP FUNCTION queue_webhook_mail();
 DROP FUNCTION queue_delivery();
 DROP FUNCTION deliver_events();
 DROP FUNCTION note_delivery();
+DROP FUNCTION seen(boolean);

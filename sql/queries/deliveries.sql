@@ -14,6 +14,11 @@ SELECT sqlc.embed(deliveries),
   FROM deliveries
  WHERE tenant_id = @tenant_id
    AND webhook_id = @webhook_id
+   AND (SELECT seen(EXISTS (
+            SELECT 1
+              FROM webhooks
+             WHERE webhooks.tenant_id = @tenant_id
+               AND webhooks.id = @webhook_id)))
    AND (state = sqlc.narg('state') OR sqlc.narg('state') IS NULL)
    AND (event = sqlc.narg('event') OR sqlc.narg('event') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
