@@ -258,18 +258,21 @@ func (g *grammar) readBack(p *phrase, got response) (all []fault) {
 		if path == "" && id != "" {
 			path = strings.Join(strings.Split(p.path, "/")[:2], "/") + "/" + id
 		}
-		if name == "tenant" {
+		switch name {
+		case "tenant":
 			path = "/tenant"
+		case "delivery": // which stands below its endpoint
+			path = fmt.Sprint("/webhooks/", written["webhook_id"], "/deliveries/", id)
 		}
 		if written == nil || reader(path) == nil {
 			continue
 		}
-		var read struct{ Content map[string]map[string]any }
-		if again := g.asAdmin(path); json.Unmarshal([]byte(again.body), &read) != nil || again.status != http.StatusOK {
+		var read struct{ Content map[string]json.RawMessage }
+		var is map[string]any
+		if again := g.asAdmin(path); json.Unmarshal([]byte(again.body), &read) != nil || again.status != http.StatusOK || json.Unmarshal(read.Content[name], &is) != nil {
 			add("it was written, and %s is %v", path, again)
 			continue
 		}
-		is := read.Content[name]
 		delete(is, "last_login")
 		delete(written, "last_login")
 		if diff := cmp.Diff(written, is); diff != "" {

@@ -28,7 +28,9 @@ func TestColumnsOfTheDatabase(t *testing.T) {
 		              (a.atthasdef AND a.attgenerated = '')::text, (a.attgenerated <> '')::text,
 		              (SELECT o.confrelid::regclass
 		                 FROM pg_constraint o
-		                WHERE o.conrelid = t.oid AND o.contype = 'f' AND o.conkey[array_upper(o.conkey, 1)] = a.attnum AND a.attname <> 'tenant_id'))
+		                WHERE o.conrelid = t.oid AND o.contype = 'f' AND a.attnum = ANY (o.conkey) AND a.attname <> 'tenant_id'
+		                  AND NOT EXISTS (SELECT FROM pg_attribute beside
+		                                   WHERE beside.attrelid = t.oid AND beside.attnum = ANY (o.conkey) AND beside.attname NOT IN ('tenant_id', a.attname))))
 		  FROM pg_class t
 		  JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
 		 WHERE `+tables+`
