@@ -332,7 +332,12 @@ var serving = regexp.MustCompile(`"msg":"serving","address":"([^"]+)"`)
 // start returns when the new process has checked its database and is about to listen; until then, whoever connects to the socket waits.
 func (s *service) start(program string) *server {
 	s.t.Helper()
-	p := s.launch(program)
+	return s.started(s.launch(program))
+}
+
+// started is a process of which start is true.
+func (s *service) started(p *server) *server {
+	s.t.Helper()
 	var said []string
 	poll(s.t, "the server to serve", func() bool {
 		if !p.alive() {
@@ -356,12 +361,18 @@ func (s *service) work(program string) *server {
 // launch starts a server and waits for nothing.
 func (s *service) launch(program string) *server {
 	s.t.Helper()
-	if s.socket == nil {
-		return s.launchAs(exec.Command(program, "serve"))
+	cmd := exec.Command(program, "serve")
+	if s.socket != nil {
+		cmd = s.handed(cmd)
 	}
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" serve`, program) // the shell becomes the program, so that both have the pid that the convention asks for
-	cmd.ExtraFiles = []*os.File{s.socket}
 	return s.launchAs(cmd)
+}
+
+// handed is a command that is given the socket.
+func (s *service) handed(cmd *exec.Cmd) *exec.Cmd {
+	shell := exec.Command("sh", append([]string{"-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"`}, cmd.Args...)...) // the shell becomes the program, so that both have the pid that the convention asks for
+	shell.ExtraFiles = []*os.File{s.socket}
+	return shell
 }
 
 func (s *service) launchAs(cmd *exec.Cmd) *server {
