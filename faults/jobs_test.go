@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"testing"
 
+	"rowhouse/jobs"
 	"rowhouse/mail/mailtest"
 )
 
@@ -53,7 +54,7 @@ func TestWorkersAreKilled(t *testing.T) {
 	for i := range promised {
 		post.Wait(fmt.Sprintf("guest-%d@example.com", i))
 	}
-	if again := post.Count() - promised; again > kills*16 {
+	if again := post.Count() - promised; again > kills*jobs.AtOnce {
 		t.Errorf("%d mails were sent again by %d deaths", again, kills)
 	}
 	if got := collect[struct{ N int }](d, `SELECT count(*)::int FROM invitations i FULL JOIN jobs j ON j.subject_id = i.id AND j.kind = 'invitation.mail'

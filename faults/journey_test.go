@@ -16,6 +16,7 @@ import (
 
 	standard "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"rowhouse/jobs"
 	"rowhouse/mail/mailtest"
 	schema "rowhouse/sql"
 )
@@ -201,7 +202,7 @@ func TestJourney(t *testing.T) {
 	for _, n := range to.arrivals {
 		arrived += n
 	}
-	if again := arrived - len(to.arrivals); len(to.arrivals) != events.Deliveries || again < kills-1 || again > kills*16 {
+	if again := arrived - len(to.arrivals); len(to.arrivals) != events.Deliveries || again < kills-1 || again > kills*jobs.AtOnce {
 		t.Errorf("%d messages arrived, of %d, %d again after %d deaths", len(to.arrivals), events.Deliveries, again, kills)
 	}
 	if got := slices.Sorted(slices.Values(to.versions[appointment])); !slices.Equal(got, []int{1, 2, 3}) {

@@ -660,6 +660,67 @@ func TestWebhooksRefused(t *testing.T) {
 	w.want(w.as(admin, call("POST", "/webhooks/"+w.A.own.UUID()+"/enable"), w.A), 409, "too_many_webhooks")
 }
 
+// deliveriesTo are the messages to an endpoint, in the order in which they were made.
+func (w *subscribed) deliveriesTo(made webhookAnswer) (all []ids.DeliveryID) {
+	w.t.Helper()
+	var id ids.WebhookID
+	if err := id.Parse(made.Webhook.ID); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, text := range testdb.Value[[]string](w.db, `SELECT array_agg(id::text ORDER BY id) FROM deliveries WHERE webhook_id = $1`, id) {
+		var delivery ids.DeliveryID
+		if err := delivery.Parse(text); err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, delivery)
+	}
+	return all
+}
+
+// However many endpoints of a tenant are slow, there are places for those of others.
+func TestSlowWebhooksOfTenant(t *testing.T) {
+	t.Parallel()
+	w, slow, quick := newHooked(t), newHook(t), newHook(t)
+	release, arrived := make(chan struct{}), make(chan struct{}, 10)
+	slow.answer(func(w http.ResponseWriter, _ *http.Request) {
+		arrived <- struct{}{}
+		<-release
+		w.WriteHeader(http.StatusNoContent)
+	})
+	var late []webhookAnswer
+	for range 9 {
+		late = append(late, w.endpoint(w.A, w.A.people["admin"], slow, `,"events":["item.update"]`))
+	}
+	soon := w.endpoint(w.B, w.B.people["admin"], quick, `,"events":["item.update"]`)
+	for _, h := range []house{w.A, w.B} {
+		w.want(w.as(h.people["admin"], call("PATCH", "/items/"+h.own.String()).json(`{"price_cents":501}`), h), 200)
+	}
+	var sending sync.WaitGroup
+	for i, made := range late {
+		id := w.deliveriesTo(made)[0]
+		if i == 8 { // eight are under way
+			if wait, err := w.Attempt(t.Context(), w.A.id, id); wait < time.Second || err != nil || len(arrived) > 0 {
+				t.Errorf("the ninth: again in %v, %v, sent %d times", wait, err, len(arrived))
+			}
+			break
+		}
+		sending.Go(func() {
+			if _, err := w.Attempt(t.Context(), w.A.id, id); err != nil {
+				t.Error(err)
+			}
+		})
+		<-arrived
+	}
+	if wait, err := w.Attempt(t.Context(), w.B.id, w.deliveriesTo(soon)[0]); wait != 0 || err != nil {
+		t.Errorf("the other tenant's: got %v, %v", wait, err)
+	}
+	if got := quick.take(); len(got) != 1 {
+		t.Errorf("the other tenant was told %d times", len(got))
+	}
+	close(release)
+	sending.Wait()
+}
+
 // One endpoint that is slow holds up no other, and few of those who send.
 func TestSlowWebhook(t *testing.T) {
 	t.Parallel()
@@ -675,23 +736,9 @@ func TestSlowWebhook(t *testing.T) {
 	for n := range 5 {
 		w.want(w.as(admin, call("PATCH", "/items/"+w.A.own.String()).json(fmt.Sprintf(`{"price_cents":%d}`, 500+n)), w.A), 200)
 	}
-	of := func(webhook string) (all []ids.DeliveryID) {
-		var id ids.WebhookID
-		if err := id.Parse(webhook); err != nil {
-			t.Fatal(err)
-		}
-		for _, text := range testdb.Value[[]string](w.db, `SELECT array_agg(id::text ORDER BY id) FROM deliveries WHERE webhook_id = $1`, id) {
-			var delivery ids.DeliveryID
-			if err := delivery.Parse(text); err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, delivery)
-		}
-		return all
-	}
 	var sending sync.WaitGroup
 	waits := make(chan time.Duration, 5)
-	for i, id := range of(late.Webhook.ID) {
+	for i, id := range w.deliveriesTo(late) {
 		sending.Go(func() {
 			wait, err := w.Attempt(t.Context(), w.A.id, id)
 			if err != nil {
@@ -708,7 +755,7 @@ func TestSlowWebhook(t *testing.T) {
 			t.Errorf("again in %v", wait)
 		}
 	}
-	for _, id := range of(soon.Webhook.ID) {
+	for _, id := range w.deliveriesTo(soon) {
 		if wait, err := w.Attempt(t.Context(), w.A.id, id); wait != 0 || err != nil {
 			t.Errorf("the other: got %v, %v", wait, err)
 		}

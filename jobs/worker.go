@@ -46,9 +46,10 @@ const (
 	timeout = time.Minute
 	// rescueAfter is longer than any job's timeout.
 	rescueAfter = 3 * time.Minute
-	// workers is how many jobs one process does at once: most of them wait for somebody else's server.
-	workers = 16
 )
+
+// AtOnce is how many jobs one process does at once: most of them wait for somebody else's server.
+const AtOnce = 32
 
 // Worker works what is in the queue.
 type Worker struct {
@@ -79,7 +80,7 @@ func Open(ctx context.Context, config Config, doors *tenancy.Database, tokens *a
 	w.client, err = river.NewClient(riverpgxv5.New(queue), &river.Config{
 		Schema:               "river",
 		Workers:              kinds,
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: AtOnce}},
 		Middleware:           []rivertype.Middleware{&watched{worker: w}},
 		PeriodicJobs:         []*river.PeriodicJob{loginsExpireDaily()},
 		PollOnly:             true,

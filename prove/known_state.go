@@ -234,7 +234,7 @@ var loosely = []struct{ why, entries string }{
 		jobs.watched.MiddlewareDefaults e3b0c442  jobs.watched.worker e3b0c442  jobs.levelled.Handler 9e025bdb  mail.smtpSender.from f0f9f8b8
 		mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c  mail.smtpSender.dial e3b0c442  mail.SMTP bd256479
 		webhooks.Client.ports e3b0c442  webhooks.Client.own e3b0c442  webhooks.Client.http b98bc51a  webhooks.Deliverer.doors e3b0c442
-		webhooks.Deliverer.client e3b0c442  webhooks.Deliverer.keys 01bf4e6c  webhooks.Deliverer.show e3b0c442  webhooks.Deliverer.out 324ba39d`},
+		webhooks.Deliverer.client e3b0c442  webhooks.Deliverer.keys 01bf4e6c  webhooks.Deliverer.show e3b0c442  webhooks.Deliverer.out 324ba39d  webhooks.Deliverer.ofTenant 324ba39d`},
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys 6b177c92  cmd/rowhouse.operate bd256479
 		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 24fd5d3a

@@ -18,8 +18,10 @@ import (
 )
 
 const (
-	// atOnce is how many messages are on their way to one endpoint from this process: one that is slow so holds up few of those who send.
-	atOnce = 2
+	// atOnce is how many messages are on their way to one endpoint from this process: one that is slow so holds up few of those who send. Those of all
+	// endpoints of a tenant are atOnceOfTenant at most, so that there are places left for others, of the worker's jobs.AtOnce.
+	atOnce         = 2
+	atOnceOfTenant = 8
 	// busyPause is how long a message waits at least while as many are.
 	busyPause = 2 * time.Second
 	// suspendedPause is between two looks at whether a tenant is still suspended, which is told nothing.
@@ -58,13 +60,14 @@ type Deliverer struct {
 	keys   auth.Keyring
 	show   Show
 
-	mu  sync.Mutex
-	out map[ids.WebhookID]int // on their way now
+	mu       sync.Mutex
+	out      map[ids.WebhookID]int // on their way now
+	ofTenant map[ids.TenantID]int
 }
 
 // NewDeliverer makes a deliverer; the keys are those that secrets were sealed with.
 func NewDeliverer(doors *tenancy.Database, client *Client, keys auth.Keyring, show Show) *Deliverer {
-	return &Deliverer{doors: doors, client: client, keys: keys, show: show, out: map[ids.WebhookID]int{}}
+	return &Deliverer{doors: doors, client: client, keys: keys, show: show, out: map[ids.WebhookID]int{}, ofTenant: map[ids.TenantID]int{}}
 }
 
 // An Attempt is how one is noted.
@@ -106,10 +109,10 @@ func (d *Deliverer) Attempt(ctx context.Context, tenant ids.TenantID, id ids.Del
 	if row.Webhook.DisabledAt != nil && !test {
 		return 0, d.giveUp(ctx, row, "the webhook is disabled")
 	}
-	if !d.begin(row.Webhook.ID) {
+	if !d.begin(tenant, row.Webhook.ID) {
 		return busyPause + rand.N(busyPause), nil
 	}
-	defer d.end(row.Webhook.ID)
+	defer d.end(tenant, row.Webhook.ID)
 
 	var secrets []string
 	for _, sealed := range live(row.Webhook) {
@@ -246,22 +249,26 @@ func (d *Deliverer) disable(ctx context.Context, row db.DeliveryPendingRow, why 
 	return d.giveUp(ctx, row, "the webhook is disabled")
 }
 
-// begin takes one of an endpoint's places.
-func (d *Deliverer) begin(webhook ids.WebhookID) bool {
+// begin takes one of the places of an endpoint and its tenant; false when either has none left.
+func (d *Deliverer) begin(tenant ids.TenantID, webhook ids.WebhookID) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.out[webhook] >= atOnce {
+	if d.out[webhook] >= atOnce || d.ofTenant[tenant] >= atOnceOfTenant {
 		return false
 	}
 	d.out[webhook]++
+	d.ofTenant[tenant]++
 	return true
 }
 
-func (d *Deliverer) end(webhook ids.WebhookID) {
+func (d *Deliverer) end(tenant ids.TenantID, webhook ids.WebhookID) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.out[webhook]--; d.out[webhook] == 0 {
 		delete(d.out, webhook)
+	}
+	if d.ofTenant[tenant]--; d.ofTenant[tenant] == 0 {
+		delete(d.ofTenant, tenant)
 	}
 }
 
