@@ -15,6 +15,7 @@ type Config struct {
 	AccessTokenTTL     time.Duration
 	RefreshTokenTTL    time.Duration
 	RegistrationClosed bool
+	TenantGrace        time.Duration   // from when a tenant is given up until it is erased; whole seconds
 	WebhooksLoopback   bool            // for development: webhooks may be on this very machine
 	ClerkSecret        auth.HookSecret // of the hook that Clerk tells of its users at; without one it is off
 	Limits             Limits

@@ -35,6 +35,7 @@ type config struct {
 	AccessTokenTTL       time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m"`
 	RefreshTokenTTL      time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	Registration         string        `env:"REGISTRATION" envDefault:"open"`
+	TenantGrace          time.Duration `env:"TENANT_GRACE" envDefault:"720h"`
 	CORSOrigins          []string      `env:"CORS_ORIGINS"`
 	TrustedProxies       []string      `env:"TRUSTED_PROXIES"`
 	BodyLimit            size          `env:"BODY_LIMIT" envDefault:"1MiB"`
@@ -71,6 +72,9 @@ type config struct {
 type limit rest.Limit
 
 const maxWindow = 24 * time.Hour
+
+// maxGrace is how long a tenant that was given up may stay: a year.
+const maxGrace = 365 * 24 * time.Hour
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (l *limit) UnmarshalText(text []byte) error {
@@ -178,6 +182,9 @@ func parseConfig(environment map[string]string) (config, error) {
 	if c.RefreshTokenTTL < c.AccessTokenTTL {
 		wrong("REFRESH_TOKEN_TTL", "not shorter than ACCESS_TOKEN_TTL")
 	}
+	if c.TenantGrace < 0 || c.TenantGrace > maxGrace {
+		wrong("TENANT_GRACE", "from 0s to %v", maxGrace)
+	}
 	if c.Registration != "open" && c.Registration != "closed" {
 		wrong("REGISTRATION", "open or closed")
 	}
@@ -273,6 +280,7 @@ func (c *config) server(log *slog.Logger) (handlers.Config, error) {
 		AccessTokenTTL:     c.AccessTokenTTL,
 		RefreshTokenTTL:    c.RefreshTokenTTL,
 		RegistrationClosed: c.Registration == "closed",
+		TenantGrace:        c.TenantGrace,
 		WebhooksLoopback:   c.loopback,
 		ClerkSecret:        c.clerk,
 		Limits: handlers.Limits{
