@@ -8,6 +8,11 @@ RUN go mod download
 COPY . .
 RUN --mount=type=cache,target=/root/.cache/go-build GOARCH=$TARGETARCH make build build-worker
 
+# The programs alone, which a release also has as files: docker build --target programs --output DIR .
+FROM scratch AS programs
+COPY --from=build /src/rowhouse /rowhouse
+COPY --from=build /src/rowhouse-worker /rowhouse-worker
+
 # Certificates, time zones, a /tmp for the files that imports and exports are spooled to, and nobody's user.
 FROM gcr.io/distroless/static-debian12:nonroot AS base
 USER 65532:65532

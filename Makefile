@@ -3,6 +3,9 @@ SQLC          := go run github.com/sqlc-dev/sqlc/cmd/sqlc@v1.31.1
 BENCHSTAT     := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 GOLANGCI_LINT := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 AIR           := go run github.com/air-verse/air@v1.67.4
+ACTIONLINT    := go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+GOVULNCHECK   := go run golang.org/x/vuln/cmd/govulncheck@v1.9.0
+CYCLONEDX     := go run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 
 # What generate and golden write, but for a report in which may stand now one, now the other of two rows that an unfiltered query meets first.
 GENERATED := db ids/names.go sqlc.yaml handlers/testdata sql/catalogue.txt docs ':!handlers/testdata/function_mutants.txt'
@@ -219,11 +222,16 @@ clients-check: ## Lint the API's description, generate clients of it, and let th
 	clients/check/run
 
 .PHONY: lint
-lint: ## Check format, vet and the rules of .golangci.yml
+lint: ## Check format, vet, the rules of .golangci.yml, and the workflows
 	@badly=$$(gofmt -l .); test -z "$$badly" || { echo "lint: gofmt -w these: $$badly" >&2; exit 1; }
 	go vet ./...
 	go vet -tags browser,faults,goosecli,backup,images ./handlers ./sql ./faults ./cmd/rowhouse
 	$(GOLANGCI_LINT) run
+	$(ACTIONLINT)
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Ask the list of known vulnerabilities whether the program reaches one; needs vuln.go.dev
+	$(GOVULNCHECK) ./...
 
 .PHONY: goose-cli-check
 goose-cli-check: ## Check that the plain goose CLI runs the migrations too
@@ -233,7 +241,18 @@ goose-cli-check: ## Check that the plain goose CLI runs the migrations too
 backup-check: ## Back up as docs/operations.md says, restore into a new cluster and compare; needs pg_dump and psql
 	go test -tags backup -run TestBackup ./cmd/rowhouse
 
-##@ Images (docker is needed for all but the first)
+##@ Images and releases (docker is needed for docker-…)
+
+.PHONY: release-files
+release-files: ## Name the programs in BUILT/linux_amd64 and so on as a release does, with bills of materials and checksums: BUILT=… OUT=…
+	@test -n '$(BUILT)' -a -n '$(OUT)' || { echo 'release-files: name both directories, BUILT and OUT' >&2; exit 2; }
+	mkdir -p '$(OUT)'
+	set -e; for platform in '$(BUILT)'/*/; do for program in "$$platform"*; do \
+		name=$$(basename "$$program")-$$(basename "$$platform" | tr _ -); \
+		cp "$$program" '$(OUT)'/"$$name"; \
+		$(CYCLONEDX) bin -json -output '$(OUT)'/"$$name".cdx.json "$$program"; \
+	done; done
+	cd '$(OUT)' && sha256sum -- * >SHA256SUMS
 
 .PHONY: images-check
 images-check: ## Build what the images hold, twice, and run it as docker-compose.yml says, without a container engine; three minutes

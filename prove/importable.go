@@ -34,7 +34,7 @@ var importable = map[string]use{
 	"google.golang.org/protobuf/proto":                {"prove", "copies of its trees"},
 	"google.golang.org/protobuf/reflect/protoreflect": {"prove", "its trees"},
 
-	"os":             {"cmd/rowhouse cmd/prove localpg rest/download.go rest/upload.go tenancy/crowd.go", "files and the environment"},
+	"os":             {"cmd/rowhouse cmd/prove cmd/release localpg rest/download.go rest/upload.go tenancy/crowd.go", "files and the environment"},
 	"os/exec":        {"prove localpg", "it runs go test, and a PostgreSQL of one's own; each call is in places"},
 	"os/signal":      {"cmd/rowhouse", "how a server is told to stop"},
 	"os/user":        {"localpg", "whom initdb runs as"},

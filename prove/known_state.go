@@ -8,9 +8,10 @@ import (
 
 // Folders whose code never runs where tenants are served, and why. Who may import them, importable says.
 var servesNobody = map[string]string{
-	"prove":     "it reads files, and serves nobody",
-	"cmd/prove": "the same",
-	"localpg":   "it starts a PostgreSQL for rowhouse dev, before anybody is served",
+	"prove":       "it reads files, and serves nobody",
+	"cmd/prove":   "the same",
+	"cmd/release": "it reads tags and subjects of commits, and serves nobody",
+	"localpg":     "it starts a PostgreSQL for rowhouse dev, before anybody is served",
 }
 
 // The types that everything else of a server hangs on.
