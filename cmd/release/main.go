@@ -76,9 +76,6 @@ func (v version) String() string {
 	return text
 }
 
-// release is what v is or is a candidate for.
-func (v version) release() version { return version{v.major, v.minor, v.patch, 0} }
-
 // compare orders versions; candidates come before their release.
 func compare(a, b version) int {
 	if order := cmp.Or(cmp.Compare(a.major, b.major), cmp.Compare(a.minor, b.minor), cmp.Compare(a.patch, b.patch)); order != 0 {
