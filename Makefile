@@ -37,10 +37,11 @@ help: ## Print this list
 ##@ Run
 
 .PHONY: install
-install: ## Download the modules and the tools that are pinned here, so that the rest works without a network
+install: ## Download the modules, and build the tools that generate, lint and dev use
 	go mod download
 	$(SQLC) version
 	$(GOLANGCI_LINT) version
+	$(ACTIONLINT) -version
 	$(AIR) -v
 
 .PHONY: run

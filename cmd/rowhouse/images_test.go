@@ -514,13 +514,19 @@ func TestImages(t *testing.T) {
 		t.Errorf("the worker's image serves:\n%s", p.said())
 	}
 	for target, serves := range map[string]bool{"api": true, "worker": false} {
-		info, err := buildinfo.ReadFile(filepath.Join(e.roots[target], "rowhouse"))
+		program := filepath.Join(e.roots[target], "rowhouse")
+		info, err := buildinfo.ReadFile(program)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "github.com/gin-gonic/gin" })
-		if got != serves {
-			t.Errorf("the program of %s has the router: %v", target, got)
+		text, err := os.ReadFile(program)
+		if err != nil {
+			t.Fatal(err)
+		}
+		routes := slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "github.com/gin-gonic/gin" })
+		listens := bytes.Contains(text, []byte("\x00net/http.(*Server).Serve\x00")) // the names of its functions
+		if routes != serves || listens != serves {
+			t.Errorf("the program of %s has the router: %v; has what answers on a listener: %v", target, routes, listens)
 		}
 	}
 }
