@@ -40,16 +40,6 @@ type App struct {
 	log       *slog.Logger
 }
 
-// New makes the application over the doors.
-func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*App, error) {
-	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, log: log}
-	var err error
-	api := API()
-	api.App = app
-	app.Server, err = rest.New(config.Config, api, doors, tokens, log)
-	return app, err
-}
-
 // API is what the application serves. As it is it can be described; New serves it.
 func API() *rest.API {
 	return &rest.API{

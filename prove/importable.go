@@ -15,7 +15,7 @@ var importable = map[string]use{
 	"./localpg":     {"cmd/rowhouse", "a PostgreSQL of one's own, for rowhouse dev"},
 	"./mail":        {"cmd/rowhouse jobs", "letters"},
 	"./prove":       {"cmd/prove", "what is shown from these files"},
-	"./rest":        {"handlers jobs cmd/rowhouse/config.go cmd/rowhouse/worker.go", "the HTTP contract, which opens no door but those of its adapters"},
+	"./rest":        {"handlers jobs cmd/rowhouse/config.go cmd/rowhouse/serve.go cmd/rowhouse/worker.go", "the HTTP contract, which opens no door but those of its adapters"},
 	"./sql":         {"cmd/rowhouse tenancy", "the migrations, and connections that are bound to nothing"},
 	"./tenancy":     {"cmd/rowhouse handlers jobs rest webhooks", "the doors"},
 	"./webhooks":    {"cmd/rowhouse/worker.go handlers jobs", "it sends what the tenants' own endpoints are told, to addresses that anybody may reach"},
@@ -34,7 +34,7 @@ var importable = map[string]use{
 	"google.golang.org/protobuf/proto":                {"prove", "copies of its trees"},
 	"google.golang.org/protobuf/reflect/protoreflect": {"prove", "its trees"},
 
-	"os":             {"cmd/rowhouse cmd/prove localpg rest/download.go rest/upload.go tenancy/crowd.go", "files and the environment"},
+	"os":             {"cmd/rowhouse cmd/prove cmd/release localpg rest/download.go rest/upload.go tenancy/crowd.go", "files and the environment"},
 	"os/exec":        {"prove localpg", "it runs go test, and a PostgreSQL of one's own; each call is in places"},
 	"os/signal":      {"cmd/rowhouse", "how a server is told to stop"},
 	"os/user":        {"localpg", "whom initdb runs as"},

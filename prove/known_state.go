@@ -8,9 +8,10 @@ import (
 
 // Folders whose code never runs where tenants are served, and why. Who may import them, importable says.
 var servesNobody = map[string]string{
-	"prove":     "it reads files, and serves nobody",
-	"cmd/prove": "the same",
-	"localpg":   "it starts a PostgreSQL for rowhouse dev, before anybody is served",
+	"prove":       "it reads files, and serves nobody",
+	"cmd/prove":   "the same",
+	"cmd/release": "it reads tags and subjects of commits, and serves nobody",
+	"localpg":     "it starts a PostgreSQL for rowhouse dev, before anybody is served",
 }
 
 // The types that everything else of a server hangs on.
@@ -182,11 +183,11 @@ var loosely = []struct{ why, entries string }{
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		rest.Server.api e3b0c442  rest.API.App 99b4cc7c  rest.New 9a43c1e2
+		rest.Server.api e3b0c442  rest.API.App 99b4cc7c  rest.New cebc7b5f
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
-		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
-		rest.Server.proxies 120ab528  rest.Server.serve db7e2000
+		rest.Server.router e3909ba6  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
+		rest.Server.proxies 120ab528  rest.Server.serve 83e0c77f
 		rest.Server.tokens e3b0c442  rest.Server.words 47e80bf5  rest.exchange.once f52aebec`},
 	{"lines go to the operator, and are read by no request", `
 		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c`},

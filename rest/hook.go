@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"io"
-	"net/http"
 
 	"github.com/go-json-experiment/json"
 )
@@ -45,10 +44,4 @@ func (h *Hook) take(x *exchange) (answer, error) {
 	}
 	text, err := json.Marshal(map[string]string{"outcome": outcome})
 	return jsonAnswer(text), err
-}
-
-// hook serves a Hook.
-func (s *Server) hook(h *Hook) {
-	route := &Route{Pattern: http.MethodPost + " " + h.Path, Endpoint: Endpoint{Name: h.Name, limit: h.Limit}}
-	s.serve(http.MethodPost, h.Path, s.handle(route, h.take))
 }

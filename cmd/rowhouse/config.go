@@ -21,7 +21,6 @@ import (
 	"rowhouse/jobs"
 	"rowhouse/mail"
 	"rowhouse/rest"
-	schema "rowhouse/sql"
 )
 
 // config is the environment, as .env.sample explains it.
@@ -261,36 +260,6 @@ func (c *config) required() error {
 		errs = append(errs, errors.New("TOKEN_SIGNING_KEYS: rowhouse keys rotate prints one"))
 	}
 	return errors.Join(errs...)
-}
-
-func (c *config) server(log *slog.Logger) (handlers.Config, error) {
-	latest, err := schema.Latest()
-	return handlers.Config{
-		Config: rest.Config{
-			PublicURL:      c.PublicURL,
-			CORSOrigins:    c.CORSOrigins,
-			TrustedProxies: c.TrustedProxies,
-			BodyLimit:      int64(c.BodyLimit),
-			ImportLimit:    int64(c.ImportLimit),
-			Migration:      latest,
-			Requests:       rest.Limit(c.RateLimitRequests),
-			Guess:          rest.Limit(c.RateLimitGuess),
-			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
-		},
-		AccessTokenTTL:     c.AccessTokenTTL,
-		RefreshTokenTTL:    c.RefreshTokenTTL,
-		RegistrationClosed: c.Registration == "closed",
-		TenantGrace:        c.TenantGrace,
-		WebhooksLoopback:   c.loopback,
-		ClerkSecret:        c.clerk,
-		Limits: handlers.Limits{
-			Login:        rest.Limit(c.RateLimitLogin),
-			LoginAddress: rest.Limit(c.RateLimitLoginFrom),
-			Register:     rest.Limit(c.RateLimitRegister),
-			Mail:         rest.Limit(c.RateLimitMail),
-			MailAddress:  rest.Limit(c.RateLimitMailFrom),
-		},
-	}, err
 }
 
 func (c *config) worker() jobs.Config {
