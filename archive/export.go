@@ -94,7 +94,7 @@ func (a *Archivist) Export(ctx context.Context, doors *tenancy.Database, tenant 
 		if err := exportAccounts(ctx, tx, tenant, operator, w); err != nil {
 			return err
 		}
-		tables, err := tx.Provision(tenant, operator).TenantTableList(ctx, tenant)
+		tables, err := tx.Provision(tenant, operator).TenantTables(ctx, tenant)
 		if err != nil {
 			return err
 		}
@@ -141,7 +141,7 @@ func (a *Archivist) Export(ctx context.Context, doors *tenancy.Database, tenant 
 func eachPage(ctx context.Context, tx *tenancy.Tx, tenant ids.TenantID, operator tenancy.Caller, table string, take func(lines [][]byte) error) error {
 	var after []byte
 	for {
-		lines, err := tx.Provision(tenant, operator).ArchiveRowList(ctx, db.ArchiveRowListParams{TenantID: tenant, TableName: table, After: after, Most: pageRows})
+		lines, err := tx.Provision(tenant, operator).ArchiveRead(ctx, db.ArchiveReadParams{TenantID: tenant, TableName: table, After: after, Most: pageRows})
 		if err != nil || len(lines) == 0 {
 			return err
 		}
@@ -171,10 +171,11 @@ func exportAccounts(ctx context.Context, tx *tenancy.Tx, tenant ids.TenantID, op
 			}
 			of = append(of, user.AccountID)
 		}
-		accounts, err := tx.Unscoped(operator).ArchiveAccountList(ctx, db.ArchiveAccountListParams{AccountIds: of})
+		accounts, err := tx.Unscoped(operator).ArchiveAccounts(ctx, db.ArchiveAccountsParams{AccountIds: of})
 		if err != nil {
 			return err
 		}
+		slices.SortFunc(accounts, func(a, b db.ArchiveAccountsRow) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 		for _, row := range accounts {
 			line, err := json.Marshal(Account{row.ID, row.Username, row.Email, row.Name, row.EmailVerifiedAt != nil})
 			if err != nil {

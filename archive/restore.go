@@ -212,7 +212,7 @@ func ownRow(text []byte, anew bool) ([]byte, error) {
 func restore(ctx context.Context, tx *tenancy.Tx, operator tenancy.Caller, tenant ids.TenantID, table string, text []byte, r *renamer, progress Progress) error {
 	var lines []string
 	put := func() error {
-		n, err := tx.Provision(tenant, operator).ArchiveRestore(ctx, db.ArchiveRestoreParams{TenantID: tenant, TableName: table, Lines: lines})
+		n, err := tx.Provision(tenant, operator).ArchivePut(ctx, db.ArchivePutParams{TenantID: tenant, TableName: table, Lines: lines})
 		progress(table, n)
 		lines = lines[:0]
 		return err
@@ -252,18 +252,18 @@ func (r *renamer) line(line []byte) string {
 // matchAccounts finds the account that each of the archive's is here, and makes those that are missing.
 func matchAccounts(ctx context.Context, tx *tenancy.Tx, operator tenancy.Caller, v verified, r *renamer, made *Imported) error {
 	for some := range slices.Chunk(v.accounts, pageRows) {
-		asked := db.ArchiveAccountListParams{}
+		asked := db.ArchiveAccountsParams{}
 		for _, account := range some {
 			if v.own {
 				asked.AccountIds = append(asked.AccountIds, pgtype.UUID{Bytes: account.ID, Valid: true})
 			}
 			asked.Emails = append(asked.Emails, account.Email)
 		}
-		rows, err := tx.Unscoped(operator).ArchiveAccountList(ctx, asked)
+		rows, err := tx.Unscoped(operator).ArchiveAccounts(ctx, asked)
 		if err != nil {
 			return err
 		}
-		byID, byEmail := map[ids.AccountID]bool{}, map[string]*db.ArchiveAccountListRow{}
+		byID, byEmail := map[ids.AccountID]bool{}, map[string]*db.ArchiveAccountsRow{}
 		for i := range rows {
 			byID[rows[i].ID] = true
 			byEmail[rows[i].Email] = &rows[i]

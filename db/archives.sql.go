@@ -11,55 +11,43 @@ import (
 	"rowhouse/ids"
 )
 
-const archiveRestore = `-- name: ArchiveRestore :one
+const archivePut = `-- name: ArchivePut :one
 SELECT restore_rows($1, $2::text[])::bigint
   FROM (SELECT 1) AS once
   LEFT JOIN tenants ON tenants.id = $3
 `
 
-type ArchiveRestoreParams struct {
+type ArchivePutParams struct {
 	TableName string
 	Lines     []string
 	TenantID  ids.TenantID
 }
 
-// ArchiveRestore puts rows of a table back, those of the tenant that this transaction makes; how many. Its own row is the first. RHARC: it was there before.
-func (q *Queries) ArchiveRestore(ctx context.Context, arg ArchiveRestoreParams) (int64, error) {
-	row := q.db.QueryRow(ctx, archiveRestore, arg.TableName, arg.Lines, arg.TenantID)
+// ArchivePut puts rows of a table back, those of the tenant that this transaction makes; how many. Its own row is the first. RHARC: it was there before.
+func (q *Queries) ArchivePut(ctx context.Context, arg ArchivePutParams) (int64, error) {
+	row := q.db.QueryRow(ctx, archivePut, arg.TableName, arg.Lines, arg.TenantID)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
 }
 
-const archiveRestored = `-- name: ArchiveRestored :exec
-SELECT restored()
-  FROM tenants
- WHERE id = $1
-`
-
-// ArchiveRestored fails as the foreign keys do of which a restored row names what is not there.
-func (q *Queries) ArchiveRestored(ctx context.Context, tenantID ids.TenantID) error {
-	_, err := q.db.Exec(ctx, archiveRestored, tenantID)
-	return err
-}
-
-const archiveRowList = `-- name: ArchiveRowList :many
+const archiveRead = `-- name: ArchiveRead :many
 SELECT line::jsonb
   FROM tenants
  CROSS JOIN LATERAL (SELECT export_rows($1, $2, $3)) AS lines (line)
  WHERE tenants.id = $4
 `
 
-type ArchiveRowListParams struct {
+type ArchiveReadParams struct {
 	TableName string
 	After     []byte
 	Most      int32
 	TenantID  ids.TenantID
 }
 
-// ArchiveRowList reads rows of a table as JSON, by its primary key, from behind the one after on; NULL: from the first.
-func (q *Queries) ArchiveRowList(ctx context.Context, arg ArchiveRowListParams) ([][]byte, error) {
-	rows, err := q.db.Query(ctx, archiveRowList,
+// ArchiveRead reads rows of a table as JSON, by its primary key, from behind the one after on; NULL: from the first.
+func (q *Queries) ArchiveRead(ctx context.Context, arg ArchiveReadParams) ([][]byte, error) {
+	rows, err := q.db.Query(ctx, archiveRead,
 		arg.TableName,
 		arg.After,
 		arg.Most,
@@ -81,6 +69,18 @@ func (q *Queries) ArchiveRowList(ctx context.Context, arg ArchiveRowListParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const archiveRestored = `-- name: ArchiveRestored :exec
+SELECT restored()
+  FROM tenants
+ WHERE id = $1
+`
+
+// ArchiveRestored fails as the foreign keys do of which a restored row names what is not there.
+func (q *Queries) ArchiveRestored(ctx context.Context, tenantID ids.TenantID) error {
+	_, err := q.db.Exec(ctx, archiveRestored, tenantID)
+	return err
 }
 
 const tenantCount = `-- name: TenantCount :many
@@ -139,7 +139,7 @@ func (q *Queries) TenantErase(ctx context.Context, arg TenantEraseParams) (strin
 	return column_1, err
 }
 
-const tenantTableList = `-- name: TenantTableList :many
+const tenantTables = `-- name: TenantTables :many
 
 SELECT table_name::text
   FROM tenants
@@ -148,9 +148,9 @@ SELECT table_name::text
 `
 
 // Scope: tenant. A tenant as a whole, for its archive and its end.
-// TenantTableList lists the tables whose rows belong to tenants, in the order in which they are emptied.
-func (q *Queries) TenantTableList(ctx context.Context, tenantID ids.TenantID) ([]string, error) {
-	rows, err := q.db.Query(ctx, tenantTableList, tenantID)
+// TenantTables lists the tables whose rows belong to tenants, in the order in which they are emptied.
+func (q *Queries) TenantTables(ctx context.Context, tenantID ids.TenantID) ([]string, error) {
+	rows, err := q.db.Query(ctx, tenantTables, tenantID)
 	if err != nil {
 		return nil, err
 	}

@@ -295,7 +295,7 @@ func (q *Queries) AccountTell(ctx context.Context, arg AccountTellParams) (Accou
 	return i, err
 }
 
-const archiveAccountList = `-- name: ArchiveAccountList :many
+const archiveAccounts = `-- name: ArchiveAccounts :many
 SELECT id,
        username,
        email,
@@ -303,16 +303,22 @@ SELECT id,
        email_verified_at
   FROM accounts
  WHERE id = ANY($1::uuid[])
-    OR email = ANY($2::text[])
- ORDER BY id
+ UNION
+SELECT id,
+       username,
+       email,
+       name,
+       email_verified_at
+  FROM accounts
+ WHERE email = ANY($2::text[])
 `
 
-type ArchiveAccountListParams struct {
+type ArchiveAccountsParams struct {
 	AccountIds []pgtype.UUID
 	Emails     []string
 }
 
-type ArchiveAccountListRow struct {
+type ArchiveAccountsRow struct {
 	ID              ids.AccountID
 	Username        string
 	Email           string
@@ -320,16 +326,16 @@ type ArchiveAccountListRow struct {
 	EmailVerifiedAt *time.Time
 }
 
-// ArchiveAccountList reads accounts by their ids and by their login e-mails: who the users in an archive are, for the operator.
-func (q *Queries) ArchiveAccountList(ctx context.Context, arg ArchiveAccountListParams) ([]ArchiveAccountListRow, error) {
-	rows, err := q.db.Query(ctx, archiveAccountList, arg.AccountIds, arg.Emails)
+// ArchiveAccounts reads accounts by their ids and by their login e-mails: who the users in an archive are, for the operator.
+func (q *Queries) ArchiveAccounts(ctx context.Context, arg ArchiveAccountsParams) ([]ArchiveAccountsRow, error) {
+	rows, err := q.db.Query(ctx, archiveAccounts, arg.AccountIds, arg.Emails)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []ArchiveAccountListRow
+	var items []ArchiveAccountsRow
 	for rows.Next() {
-		var i ArchiveAccountListRow
+		var i ArchiveAccountsRow
 		if err := rows.Scan(
 			&i.ID,
 			&i.Username,

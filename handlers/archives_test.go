@@ -332,13 +332,13 @@ func TestArchiveWalls(t *testing.T) {
 	t.Parallel()
 	v := newVault(t)
 	ctx, operator := t.Context(), tenancy.Caller{Operation: "test"}
-	lines, err := v.doors.System(v.A.id, "test").ArchiveRowList(ctx, db.ArchiveRowListParams{TenantID: v.A.id, TableName: "items", Most: 1})
+	lines, err := v.doors.System(v.A.id, "test").ArchiveRead(ctx, db.ArchiveReadParams{TenantID: v.A.id, TableName: "items", Most: 1})
 	if err != nil || len(lines) != 1 {
 		t.Fatal(lines, err)
 	}
 	line := string(lines[0])
 	restore := func(q *db.Queries, tenant ids.TenantID, table, line string) error {
-		_, err := q.ArchiveRestore(ctx, db.ArchiveRestoreParams{TenantID: tenant, TableName: table, Lines: []string{line}})
+		_, err := q.ArchivePut(ctx, db.ArchivePutParams{TenantID: tenant, TableName: table, Lines: []string{line}})
 		return err
 	}
 	refusals := map[string]struct {
@@ -348,7 +348,7 @@ func TestArchiveWalls(t *testing.T) {
 		"a tenant that was there before": {"RHARC", func(tx *tenancy.Tx) error {
 			return restore(tx.Provision(v.A.id, operator), v.A.id, "items", line)
 		}},
-		"a row of another tenant": {"42501", func(tx *tenancy.Tx) error {
+		"a row of another tenant": {"RHARC", func(tx *tenancy.Tx) error {
 			made := ids.New[ids.TenantID]()
 			q := tx.Provision(made, operator)
 			if _, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: made, Name: "made", Slug: "made-here"}); err != nil {
@@ -360,7 +360,7 @@ func TestArchiveWalls(t *testing.T) {
 			return restore(tx.Provision(v.A.id, operator), v.A.id, "accounts", `{}`)
 		}},
 		"a table of accounts, to be read": {"RHARC", func(tx *tenancy.Tx) error {
-			_, err := tx.Provision(v.A.id, operator).ArchiveRowList(ctx, db.ArchiveRowListParams{TenantID: v.A.id, TableName: "accounts", Most: 1})
+			_, err := tx.Provision(v.A.id, operator).ArchiveRead(ctx, db.ArchiveReadParams{TenantID: v.A.id, TableName: "accounts", Most: 1})
 			return err
 		}},
 	}

@@ -65,6 +65,13 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 		*map[string]**openapi31.Operation{"GET": &item.Get, "POST": &item.Post, "PATCH": &item.Patch, "DELETE": &item.Delete}[method] = op
 		paths[path] = item
 	}
+	// Before the operations, whose examples are made of them.
+	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", Grantable)
+	var events []string
+	for _, e := range a.Events() {
+		events = append(events, e.Name)
+	}
+	d.words("EventName", "An operation that endpoints are told of.", events)
 	for i := range a.Routes {
 		method, path, _ := strings.Cut(a.Routes[i].Pattern, " ")
 		var segments []string
@@ -82,18 +89,12 @@ func (a *API) OpenAPI(publicURL string) ([]byte, error) {
 	for _, hook := range a.Hooks { // which its service calls, and no client
 		d.refuse(hook.Refuses)
 	}
-	d.words("Permission", "A permission, with any reach; or followed by :own, for one's own rows alone.", Grantable)
-	var events []string
-	for _, e := range a.Events() {
-		events = append(events, e.Name)
-	}
-	d.words("EventName", "An operation that endpoints are told of.", events)
 	d.schemas["ErrorAnswer"] = d.refusalSchema(slices.Sorted(maps.Keys(d.codes)))
 	spec := openapi31.Spec{
 		Openapi: "3.1.0",
 		Info: openapi31.Info{
 			Title: "rowhouse", Version: "1", Description: new(a.About),
-			License: &openapi31.License{Name: "Proprietary", Identifier: new("LicenseRef-Proprietary")},
+			License: &openapi31.License{Name: "Apache License 2.0", Identifier: new("Apache-2.0")},
 		},
 		Servers: []openapi31.Server{{URL: publicURL + Base}},
 		Tags:    tags,

@@ -86,6 +86,7 @@ func (h house) asksByHand() map[string][]ask {
 		"AccountClose":          one(own, db.AccountCloseParams{AccountID: account, Username: "closed", Email: "closed@example.com"}),
 		"AccountUserTenants":    one(assumed, account),
 		"AccountProve":          one(assumed, db.AccountProveParams{AccountID: account, Email: "proven@example.com", Wipe: true, PasswordHash: new("new")}),
+		"ArchiveAccounts":       one(nobody, db.ArchiveAccountsParams{Emails: []string{"nobody@example.com"}}),
 		"AccountByLogin":        one(nobody, h.username(4)),
 		"AccountCreate":         one(nobody, db.AccountCreateParams{ID: ids.New[ids.AccountID](), Proof: true, Spare: new("spare"), Username: "ada", Email: "new@example.com", MadeIn: &tenant}),
 		"AccountByKey":          one(nobody, db.AccountByKeyParams{Tenant: tenant.UUID(), KeyPrefix: h.keyPrefix(4), Hash: secret(h.name("apikey", 4))}),
@@ -122,6 +123,18 @@ func (h house) asksByHand() map[string][]ask {
 		"TenantGet":    one(admin, tenant),
 		"TenantUpdate": one(admin, db.TenantUpdateParams{TenantID: tenant, Name: new("New"), IfMatch: first}),
 		"TenantDelete": one(admin, db.TenantDeleteParams{TenantID: tenant, Confirm: fmt.Sprint("Tenant ", h.number), IfMatch: first}),
+
+		"TenantSuspend":   one(h.system(), tenant),
+		"TenantResume":    one(h.system(), tenant),
+		"TenantEraseNow":  one(h.system(), db.TenantEraseNowParams{TenantID: tenant, Confirm: fmt.Sprint("Tenant ", h.number)}),
+		"TenantErase":     one(h.system(), db.TenantEraseParams{TenantID: tenant, Most: 10}),
+		"TenantTables":    one(h.system(), tenant),
+		"TenantCount":     one(boundScope(founded, Caller{Operation: "test.test"}), founded), // it counts whatever there is
+		"ArchiveRead":     one(h.system(), db.ArchiveReadParams{TenantID: tenant, TableName: "items", Most: 10}),
+		"ArchiveRestored": one(boundScope(founded, Caller{Operation: "test.test"}), founded),
+		"ArchivePut": one(boundScope(founded, Caller{Operation: "test.test"}), db.ArchivePutParams{
+			TenantID: founded, TableName: "tenants", Lines: []string{`{"id": "` + founded.UUID() + `", "name": "New", "slug": "restored"}`},
+		}),
 
 		"UserGet": {
 			{admin, db.UserGetParams{TenantID: tenant, ID: user}},

@@ -33,7 +33,7 @@ var readWhole = map[string]string{
 const modestly = 100
 
 // ends are the calls that end the passes of a whole tenant, however many there are.
-var ends = map[string]bool{"TenantDelete": true}
+var ends = map[string]bool{"TenantDelete": true, "TenantEraseNow": true, "TenantSuspend": true}
 
 // What a statement is planned for: any values, as the server plans what it has run some times, or those that it is run with. A list has
 // it chosen by its door.

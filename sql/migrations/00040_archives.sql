@@ -116,8 +116,8 @@ COMMENT ON FUNCTION count_rows(text) IS 'How many rows the bound tenant has in a
 CREATE FUNCTION restore_rows(table_name text, lines text[]) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Puts rows of an archive back as they were, history included: no trigger runs, but for jobs, which enter the queue. How many. It is for the tenant that
--- this very transaction makes, whose own row comes first: RHARC otherwise, and where a row has more columns than the table; what it does not have gets
--- its default. RHPRM: the owner of the tables may not keep triggers from running.
+-- this very transaction makes, whose own row comes first: RHARC otherwise, and where a row is another's or has more columns than the table; what it does
+-- not have gets its default. RHPRM: the owner of the tables may not keep triggers from running.
 DECLARE
     columns text;
     n       bigint;
@@ -126,6 +126,11 @@ BEGIN
        OR table_name NOT IN (SELECT tenant_tables())
        OR table_name <> 'tenants' AND NOT EXISTS (SELECT FROM tenants t WHERE t.id = current_tenant() AND t.xmin = pg_current_xact_id()::xid) THEN
         RAISE EXCEPTION 'no tenant that is being made' USING ERRCODE = 'RHARC';
+    END IF;
+    IF EXISTS (
+        SELECT FROM unnest(lines) AS line
+         WHERE (line::jsonb ->> CASE table_name WHEN 'tenants' THEN 'id' ELSE 'tenant_id' END)::uuid IS DISTINCT FROM current_tenant()) THEN
+        RAISE EXCEPTION 'a row of another tenant' USING ERRCODE = 'RHARC';
     END IF;
     IF NOT has_parameter_privilege(current_user, 'session_replication_role', 'SET') THEN
         RAISE EXCEPTION 'GRANT SET ON PARAMETER session_replication_role TO %', quote_ident(current_user) USING ERRCODE = 'RHPRM';

@@ -1,14 +1,14 @@
 -- Scope: tenant. A tenant as a whole, for its archive and its end.
 
--- TenantTableList lists the tables whose rows belong to tenants, in the order in which they are emptied.
--- name: TenantTableList :many
+-- TenantTables lists the tables whose rows belong to tenants, in the order in which they are emptied.
+-- name: TenantTables :many
 SELECT table_name::text
   FROM tenants
  CROSS JOIN LATERAL (SELECT tenant_tables()) AS tables (table_name)
  WHERE tenants.id = @tenant_id;
 
--- ArchiveRowList reads rows of a table as JSON, by its primary key, from behind the one after on; NULL: from the first.
--- name: ArchiveRowList :many
+-- ArchiveRead reads rows of a table as JSON, by its primary key, from behind the one after on; NULL: from the first.
+-- name: ArchiveRead :many
 SELECT line::jsonb
   FROM tenants
  CROSS JOIN LATERAL (SELECT export_rows(@table_name, sqlc.narg('after'), @most)) AS lines (line)
@@ -22,8 +22,8 @@ SELECT table_name::text,
  CROSS JOIN LATERAL (SELECT tenant_tables()) AS tables (table_name)
  WHERE tenants.id = @tenant_id;
 
--- ArchiveRestore puts rows of a table back, those of the tenant that this transaction makes; how many. Its own row is the first. RHARC: it was there before.
--- name: ArchiveRestore :one
+-- ArchivePut puts rows of a table back, those of the tenant that this transaction makes; how many. Its own row is the first. RHARC: it was there before.
+-- name: ArchivePut :one
 SELECT restore_rows(@table_name, @lines::text[])::bigint
   FROM (SELECT 1) AS once
   LEFT JOIN tenants ON tenants.id = @tenant_id;
