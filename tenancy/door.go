@@ -13,6 +13,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/telemetry"
 )
 
 // The statements that bind a transaction. They take parameters, and so are prepared once on each connection; with the tenant in
@@ -236,6 +237,7 @@ type trip struct {
 	conn       *pgxpool.Conn
 	statements []statement
 	results    pgx.BatchResults
+	seen       telemetry.Trip
 	keep       bool // the connection belongs to a Tx
 }
 
@@ -247,6 +249,7 @@ func (t *trip) send(ctx context.Context) error {
 		t.database.remember(s.sql)
 		batch.Queue(s.sql, s.args...)
 	}
+	ctx, t.seen = t.database.Telemetry.Trip(ctx, t.statements[len(t.statements)-1].sql)
 	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
 	for range len(t.statements) - 1 {
 		if _, err := t.results.Exec(); err != nil {
@@ -263,10 +266,26 @@ func (t *trip) close(err error) error {
 		err = closed
 	}
 	err = t.database.outcome(t.conn.Conn(), err)
+	t.seen.End(told(err))
 	if !t.keep {
 		release(t.conn)
 	}
 	return err
+}
+
+// told is what is told of the outcome of a trip: never the words of an error, in which there may be values of rows.
+func told(err error) (outcome, state string) {
+	if err == nil || errors.Is(err, pgx.ErrNoRows) {
+		return telemetry.TripAnswered, ""
+	}
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		state = said.Code
+	}
+	if errors.Is(err, ErrLost) {
+		return telemetry.TripLost, state
+	}
+	return telemetry.TripRefused, state
 }
 
 type row struct {
