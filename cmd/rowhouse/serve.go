@@ -20,6 +20,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/handlers"
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 )
 
@@ -53,7 +54,10 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, listen, c.logger(), func(net.Addr) {})
+			log := c.logger()
+			return observed(cmd.Context(), c, log, func(ctx context.Context, t *telemetry.Telemetry) error {
+				return serve(ctx, c, listen, t, log, func(net.Addr) {})
+			})
 		},
 	}
 }
@@ -116,7 +120,7 @@ func patiently(ctx context.Context, check func(context.Context) error) error {
 const patiencePause = 100 * time.Millisecond
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
-func serve(ctx context.Context, c config, listen func() (net.Listener, error), log *slog.Logger, ready func(net.Addr)) error {
+func serve(ctx context.Context, c config, listen func() (net.Listener, error), t *telemetry.Telemetry, log *slog.Logger, ready func(net.Addr)) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -125,6 +129,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 		return err
 	}
 	defer doors.Close()
+	doors.Observe(t, "requests")
 	if err := doors.Reach(ctx); err != nil {
 		return fmt.Errorf("not serving: %w", err)
 	}
@@ -133,7 +138,12 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 	if err != nil {
 		return err
 	}
-	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), log)
+	passwords := auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue)
+	t.Passwords(func() (p telemetry.Passwords) {
+		p.Hashing, p.Waiting, p.Most = passwords.Load()
+		return p
+	})
+	server, err := handlers.New(config, doors, passwords, auth.NewTokens(c.keys, issuer, audience), log)
 	if err != nil {
 		return err
 	}
