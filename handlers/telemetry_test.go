@@ -121,6 +121,8 @@ func TestCounts(t *testing.T) {
 		`rowhouse_database_trips_total{outcome="refused"}`:                         1,
 		`rowhouse_tenant_requests_total{tenant="` + w.A.id.String() + `"}`:         5,
 		`rowhouse_tenant_requests_total{tenant="` + w.B.id.String() + `"}`:         0,
+		`rowhouse_passes_total{outcome="missed"}`:                                  1,
+		`rowhouse_passes_total{outcome="hit"}`:                                     6,
 		`rowhouse_pool_max{pool="requests"}`:                                       4,
 	} {
 		if got := metric(t, w.seen, series); got != want {

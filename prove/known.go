@@ -169,7 +169,7 @@ var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'
 type power struct{ may, by, why, hash string }
 
 var powers = map[string]power{
-	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
+	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "3c4586fd1e"},
 	"make_pass":              {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
 	"end_passes":             {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
 	"refuse_users":           {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
@@ -490,7 +490,7 @@ var places = map[string]map[string]pardon{
 		"tenancy.scope.rebinding":      {"the same, from no role", "76e78b0007"},
 		"tenancy.shapes.make":          {"an accessor's statement with NULL, true, false and words of letters in the place of parameters that are these", "5ed26eba28"},
 		"tenancy.shapes.of":            {"the same, made before", "19991d8768"},
-		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "287d3baeea"},
+		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "0a10bd9235"},
 		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "12d2664268"},
 	},
 	"exec": {

@@ -138,12 +138,14 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		telemetry.counts.jobSeconds dab768da  telemetry.counts.deliveries c1f7891a  telemetry.counts.deliverySeconds ee100722
 		telemetry.Telemetry.counts c74257da  telemetry.Telemetry.tracer b81cfaf6  telemetry.Telemetry.provider 9031aa6f
 		tenancy.Database.Telemetry 8c5926b8  tenancy.Database.Observe ab8a301f  tenancy.stateOf c4d99a78
-		telemetry.newCounts ab6edfd5  telemetry.counts.request 5beaaf64  telemetry.counts.trip f947e5e7
+		telemetry.newCounts 4dbbfc95  telemetry.counts.request 5beaaf64  telemetry.counts.trip f947e5e7
 		telemetry.Telemetry.Pool 008742c9  telemetry.Telemetry.Passwords 373ce209  telemetry.Telemetry.HTTP 63e993e6
 		telemetry.New 3e1b0dd8  telemetry.Telemetry.Close ef03d35a  telemetry.Telemetry.Request b35c0b44
 		telemetry.Telemetry.Trip 6e87bbca  telemetry.Telemetry.Unreached f4dc5503  telemetry.Telemetry.Limited 0122a84b
 		telemetry.Telemetry.Hook 5984b9cf  telemetry.Telemetry.Job 3fb2bbf6  telemetry.Job.End 36bcaeae
-		telemetry.Telemetry.Delivery 5d059e14  telemetry.Delivery.End bd14a0c4`},
+		telemetry.Telemetry.Delivery 5d059e14  telemetry.Delivery.End bd14a0c4
+		telemetry.counts.passes 4a93795c  telemetry.counts.passesMissed 08dbd104
+		telemetry.counts.passesHit 08dbd104  telemetry.Telemetry.Pass 3e12fd1d`},
 	{"how many requests the busiest tenants have made, by the id of each, and all others together: numbers, for the operator, which no request reads", `
 		telemetry.tenants.desc b90ce219  telemetry.tenants.mu 9828eed5  telemetry.tenants.shown 0fd3c575
 		telemetry.tenants.candidates e00f51a7  telemetry.tenants.count 322959fe

@@ -25,6 +25,9 @@ type counts struct {
 	tripErrors  *prometheus.CounterVec
 	unreached   prometheus.Counter
 
+	passes                  *prometheus.CounterVec
+	passesHit, passesMissed prometheus.Counter // of these
+
 	jobs            *prometheus.CounterVec
 	jobSeconds      *prometheus.HistogramVec
 	deliveries      *prometheus.CounterVec
@@ -68,6 +71,8 @@ func newCounts(version string) *counts {
 		tripErrors:  counter("rowhouse_database_errors_total", "Errors of PostgreSQL, by SQLSTATE; those that begin with RH are refusals of ours.", "sqlstate"),
 		unreached:   prometheus.NewCounter(prometheus.CounterOpts{Name: "rowhouse_database_unreached_total", Help: "Whoever wanted a connection to the database and got none in time."}),
 
+		passes: counter("rowhouse_passes_total", "Who entered a tenant with a session: by a pass that was there (hit), or by a look at all that it rests on (missed).", "outcome"),
+
 		jobs:            counter("rowhouse_jobs_total", "Work on jobs.", "kind", "outcome"),
 		jobSeconds:      prometheus.NewHistogramVec(native("rowhouse_job_seconds", "How long work on a job took."), []string{"kind"}),
 		deliveries:      counter("rowhouse_deliveries_total", "Attempts to deliver the message of a webhook.", "outcome"),
@@ -75,6 +80,7 @@ func newCounts(version string) *counts {
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "rowhouse_build_info", Help: "1, for the version of the program."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
+	c.passesHit, c.passesMissed = c.passes.WithLabelValues("hit"), c.passes.WithLabelValues("missed")
 	// An alert sees a count grow only from what it was before; so those whose first one matters begin with zero.
 	for _, outcome := range []string{TripAnswered, TripRefused, TripLost} {
 		c.trips.WithLabelValues(outcome)
@@ -83,7 +89,7 @@ func newCounts(version string) *counts {
 		c.tripErrors.WithLabelValues(state)
 	}
 	c.registry.MustRegister(
-		c.requests, c.requestSeconds, c.refusals, c.limited, c.hooks, c.tenants, c.trips, c.tripSeconds, c.tripErrors, c.unreached,
+		c.requests, c.requestSeconds, c.refusals, c.limited, c.hooks, c.tenants, c.trips, c.tripSeconds, c.tripErrors, c.unreached, c.passes,
 		c.jobs, c.jobSeconds, c.deliveries, c.deliverySeconds, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return c

@@ -174,6 +174,18 @@ func (p Trip) End(outcome, state string) {
 	}
 }
 
+// Pass says whether there was a pass for who entered a tenant, or all that it rests on was looked at.
+func (t *Telemetry) Pass(hit bool) {
+	if t == nil || t.counts == nil {
+		return
+	}
+	if hit {
+		t.counts.passesHit.Inc()
+	} else {
+		t.counts.passesMissed.Inc()
+	}
+}
+
 // Unreached says that somebody who wanted a connection to the database got none in time.
 func (t *Telemetry) Unreached() {
 	if t != nil && t.counts != nil {

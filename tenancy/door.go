@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -251,12 +252,41 @@ func (t *trip) send(ctx context.Context) error {
 	}
 	ctx, t.seen = t.database.Telemetry.Trip(ctx, t.statements[len(t.statements)-1].sql)
 	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
-	for range len(t.statements) - 1 {
-		if _, err := t.results.Exec(); err != nil {
+	for _, s := range t.statements[:len(t.statements)-1] {
+		if err := t.skip(s); err != nil {
 			return t.close(err)
 		}
 	}
 	return nil
+}
+
+// skip reads the result of a statement that is not the last, which nobody wants but who counts passes.
+func (t *trip) skip(s statement) error {
+	column := passColumn(s.sql)
+	if column < 0 || t.database.Telemetry == nil {
+		_, err := t.results.Exec()
+		return err
+	}
+	rows, err := t.results.Query()
+	if err != nil {
+		return err
+	}
+	if rows.Next() {
+		t.database.Telemetry.Pass(slices.Equal(rows.RawValues()[column], []byte{1})) // a boolean, in the driver's format
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// passColumn is the column of a binding which is whether there was a pass for who entered; -1: it has none.
+func passColumn(binding string) int {
+	if strings.HasPrefix(binding, enterTenant) {
+		return 0
+	}
+	if rebinding, ok := strings.CutPrefix(binding, noRoleAnd); ok && strings.HasPrefix(rebinding, enterTenant[len("SELECT "):]) {
+		return 1
+	}
+	return -1
 }
 
 // close ends the trip; what it returns is the outcome of the transaction. Where err, the statement's own, is not nil, it
