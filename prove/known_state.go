@@ -154,7 +154,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		telemetry.told.SpanExporter 44983719  telemetry.told.log 2e049df5
 		telemetry.told.ExportSpans bfa1118f`},
 	{"the address of the operator, from the start of the process to its end; no request comes through", `
-		cmd/rowhouse.observed 013edf1f`},
+		cmd/rowhouse.observed 52f491e2`},
 	{"why the last attempt to connect failed, in the server's words; the log alone shows it", `
 		tenancy.Database.refused 71928e15  tenancy.refused.TraceConnectEnd bbf932de  tenancy.refused.last b6daacf3`},
 	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `

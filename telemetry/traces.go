@@ -7,15 +7,11 @@ import (
 	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 )
-
-// OTLP exports spans by OTLP over HTTP, to where the environment says (OTEL_EXPORTER_OTLP_…).
-func OTLP(ctx context.Context) (sdk.SpanExporter, error) { return otlptracehttp.New(ctx) }
 
 // newProvider samples, batches and names the service as the environment says (OTEL_TRACES_SAMPLER, OTEL_BSP_…, OTEL_SERVICE_NAME,
 // OTEL_RESOURCE_ATTRIBUTES). Nothing is told of the process and its arguments.

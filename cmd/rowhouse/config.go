@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/net/http/httpguts"
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
@@ -60,7 +62,7 @@ type config struct {
 	LogSample            float64       `env:"LOG_SAMPLE" envDefault:"1"`
 	MetricsAddr          string        `env:"METRICS_ADDR"`
 
-	// The exporter of traces reads these by itself, and others of OpenTelemetry.
+	// The sampler reads its own by itself.
 	OTelExporterOTLPEndpoint       string   `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
 	OTelExporterOTLPTracesEndpoint string   `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
 	OTelExporterOTLPHeaders        []string `env:"OTEL_EXPORTER_OTLP_HEADERS"`
@@ -69,6 +71,9 @@ type config struct {
 
 	keys []auth.SigningKey
 	mail mail.Sender // nil: nowhere
+
+	collector       string // of traces; empty: nowhere
+	collectorHeader http.Header
 
 	loopback bool // webhooks may be on this very machine: of rowhouse dev alone
 
@@ -220,17 +225,27 @@ func parseConfig(environment map[string]string) (config, error) {
 // samplers are those of OTEL_TRACES_SAMPLER.
 var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
 
-// traces says what is wrong with where traces go and with what part of them is kept: the library would tell of it where nobody looks, and go on.
+// traces is where traces go, and says what is wrong with that, and with what part of them is kept: the library would tell of it where nobody looks, and go
+// on.
 func (c *config) traces(wrong func(name, format string, args ...any)) {
 	for name, at := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.OTelExporterOTLPEndpoint, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.OTelExporterOTLPTracesEndpoint} {
 		if u, err := url.Parse(at); at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
 			wrong(name, "write an address such as http://localhost:4318, of OTLP over HTTP, without a password: that goes into OTEL_EXPORTER_OTLP_HEADERS")
 		}
 	}
+	c.collector = c.OTelExporterOTLPTracesEndpoint
+	if c.collector == "" && c.OTelExporterOTLPEndpoint != "" {
+		c.collector = strings.TrimRight(c.OTelExporterOTLPEndpoint, "/") + "/v1/traces"
+	}
+	c.collectorHeader = http.Header{}
 	for _, header := range c.OTelExporterOTLPHeaders {
-		if name, value, _ := strings.Cut(header, "="); strings.TrimSpace(name) == "" || strings.TrimSpace(value) == "" {
-			wrong("OTEL_EXPORTER_OTLP_HEADERS", "list name=value, separated by commas")
+		name, value, _ := strings.Cut(header, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); err != nil || !httpguts.ValidHeaderFieldName(name) || value == "" || !httpguts.ValidHeaderFieldValue(value) {
+			wrong("OTEL_EXPORTER_OTLP_HEADERS", "list name=value, separated by commas, with %%20 for a blank")
+			continue
 		}
+		c.collectorHeader.Set(name, value)
 	}
 	if c.OTelTracesSampler != "" && !slices.Contains(samplers, c.OTelTracesSampler) {
 		wrong("OTEL_TRACES_SAMPLER", "one of %s", strings.Join(samplers, ", "))

@@ -252,7 +252,7 @@ func TestConfigValues(t *testing.T) {
 		{"METRICS_ADDR", []string{"localhost:9100", ":0", ""}, []string{"9100", "localhost"}},
 		{"OTEL_EXPORTER_OTLP_ENDPOINT", []string{"http://localhost:4318", "https://otlp.example/v1/", ""}, []string{"localhost:4318", "grpc://localhost:4317", "https://u:p@otlp.example"}},
 		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", []string{"http://localhost:4318/v1/traces"}, []string{"/v1/traces"}},
-		{"OTEL_EXPORTER_OTLP_HEADERS", []string{"a=b", "authorization=Bearer%20x,b=c", ""}, []string{"a", "=b", "a=b,"}},
+		{"OTEL_EXPORTER_OTLP_HEADERS", []string{"a=b", "authorization=Bearer%20x,b=c", ""}, []string{"a", "=b", "a=b,", "a b=c", "a=%0A", "a=%"}},
 		{"OTEL_TRACES_SAMPLER", []string{"always_on", "parentbased_traceidratio", ""}, []string{"Always", "jaeger_remote"}},
 		{"OTEL_TRACES_SAMPLER_ARG", []string{"0", "0.25", "1"}, []string{"-1", "2", "NaN", "x"}},
 	} {

@@ -19,12 +19,11 @@ const exportTime = 3 * time.Second
 // traces at the collector of OTEL_EXPORTER_OTLP_….
 func observed(ctx context.Context, c config, log *slog.Logger, run func(context.Context, *telemetry.Telemetry) error) error {
 	options := telemetry.Options{Metrics: c.MetricsAddr != "", Version: version(), Log: log}
-	if c.OTelExporterOTLPEndpoint != "" || c.OTelExporterOTLPTracesEndpoint != "" {
-		exporter, err := telemetry.OTLP(ctx)
-		if err != nil {
-			return fmt.Errorf("OTEL_EXPORTER_OTLP_ENDPOINT: %w", err)
+	var err error
+	if c.collector != "" {
+		if options.Traces, err = telemetry.OTLP(ctx, c.collector, c.collectorHeader); err != nil {
+			return err
 		}
-		options.Traces = exporter
 	}
 	t, err := telemetry.New(ctx, options)
 	if err != nil {
