@@ -1,27 +1,34 @@
-# Three images: api serves, worker does what is done in the background, migrations changes the schema and ends. All hold one static binary and no shell.
-FROM golang:1.26 AS build
+# Three images: api serves, worker does what is done in the background, migrations changes the schema and ends. Each holds one static binary and no
+# shell. make images-check reads this file and docker-compose.yml, and runs what they say without a container engine.
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+ARG TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/go-build CGO_ENABLED=0 go build -trimpath -tags nomsgpack -o /rowhouse ./cmd/rowhouse
-RUN mkdir /empty
+RUN --mount=type=cache,target=/root/.cache/go-build GOARCH=$TARGETARCH make build build-worker
 
-FROM scratch AS rowhouse
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /rowhouse /rowhouse
-# Imports and exports are spooled to temporary files.
-COPY --from=build --chown=65532:65532 /empty /tmp
+# The programs alone, which a release also has as files: docker build --target programs --output DIR .
+FROM scratch AS programs
+COPY --from=build /src/rowhouse /rowhouse
+COPY --from=build /src/rowhouse-worker /rowhouse-worker
+
+# Certificates, time zones, a /tmp for the files that imports and exports are spooled to, and nobody's user.
+FROM gcr.io/distroless/static-debian12:nonroot AS base
 USER 65532:65532
 ENTRYPOINT ["/rowhouse"]
 
-FROM rowhouse AS migrations
+FROM base AS migrations
+COPY --from=build /src/rowhouse /rowhouse
 CMD ["migrate", "up"]
 
-FROM rowhouse AS worker
+# Without what serves: the router, the handlers' server, and every other command.
+FROM base AS worker
+COPY --from=build /src/rowhouse-worker /rowhouse
 CMD ["worker"]
 
 # No HEALTHCHECK, since there is no shell to run one: ask /healthz and /readyz from outside.
-FROM rowhouse AS api
+FROM base AS api
+COPY --from=build /src/rowhouse /rowhouse
 EXPOSE 8080
 CMD ["serve"]

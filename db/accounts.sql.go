@@ -197,7 +197,7 @@ func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Acc
 }
 
 const accountTenantList = `-- name: AccountTenantList :many
-SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.name_key,
+SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.name_key, tenants.erase_at,
        users.id AS user_id,
        users.role,
        coalesce(CASE WHEN $1::bool THEN (
@@ -276,6 +276,7 @@ func (q *Queries) AccountTenantList(ctx context.Context, arg AccountTenantListPa
 			&i.Tenant.TenantID,
 			&i.Tenant.CreatedBy,
 			&i.Tenant.NameKey,
+			&i.Tenant.EraseAt,
 			&i.UserID,
 			&i.Role,
 			&i.Total,

@@ -426,6 +426,8 @@ type Tenant struct {
 	CreatedBy *ids.AccountID
 	// The name as it is sorted by.
 	NameKey string
+	// When what it owns is erased; NULL: it is not given up.
+	EraseAt *time.Time
 }
 
 // Payments, and, with amounts below zero, refunds.

@@ -15,7 +15,7 @@ const tenantCreate = `-- name: TenantCreate :one
 
 INSERT INTO tenants (id, name, slug, created_by)
 VALUES ($1, $2, $3, $4)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
 `
 
 type TenantCreateParams struct {
@@ -47,36 +47,66 @@ func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Ten
 		&i.TenantID,
 		&i.CreatedBy,
 		&i.NameKey,
+		&i.EraseAt,
 	)
 	return i, err
 }
 
 const tenantDelete = `-- name: TenantDelete :one
 UPDATE tenants
-   SET status = 'deleting'
- WHERE id = $1
-   AND (version = ANY($2::bigint[]) OR $2::bigint[] IS NULL)
-   AND confirmed(name, $3)
+   SET status   = 'deleting',
+       erase_at = now() + $1::bigint * interval '1 second'
+ WHERE id = $2
+   AND (version = ANY($3::bigint[]) OR $3::bigint[] IS NULL)
+   AND confirmed(name, $4)
 RETURNING id
 `
 
 type TenantDeleteParams struct {
+	GraceSeconds int64
+	TenantID     ids.TenantID
+	IfMatch      []int64
+	Confirm      string
+}
+
+// TenantDelete gives the tenant up: nobody enters it any more, and after the grace, in seconds, it is erased. RHCNF: confirm is not its name.
+// pgx.ErrNoRows when if_match is given and holds not its version.
+func (q *Queries) TenantDelete(ctx context.Context, arg TenantDeleteParams) (ids.TenantID, error) {
+	row := q.db.QueryRow(ctx, tenantDelete,
+		arg.GraceSeconds,
+		arg.TenantID,
+		arg.IfMatch,
+		arg.Confirm,
+	)
+	var id ids.TenantID
+	err := row.Scan(&id)
+	return id, err
+}
+
+const tenantEraseNow = `-- name: TenantEraseNow :one
+UPDATE tenants
+   SET status   = 'deleting',
+       erase_at = now()
+ WHERE id = $1
+   AND confirmed(name, $2)
+RETURNING id
+`
+
+type TenantEraseNowParams struct {
 	TenantID ids.TenantID
-	IfMatch  []int64
 	Confirm  string
 }
 
-// TenantDelete gives the tenant up: nobody enters it any more. RHCNF: confirm is not its name. pgx.ErrNoRows when if_match is given
-// and holds not its version.
-func (q *Queries) TenantDelete(ctx context.Context, arg TenantDeleteParams) (ids.TenantID, error) {
-	row := q.db.QueryRow(ctx, tenantDelete, arg.TenantID, arg.IfMatch, arg.Confirm)
+// TenantEraseNow gives the tenant up without a grace, for the operator, whatever has become of it. RHCNF: confirm is not its name.
+func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) (ids.TenantID, error) {
+	row := q.db.QueryRow(ctx, tenantEraseNow, arg.TenantID, arg.Confirm)
 	var id ids.TenantID
 	err := row.Scan(&id)
 	return id, err
 }
 
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
   FROM tenants
  WHERE id = $1
 `
@@ -97,6 +127,67 @@ func (q *Queries) TenantGet(ctx context.Context, tenantID ids.TenantID) (Tenant,
 		&i.TenantID,
 		&i.CreatedBy,
 		&i.NameKey,
+		&i.EraseAt,
+	)
+	return i, err
+}
+
+const tenantResume = `-- name: TenantResume :one
+UPDATE tenants
+   SET status   = 'active',
+       erase_at = NULL
+ WHERE id = $1
+   AND status <> 'active'
+   AND (erase_at > now() OR erase_at IS NULL)
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+`
+
+// TenantResume opens the tenant again, also one that is given up and yet to be erased. pgx.ErrNoRows: it is active, or its time has come.
+func (q *Queries) TenantResume(ctx context.Context, tenantID ids.TenantID) (Tenant, error) {
+	row := q.db.QueryRow(ctx, tenantResume, tenantID)
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Slug,
+		&i.Status,
+		&i.IsPublic,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
+		&i.NameKey,
+		&i.EraseAt,
+	)
+	return i, err
+}
+
+const tenantSuspend = `-- name: TenantSuspend :one
+UPDATE tenants
+   SET status = 'suspended'
+ WHERE id = $1
+   AND status = 'active'
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+`
+
+// TenantSuspend has nobody enter the tenant, for the operator. pgx.ErrNoRows: it is not active.
+func (q *Queries) TenantSuspend(ctx context.Context, tenantID ids.TenantID) (Tenant, error) {
+	row := q.db.QueryRow(ctx, tenantSuspend, tenantID)
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Slug,
+		&i.Status,
+		&i.IsPublic,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
+		&i.NameKey,
+		&i.EraseAt,
 	)
 	return i, err
 }
@@ -107,7 +198,7 @@ UPDATE tenants
        is_public = coalesce($2, is_public)
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
 `
 
 type TenantUpdateParams struct {
@@ -138,6 +229,7 @@ func (q *Queries) TenantUpdate(ctx context.Context, arg TenantUpdateParams) (Ten
 		&i.TenantID,
 		&i.CreatedBy,
 		&i.NameKey,
+		&i.EraseAt,
 	)
 	return i, err
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgtype"
 	"rowhouse/ids"
 )
 
@@ -292,6 +293,58 @@ func (q *Queries) AccountTell(ctx context.Context, arg AccountTellParams) (Accou
 		&i.NotBefore,
 	)
 	return i, err
+}
+
+const archiveAccountList = `-- name: ArchiveAccountList :many
+SELECT id,
+       username,
+       email,
+       name,
+       email_verified_at
+  FROM accounts
+ WHERE id = ANY($1::uuid[])
+    OR email = ANY($2::text[])
+ ORDER BY id
+`
+
+type ArchiveAccountListParams struct {
+	AccountIds []pgtype.UUID
+	Emails     []string
+}
+
+type ArchiveAccountListRow struct {
+	ID              ids.AccountID
+	Username        string
+	Email           string
+	Name            *string
+	EmailVerifiedAt *time.Time
+}
+
+// ArchiveAccountList reads accounts by their ids and by their login e-mails: who the users in an archive are, for the operator.
+func (q *Queries) ArchiveAccountList(ctx context.Context, arg ArchiveAccountListParams) ([]ArchiveAccountListRow, error) {
+	rows, err := q.db.Query(ctx, archiveAccountList, arg.AccountIds, arg.Emails)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ArchiveAccountListRow
+	for rows.Next() {
+		var i ArchiveAccountListRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Username,
+			&i.Email,
+			&i.Name,
+			&i.EmailVerifiedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const catalogueFaults = `-- name: CatalogueFaults :many

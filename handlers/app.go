@@ -15,6 +15,7 @@ type Config struct {
 	AccessTokenTTL     time.Duration
 	RefreshTokenTTL    time.Duration
 	RegistrationClosed bool
+	TenantGrace        time.Duration   // from when a tenant is given up until it is erased; whole seconds
 	WebhooksLoopback   bool            // for development: webhooks may be on this very machine
 	ClerkSecret        auth.HookSecret // of the hook that Clerk tells of its users at; without one it is off
 	Limits             Limits
@@ -37,16 +38,6 @@ type App struct {
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
 	log       *slog.Logger
-}
-
-// New makes the application over the doors.
-func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*App, error) {
-	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, log: log}
-	var err error
-	api := API()
-	api.App = app
-	app.Server, err = rest.New(config.Config, api, doors, tokens, log)
-	return app, err
 }
 
 // API is what the application serves. As it is it can be described; New serves it.

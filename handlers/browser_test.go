@@ -24,6 +24,9 @@ import (
 // browserTime bounds the whole visit: on a busy machine a cold browser takes minutes.
 const browserTime = 5 * time.Minute
 
+// allOfIt is a window's height, in pixels, in which all operations are in view: of a hundred and more, the page makes no others.
+const allOfIt = 30000
+
 // newBrowser starts a browser with an empty profile.
 func newBrowser(t *testing.T) context.Context {
 	t.Helper()
@@ -82,6 +85,7 @@ func TestDocsInBrowser(t *testing.T) {
 		)
 	}
 	err = chromedp.Do(ctx,
+		chromedp.EmulateViewport(1280, allOfIt),
 		chromedp.Navigate(w.URL+"/docs"),
 		chromedp.WaitVisible(chromedp.CSS(itemList)),
 		chromedp.Click(chromedp.CSS(`.scheme-container .authorize`)),
@@ -152,7 +156,7 @@ func TestDocsOnPhoneInBrowser(t *testing.T) {
 	t.Cleanup(server.Close)
 	ctx := newBrowser(t)
 	err = chromedp.Do(ctx,
-		chromedp.EmulateViewport(390, 844),
+		chromedp.EmulateViewport(390, allOfIt),
 		chromedp.Navigate(server.URL+"/docs"),
 	)
 	if err != nil {

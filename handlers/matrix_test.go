@@ -348,6 +348,11 @@ func TestAudit(t *testing.T) {
 		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", route.Pattern, diff)
 		}
+		for _, action := range testdb.Value[[]string](w.db, `SELECT array_agg(action) FROM audit_events WHERE entity_type <> 'delivery'`) { // of which nobody is told
+			if !eventNames()[action] {
+				t.Errorf("%s: webhooks are told of %s, which GET /webhook-events does not list", route.Pattern, action)
+			}
+		}
 		if n := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events WHERE concat(before, after) ~ 'hash"'`); n > 0 {
 			t.Errorf("%s: a secret's hash stands in its event", route.Pattern)
 		}

@@ -35,7 +35,7 @@ var routes = table([]row{
 
 	{"GET /tenant", 200, "Tenant retrieved", rest.Need(tenantRead, tenantGet)},
 	{"PATCH /tenant", 200, "Tenant updated", rest.Change(tenantWrite, tenantUpdate, tenantGet)},
-	{"DELETE /tenant", 200, "Tenant deleted", rest.Change(tenantWrite, tenantDelete, tenantGet).Refusing(errNotConfirmed)},
+	{"DELETE /tenant", 200, "Tenant deleted", rest.ChangeWith(tenantWrite, tenantDelete, tenantGet).Refusing(errNotConfirmed)},
 
 	{"GET /users", 200, "Users retrieved", rest.Need(usersRead, userList)},
 	{"POST /users", 201, "User created", rest.Atomic(usersWrite.All(), userCreate).Refusing(errAccountExists, errUsernameTaken, errCannotGrant, rest.ErrBusy)},

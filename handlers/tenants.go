@@ -125,8 +125,10 @@ type tenantDeleteInput struct {
 	Confirm string `query:"confirm" required:"true" limit:"tenants.name" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
 }
 
-// tenantDelete gives the tenant in scope up: nobody enters it from the next request on.
-func tenantDelete(ctx context.Context, q *db.Queries, who rest.Caller, in tenantDeleteInput) (rest.Deleted[ids.TenantID], error) {
-	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{TenantID: who.TenantID, Confirm: in.Confirm, IfMatch: in.IfMatch})
+// tenantDelete gives the tenant in scope up: nobody enters it from the next request on, and after the grace a job erases it.
+func tenantDelete(ctx context.Context, app *App, q *db.Queries, who rest.Caller, in tenantDeleteInput) (rest.Deleted[ids.TenantID], error) {
+	id, err := q.TenantDelete(ctx, db.TenantDeleteParams{
+		TenantID: who.TenantID, Confirm: in.Confirm, IfMatch: in.IfMatch, GraceSeconds: int64(app.config.TenantGrace / time.Second),
+	})
 	return rest.Deleted[ids.TenantID]{ID: id}, err
 }

@@ -140,7 +140,7 @@ func (w *world) copy(t testing.TB) *world {
 func worldConfig(configure func(*Config)) Config {
 	config := Config{
 		Config:         rest.Config{BodyLimit: 1 << 20, ImportLimit: 64 << 20, CORSOrigins: []string{"https://app.example.com"}},
-		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: time.Hour,
+		AccessTokenTTL: 10 * time.Minute, RefreshTokenTTL: time.Hour, TenantGrace: 30 * 24 * time.Hour,
 	}
 	if configure != nil {
 		configure(&config)

@@ -20,6 +20,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivertype"
 
+	"rowhouse/archive"
 	"rowhouse/auth"
 	"rowhouse/ids"
 	"rowhouse/mail"
@@ -54,14 +55,15 @@ const AtOnce = 32
 
 // Worker works what is in the queue.
 type Worker struct {
-	config  Config
-	doors   *tenancy.Database
-	sender  mail.Sender
-	counter rest.Counter
-	hooks   *webhooks.Deliverer
-	log     *slog.Logger
-	queue   *pgxpool.Pool
-	client  *river.Client[pgx.Tx]
+	config    Config
+	doors     *tenancy.Database
+	sender    mail.Sender
+	counter   rest.Counter
+	hooks     *webhooks.Deliverer
+	archivist *archive.Archivist
+	log       *slog.Logger
+	queue     *pgxpool.Pool
+	client    *river.Client[pgx.Tx]
 }
 
 // Open makes a worker over the doors. Start has it begin, Close gives its connections back.
@@ -70,10 +72,10 @@ func Open(ctx context.Context, config Config, doors *tenancy.Database, tokens *a
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{config: config, doors: doors, sender: sender, counter: rest.NewCounter(doors, tokens), hooks: deliverer, log: log, queue: queue}
+	w := &Worker{config: config, doors: doors, sender: sender, counter: rest.NewCounter(doors, tokens), hooks: deliverer, archivist: archive.New(tokens), log: log, queue: queue}
 	kinds := river.NewWorkers()
 	for _, add := range []func(*river.Workers, *Worker){
-		addAppointmentRemind, addInvitationMail, addLetterMail, addLoginsExpire, addTenantExpire, addUserWelcome,
+		addAppointmentRemind, addInvitationMail, addLetterMail, addLoginsExpire, addTenantErase, addTenantExpire, addUserWelcome,
 		addWebhookDeliver, addWebhookMail,
 	} {
 		add(kinds, w)

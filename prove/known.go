@@ -47,6 +47,11 @@ var unaudited = map[string]string{
 	"jobs":         "their causes are audited, and the queue says in them what has become of them",
 }
 
+// Tenant tables whose deletions alone leave none.
+var undeleted = map[string]string{
+	"tenants": "with a tenant goes all that could tell of it; erase_rows alone deletes one, and gives a certificate",
+}
+
 // Of these tables queries may update rows nonetheless: the function that a trigger executes then writes the event.
 var asked = map[string]string{
 	"jobs":       "asked_event",
@@ -195,6 +200,12 @@ var powers = map[string]power{
 	"note_queued":            {"definer settings forgets", "", "a trigger of the queue, whose rows only queue_job makes", "56b538536a"},
 	"expire_logins":          {"definer accounts", "unscoped", "it deletes what is over", "ecd90a56d3"},
 	"expire_rows":            {"definer forgets", "tenant", "it deletes what is over of the bound tenant, and of its events what it wants kept no longer", "4df4626ef2"},
+	"tenant_tables":          {"unread definer", "tenant", "it tells of tables, of no row", "5fa13a7044"},
+	"export_rows":            {"unread", "tenant", "it reads as its caller, whom row-level security holds, rows of the bound tenant, which it names", "e23c333cbc"},
+	"count_rows":             {"unread", "tenant", "the same, and only counts them", "19832667fe"},
+	"restore_rows":           {"unread definer settings", "tenant", "it writes rows of the bound tenant, to which row-level security holds the owner too, and only where this very transaction has made the tenant", "301ea34281"},
+	"restored":               {"unread definer", "tenant", "it looks whether what the bound tenant's rows refer to is there, and tells no more", "09a3427092"},
+	"erase_rows":             {"unread definer accounts queue forgets", "tenant", "it deletes rows of the bound tenant, to which row-level security holds the owner too, once it is given up and its time has come; and what points at it, by its id", "aaa78cca83"},
 	"migration_version":      {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
 	"identity_enter":         {"accounts", "unscoped", "it begins the session of who came with a verified token of an outside issuer, and links him where both e-mails are proven", "8915f81c8c"},
 	"identity_session_ended": {"accounts", "", "a trigger that keeps tokens from before from beginning another session", "c35b0c3b7c"},
@@ -323,7 +334,7 @@ var unreadable = map[string]pardon{
 	"auth/argon2/compress_amd64.s": {"argon2 as the processor does it fastest; it knows blocks of numbers, and keeps none", "b22134a11c"},
 	"sql/catalogue.sql":            {"it tells of the catalogue what the migrations have left, and of no row", "cc9ffd075a"},
 	"sql/permissions.sql":          {"it tells of the permissions, which are the same for every tenant", "ecf5ce7662"},
-	"sql/logins.sql":               {"an operator makes the two logins with it", "5cdcf4523f"},
+	"sql/logins.sql":               {"an operator makes the two logins with it", "0d3e8300ac"},
 }
 
 // What is embedded, by folder and pattern.
@@ -390,6 +401,10 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "3764cf02dd"},
 		"cmd/rowhouse.demoStudio":      {"what the demonstration's studio has, as soon as it is made", "4e2e745d9b"},
 		"cmd/rowhouse.demoAppointment": {"the same", "d712771e74"},
+		"archive.Archivist.Export":     {"the operator exports a tenant", "d37c0ad3f7"},
+		"archive.eachPage":             {"the same", "be5b1ef5d3"},
+		"archive.Archivist.Import":     {"the operator makes a tenant of an archive", "cce9699de9"},
+		"archive.restore":              {"the same", "e70608f320"},
 		"cmd/rowhouse.demoCommunity":   {"what its community has, as soon as it is made", "9eba56fe82"},
 	},
 	"Assume": {
@@ -404,6 +419,13 @@ var places = map[string]map[string]pardon{
 		"jobs.userWelcomer.Work":           {"it welcomes a user; the same", "6bf31c1148"},
 		"jobs.webhookMailer.Work":          {"it tells the user of a webhook that it was disabled; the same", "bd9ca519bd"},
 		"jobs.Worker.here":                 {"it looks whether the tenant of a job is there", "213586be34"},
+		"archive.Archivist.Erase":          {"it erases a tenant that is given up; the operator names it, or a job of its own", "3eeb9cdc30"},
+		"cmd/rowhouse.tenantShow":          {"the operator looks at a tenant", "c0c213eaef"},
+		"cmd/rowhouse.tenantStats":         {"the same", "52d5aa05e1"},
+		"cmd/rowhouse.tenantSuspend":       {"the operator shuts a tenant", "1d1b8f7394"},
+		"cmd/rowhouse.tenantResume":        {"the operator opens it again", "52ccabea02"},
+		"cmd/rowhouse.tenantExport":        {"the operator exports it", "03d62fc990"},
+		"cmd/rowhouse.tenantErase":         {"the operator gives it up", "e266b0c404"},
 		"webhooks.Deliverer.Attempt":       {"it sends a message of the tenant that stands in its job", "0e79515143"},
 		"webhooks.Deliverer.body":          {"it keeps what the message says; the same", "40e6b41ddb"},
 		"webhooks.Deliverer.note":          {"it notes what became of it; the same", "78a9372625"},
@@ -451,6 +473,10 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.seed":                 {"it makes the demonstration's accounts", "e7ec032b2f b5adadc08e"},
 		"cmd/rowhouse.accountCommand":       {"the operator makes an account", "5880b428ed"},
 		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e e482d52aa6 094f50bd3d"},
+		"archive.exportAccounts":            {"the operator exports a tenant; who its users are stands in their rows", "017f6ae2ae"},
+		"archive.matchAccounts":             {"the operator makes a tenant of an archive, which names its users' accounts", "f4a32070d2 93b4a8cbca"},
+		"cmd/rowhouse.tenantExport":         {"the operator exports a tenant", "76cf2ee73a"},
+		"cmd/rowhouse.tenantImport":         {"the operator makes a tenant of an archive", "6ebd21a24f"},
 		"cmd/rowhouse.tenantCommand":        {"the operator names the account that a new tenant's admin is", "2546ec66e1"},
 		"cmd/rowhouse.operate":              {"it compares the version of the migrations", "5ea759d346"},
 	},
@@ -460,6 +486,9 @@ var places = map[string]map[string]pardon{
 		"auth.outsideClaims.outside":        {"it reads the tenant that a verified token of an outside issuer names; Enter asks the database whether the caller may", "ee34a09a3e"},
 		"handlers.Found":                    {"a new tenant", "d130306c3f"},
 		"rest.exchange.chooseTenant":        {"the one place where a request says its tenant; Enter asks the database whether the caller may", "397ab23203 a8ae74685a"},
+		"archive.exportAccounts":            {"a tenant that the operator has named", "cfccc2ebb4"},
+		"cmd/rowhouse.tenantOf":             {"the operator names it", "42e8d43286"},
+		"cmd/rowhouse.tenantImport":         {"the same, or it is a new one", "b58abe3fc8 608571f0f1"},
 		"rest.API.Show":                     {"the tenant of a message, whose user OnBehalf asks the database about", "de49920b98"},
 		"rest.API.refusals":                 {"a request that is put together to see what refuses it, and served by nobody", "b889100983"},
 		"handlers.sessionLogin":             {"the tenant to bind the new session to; SessionBind looks whether the account is a user of it", "2731f21faf"},
@@ -469,7 +498,7 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.seed":                 {"the demonstration's tenants, whose identifiers the manual shows", "c2f169200a"},
 	},
 	"SQL": {
-		"sql.CreateDatabase":           {"a database and its two logins, as a superuser", "56d49bdc13"},
+		"sql.CreateDatabase":           {"a database and its two logins, as a superuser", "5b7a1ad5f3"},
 		"sql.Grant":                    {"who may serve", "091c7992c9"},
 		"sql.GrantServer":              {"the same, and for how long", "ab11e8f64d"},
 		"sql.Missing":                  {"it reads the version of the migrations", "2b879215d1"},
@@ -491,7 +520,7 @@ var places = map[string]map[string]pardon{
 		"tenancy.shapes.make":          {"an accessor's statement with NULL, true, false and words of letters in the place of parameters that are these", "5ed26eba28"},
 		"tenancy.shapes.of":            {"the same, made before", "19991d8768"},
 		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "0a10bd9235"},
-		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "12d2664268"},
+		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "d5c816882a"},
 	},
 	"exec": {
 		"prove.page.run":          {"go test, on the machine of whoever proves", "842e0871db"},
@@ -528,6 +557,7 @@ func (c *Caller) ByKey() bool
 func (c *Caller) Credential() ids.AccountID
 func (d *Database) Account(who Caller) *db.Queries
 func (d *Database) Atomic(ctx context.Context, fn func(tx *Tx) error) error
+func (d *Database) Snapshot(ctx context.Context, fn func(tx *Tx) error) error
 func (d *Database) Close()
 func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries
 func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn func(tx *Tx) (answer []byte, err error)) error

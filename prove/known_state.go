@@ -8,16 +8,17 @@ import (
 
 // Folders whose code never runs where tenants are served, and why. Who may import them, importable says.
 var servesNobody = map[string]string{
-	"prove":     "it reads files, and serves nobody",
-	"cmd/prove": "the same",
-	"localpg":   "it starts a PostgreSQL for rowhouse dev, before anybody is served",
+	"prove":       "it reads files, and serves nobody",
+	"cmd/prove":   "the same",
+	"cmd/release": "it reads tags and subjects of commits, and serves nobody",
+	"localpg":     "it starts a PostgreSQL for rowhouse dev, before anybody is served",
 }
 
 // The types that everything else of a server hangs on.
 var long = set("rest.Server tenancy.Database auth.Tokens auth.Passwords jobs.Worker")
 
 // What belongs to one request, or to one transaction of it: whatever takes it is called anew for each.
-var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope`)
+var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope archive.renamer`)
 
 // The same, of other packages.
 var requests = set("net/http.Request net/http.ResponseWriter github.com/gin-gonic/gin.Context")
@@ -208,11 +209,11 @@ var loosely = []struct{ why, entries string }{
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		rest.Server.api e3b0c442  rest.API.App 99e824e1  rest.New 9a43c1e2
+		rest.Server.api e3b0c442  rest.API.App 99e824e1  rest.New cebc7b5f
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
-		rest.Server.engine b4fcc3d9  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
-		rest.Server.proxies 120ab528  rest.Server.serve db7e2000
+		rest.Server.router e3909ba6  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
+		rest.Server.proxies 120ab528  rest.Server.serve 83e0c77f
 		rest.Server.tokens e3b0c442  rest.Server.words 47e80bf5  rest.exchange.once f52aebec`},
 	{"lines go to the operator, and are read by no request", `
 		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c`},
@@ -256,15 +257,17 @@ var loosely = []struct{ why, entries string }{
 		webhooks.Deliverer.begin cb318328  webhooks.Deliverer.end d3169763  webhooks.Deliverer.seal 49644951
 		jobs.loginsExpirer.WorkerDefaults e3b0c442  jobs.loginsExpirer.Worker e3b0c442
 		jobs.tenantExpirer.WorkerDefaults e3b0c442  jobs.tenantExpirer.Worker e3b0c442  jobs.webhookDeliverer.WorkerDefaults e3b0c442  jobs.webhookDeliverer.Worker e3b0c442  jobs.Worker.config 85836a93  jobs.Worker.doors e3b0c442  jobs.Worker.sender e3b0c442  jobs.Worker.counter 3e3005b2
-		jobs.Worker.hooks e3b0c442  jobs.Worker.log 902f9133  jobs.Worker.queue 561ff39e  jobs.Worker.client 309691f8
+		jobs.Worker.hooks e3b0c442  jobs.Worker.log 6d9b6486  jobs.Worker.queue 561ff39e  jobs.Worker.client 309691f8
 		jobs.watched.MiddlewareDefaults e3b0c442  jobs.watched.worker e3b0c442  jobs.levelled.Handler 9e025bdb  mail.smtpSender.from f0f9f8b8
 		mail.smtpSender.starttls 51ec3910  mail.smtpSender.tls 41ff699c  mail.smtpSender.dial e3b0c442  mail.SMTP bd256479
 		webhooks.Client.ports e3b0c442  webhooks.Client.own e3b0c442  webhooks.Client.http b98bc51a  webhooks.Deliverer.doors e3b0c442
-		webhooks.Deliverer.client e3b0c442  webhooks.Deliverer.keys 01bf4e6c  webhooks.Deliverer.show e3b0c442  webhooks.Deliverer.out 324ba39d  webhooks.Deliverer.ofTenant 324ba39d`},
+		webhooks.Deliverer.client e3b0c442  webhooks.Deliverer.keys 01bf4e6c  webhooks.Deliverer.show e3b0c442  webhooks.Deliverer.out 324ba39d  webhooks.Deliverer.ofTenant 324ba39d
+		jobs.tenantEraser.WorkerDefaults e3b0c442  jobs.tenantEraser.Worker e3b0c442  jobs.tenantEraser.Work 9db9bc2a
+		jobs.Worker.archivist e3b0c442  archive.Archivist.signer 113a4dc1  archive.Archivist.verify e4423512  archive.Archivist.Erase 3a58ecb0  archive.Archivist.Export 3a58ecb0`},
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys 6b177c92  cmd/rowhouse.operate bd256479
 		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 24fd5d3a
-		cmd/rowhouse.tenantCommand 3f854292
+		cmd/rowhouse.tenantCommand 3f854292  cmd/rowhouse.create 23c8eb9c  cmd/rowhouse.tenantImport bd92cdd6
 		cmd/rowhouse.demoTenants f0ab0e8e  cmd/rowhouse.welcome 70917cff`},
 }
 

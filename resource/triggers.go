@@ -20,6 +20,7 @@ var unaudited = map[string]string{
 	"api_keys.last_used_at":  "it changes with every use, which is no change of the key",
 	"invitations.token_hash": "of a secret; an invitation is never given another",
 	"jobs.queued_as":         "its number in the queue, which no client sees",
+	"tenants.erase_at":       "it goes with the status, of which the event tells",
 	"user_roles.user_id":     "it is what the event is about",
 	"users.last_login":       "it changes with every login, which is no change of the user",
 

@@ -3,7 +3,6 @@ package rest
 import (
 	"context"
 	"io"
-	"net/http"
 
 	"github.com/go-json-experiment/json"
 )
@@ -51,10 +50,4 @@ func (h *Hook) heed(x *exchange) (outcome string, err error) {
 	}
 	x.body = body
 	return h.Take(x.ctx, x.server.api.App, x.who, Message{x.request.Header.Values, body})
-}
-
-// hook serves a Hook.
-func (s *Server) hook(h *Hook) {
-	route := &Route{Pattern: http.MethodPost + " " + h.Path, Endpoint: Endpoint{Name: h.Name, limit: h.Limit}}
-	s.serve(http.MethodPost, h.Path, s.handle(route, h.take))
 }

@@ -21,6 +21,7 @@ func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error
 	for _, statement := range []string{
 		"CREATE ROLE " + Owner + " LOGIN CREATEROLE",
 		"CREATE ROLE " + Server + " LOGIN",
+		"GRANT SET ON PARAMETER session_replication_role TO " + Owner, // for which see restore_rows
 		"CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " OWNER " + Owner,
 	} {
 		var said *pgconn.PgError

@@ -8,6 +8,7 @@
 
 -- Runs the migrations, which make roles, and owns the tables.
 CREATE ROLE rowhouse_owner LOGIN CREATEROLE PASSWORD :'owner_password';
+GRANT SET ON PARAMETER session_replication_role TO rowhouse_owner; -- an import keeps triggers from running
 
 -- DATABASE_URL names this one: it owns nothing and cannot bypass a wall, and holds up nobody for long.
 CREATE ROLE rowhouse_server LOGIN PASSWORD :'server_password';

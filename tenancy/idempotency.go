@@ -29,7 +29,7 @@ type claim struct {
 // RHFIN: it has been answered; see Recall.
 func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn func(tx *Tx) (answer []byte, err error)) error {
 	c := &claim{Claim: key, who: who, home: operationScope(who, key.Permission)}
-	return d.atomic(ctx, c, func(tx *Tx) (err error) {
+	return (&Tx{database: d, claim: c}).run(ctx, func(tx *Tx) (err error) {
 		c.answer, err = fn(tx)
 		return err
 	})

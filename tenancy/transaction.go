@@ -18,16 +18,32 @@ type Tx struct {
 	begun    bool
 	bound    *scope
 	claim    *claim
+	snapshot bool // it only reads, all of one moment
+}
+
+// begin begins it. A snapshot lasts for as long as whoever takes what is read, and so may be idle.
+func (tx *Tx) begin() []statement {
+	if !tx.snapshot {
+		return []statement{{sql: "begin"}}
+	}
+	return []statement{
+		{sql: "begin isolation level repeatable read read only"},
+		{sql: "SELECT set_config('idle_in_transaction_session_timeout', '0', true)"},
+	}
 }
 
 // Atomic runs fn in one transaction: committed when fn returns nil, undone otherwise. It costs a round trip a call and one
 // for the commit. It takes a connection at the first call, so that what fn does before, such as hashing, holds none.
 func (d *Database) Atomic(ctx context.Context, fn func(tx *Tx) error) error {
-	return d.atomic(ctx, nil, fn)
+	return (&Tx{database: d}).run(ctx, fn)
 }
 
-func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) error) error {
-	tx := &Tx{database: d, claim: claim}
+// Snapshot runs fn in one transaction that only reads, and in all calls sees the database as it was at the first.
+func (d *Database) Snapshot(ctx context.Context, fn func(tx *Tx) error) error {
+	return (&Tx{database: d, snapshot: true}).run(ctx, fn)
+}
+
+func (tx *Tx) run(ctx context.Context, fn func(tx *Tx) error) error {
 	defer func() {
 		_ = tx.end(ctx, "rollback", nil) // of what an error or a panic leaves; nothing after a commit
 		if tx.conn != nil {
@@ -37,7 +53,7 @@ func (d *Database) atomic(ctx context.Context, claim *claim, fn func(tx *Tx) err
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return tx.end(ctx, "commit", claim.store())
+	return tx.end(ctx, "commit", tx.claim.store())
 }
 
 // Enter, Account and Unscoped are the doors within the transaction; see those of Database.
@@ -105,7 +121,7 @@ func (d *txDoor) open(ctx context.Context, list bool, sql string, args []any) (*
 	}
 	t := &trip{database: tx.database, conn: tx.conn, keep: true}
 	if !tx.begun {
-		t.statements = append(t.statements, statement{sql: "begin"})
+		t.statements = append(t.statements, tx.begin()...)
 	}
 	if tx.claim != nil && tx.claim.scope == nil {
 		tx.claim.scope = d.scope

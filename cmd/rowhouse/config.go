@@ -23,7 +23,6 @@ import (
 	"rowhouse/jobs"
 	"rowhouse/mail"
 	"rowhouse/rest"
-	schema "rowhouse/sql"
 )
 
 // config is the environment, as .env.sample explains it.
@@ -37,6 +36,7 @@ type config struct {
 	AccessTokenTTL       time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"10m"`
 	RefreshTokenTTL      time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	Registration         string        `env:"REGISTRATION" envDefault:"open"`
+	TenantGrace          time.Duration `env:"TENANT_GRACE" envDefault:"720h"`
 	CORSOrigins          []string      `env:"CORS_ORIGINS"`
 	TrustedProxies       []string      `env:"TRUSTED_PROXIES"`
 	BodyLimit            size          `env:"BODY_LIMIT" envDefault:"1MiB"`
@@ -85,6 +85,9 @@ type config struct {
 type limit rest.Limit
 
 const maxWindow = 24 * time.Hour
+
+// maxGrace is how long a tenant that was given up may stay: a year.
+const maxGrace = 365 * 24 * time.Hour
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (l *limit) UnmarshalText(text []byte) error {
@@ -191,6 +194,9 @@ func parseConfig(environment map[string]string) (config, error) {
 	}
 	if c.RefreshTokenTTL < c.AccessTokenTTL {
 		wrong("REFRESH_TOKEN_TTL", "not shorter than ACCESS_TOKEN_TTL")
+	}
+	if c.TenantGrace < 0 || c.TenantGrace > maxGrace {
+		wrong("TENANT_GRACE", "from 0s to %v", maxGrace)
 	}
 	if c.Registration != "open" && c.Registration != "closed" {
 		wrong("REGISTRATION", "open or closed")
@@ -308,36 +314,6 @@ func (c *config) required() error {
 		errs = append(errs, errors.New("TOKEN_SIGNING_KEYS: rowhouse keys rotate prints one"))
 	}
 	return errors.Join(errs...)
-}
-
-func (c *config) server(log *slog.Logger) (handlers.Config, error) {
-	latest, err := schema.Latest()
-	return handlers.Config{
-		Config: rest.Config{
-			PublicURL:      c.PublicURL,
-			CORSOrigins:    c.CORSOrigins,
-			TrustedProxies: c.TrustedProxies,
-			BodyLimit:      int64(c.BodyLimit),
-			ImportLimit:    int64(c.ImportLimit),
-			Migration:      latest,
-			Requests:       rest.Limit(c.RateLimitRequests),
-			Guess:          rest.Limit(c.RateLimitGuess),
-			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
-			LogSample:      c.LogSample,
-		},
-		AccessTokenTTL:     c.AccessTokenTTL,
-		RefreshTokenTTL:    c.RefreshTokenTTL,
-		RegistrationClosed: c.Registration == "closed",
-		WebhooksLoopback:   c.loopback,
-		ClerkSecret:        c.clerk,
-		Limits: handlers.Limits{
-			Login:        rest.Limit(c.RateLimitLogin),
-			LoginAddress: rest.Limit(c.RateLimitLoginFrom),
-			Register:     rest.Limit(c.RateLimitRegister),
-			Mail:         rest.Limit(c.RateLimitMail),
-			MailAddress:  rest.Limit(c.RateLimitMailFrom),
-		},
-	}, err
 }
 
 func (c *config) worker() jobs.Config {

@@ -1,3 +1,5 @@
+//go:build !worker
+
 package main
 
 import (
@@ -149,7 +151,7 @@ func activeAccount(ctx context.Context, q *db.Queries, login string) (db.Account
 }
 
 func tenantCommand() *cobra.Command {
-	tenant := &cobra.Command{Use: "tenant", Short: "Make tenants, with DATABASE_URL's login"}
+	tenant := &cobra.Command{Use: "tenant", Short: "Make tenants, look at them, move them, and end them, with DATABASE_URL's login"}
 	var name, slug, admin string
 	create := &cobra.Command{
 		Use:   "create --name N --admin LOGIN",
@@ -192,7 +194,7 @@ func tenantCommand() *cobra.Command {
 	flags.StringVar(&admin, "admin", "", "username or e-mail (`login`) of the account whose user is the first admin")
 	flags.StringVar(&slug, "slug", "", "the `name` in public addresses: a–z, 0–9 and single hyphens; drawn when left out")
 	required(create, "name", "admin")
-	tenant.AddCommand(create)
+	tenant.AddCommand(create, tenantShow(), tenantStats(), tenantSuspend(), tenantResume(), tenantExport(), tenantImport(), tenantErase())
 	return tenant
 }
 

@@ -1,3 +1,5 @@
+//go:build !worker
+
 package main
 
 import (
@@ -19,25 +21,50 @@ import (
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
+	"rowhouse/rest"
 	schema "rowhouse/sql"
 	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 )
 
 const (
-	// stopTime is how long a server or a worker takes to stop at most, from the signal on; whoever stops it may kill it then. For requests, or jobs,
-	// under way it waits until requestsUntil, and what is left is for closing.
-	stopTime      = 30 * time.Second
-	requestsUntil = 20 * time.Second
 	// drainTime is how long a stopping server still answers while balancers and clients notice that it says not ready and
 	// closes each connection.
 	drainTime = 500 * time.Millisecond
 	// hashQueue is how many callers may wait for a password to be hashed: with two cores, a few seconds' worth.
 	hashQueue = 256
-
-	issuer   = "rowhouse"
-	audience = "rowhouse-api"
 )
+
+func (c *config) server(log *slog.Logger) (handlers.Config, error) {
+	latest, err := schema.Latest()
+	return handlers.Config{
+		Config: rest.Config{
+			PublicURL:      c.PublicURL,
+			CORSOrigins:    c.CORSOrigins,
+			TrustedProxies: c.TrustedProxies,
+			BodyLimit:      int64(c.BodyLimit),
+			ImportLimit:    int64(c.ImportLimit),
+			Migration:      latest,
+			Requests:       rest.Limit(c.RateLimitRequests),
+			Guess:          rest.Limit(c.RateLimitGuess),
+			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
+			LogSample:      c.LogSample,
+		},
+		AccessTokenTTL:     c.AccessTokenTTL,
+		RefreshTokenTTL:    c.RefreshTokenTTL,
+		RegistrationClosed: c.Registration == "closed",
+		TenantGrace:        c.TenantGrace,
+		WebhooksLoopback:   c.loopback,
+		ClerkSecret:        c.clerk,
+		Limits: handlers.Limits{
+			Login:        rest.Limit(c.RateLimitLogin),
+			LoginAddress: rest.Limit(c.RateLimitLoginFrom),
+			Register:     rest.Limit(c.RateLimitRegister),
+			Mail:         rest.Limit(c.RateLimitMail),
+			MailAddress:  rest.Limit(c.RateLimitMailFrom),
+		},
+	}, err
+}
 
 func serveCommand() *cobra.Command {
 	return &cobra.Command{
@@ -100,24 +127,6 @@ func claim(address, again string) (listen func() (net.Listener, error), err erro
 // gcPercent is how much garbage may grow beside what is held, unless GOGC says otherwise. A server holds little: at Go's own 100 its lists
 // are a little slower, and at 150 it takes more than 40 MiB to answer 64 of them at once.
 const gcPercent = 125
-
-// patiently repeats a check that got no answer, as on a machine where much else starts: a server that has yet to begin refuses nobody by
-// waiting. What was answered is final.
-func patiently(ctx context.Context, check func(context.Context) error) error {
-	for began := time.Now(); ; {
-		err := check(ctx)
-		if !errors.Is(err, tenancy.ErrUnavailable) && !errors.Is(err, tenancy.ErrLost) || ctx.Err() != nil || time.Since(began) > schema.Patience {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(patiencePause):
-		}
-	}
-}
-
-// patiencePause is between two checks of a start.
-const patiencePause = 100 * time.Millisecond
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
 func serve(ctx context.Context, c config, listen func() (net.Listener, error), t *telemetry.Telemetry, log *slog.Logger, ready func(net.Addr)) error {

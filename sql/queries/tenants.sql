@@ -21,12 +21,40 @@ UPDATE tenants
    AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
 RETURNING *;
 
--- TenantDelete gives the tenant up: nobody enters it any more. RHCNF: confirm is not its name. pgx.ErrNoRows when if_match is given
--- and holds not its version.
+-- TenantDelete gives the tenant up: nobody enters it any more, and after the grace, in seconds, it is erased. RHCNF: confirm is not its name.
+-- pgx.ErrNoRows when if_match is given and holds not its version.
 -- name: TenantDelete :one
 UPDATE tenants
-   SET status = 'deleting'
+   SET status   = 'deleting',
+       erase_at = now() + sqlc.arg('grace_seconds')::bigint * interval '1 second'
  WHERE id = @tenant_id
    AND (version = ANY(@if_match::bigint[]) OR @if_match::bigint[] IS NULL)
+   AND confirmed(name, @confirm)
+RETURNING id;
+
+-- TenantSuspend has nobody enter the tenant, for the operator. pgx.ErrNoRows: it is not active.
+-- name: TenantSuspend :one
+UPDATE tenants
+   SET status = 'suspended'
+ WHERE id = @tenant_id
+   AND status = 'active'
+RETURNING *;
+
+-- TenantResume opens the tenant again, also one that is given up and yet to be erased. pgx.ErrNoRows: it is active, or its time has come.
+-- name: TenantResume :one
+UPDATE tenants
+   SET status   = 'active',
+       erase_at = NULL
+ WHERE id = @tenant_id
+   AND status <> 'active'
+   AND (erase_at > now() OR erase_at IS NULL)
+RETURNING *;
+
+-- TenantEraseNow gives the tenant up without a grace, for the operator, whatever has become of it. RHCNF: confirm is not its name.
+-- name: TenantEraseNow :one
+UPDATE tenants
+   SET status   = 'deleting',
+       erase_at = now()
+ WHERE id = @tenant_id
    AND confirmed(name, @confirm)
 RETURNING id;

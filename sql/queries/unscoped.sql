@@ -307,3 +307,15 @@ VALUES (@id, @sent_at)
    SET sent_at = excluded.sent_at
  WHERE m.sent_at < excluded.sent_at
 RETURNING (m.received_at < now())::bool AS repeated;
+
+-- ArchiveAccountList reads accounts by their ids and by their login e-mails: who the users in an archive are, for the operator.
+-- name: ArchiveAccountList :many
+SELECT id,
+       username,
+       email,
+       name,
+       email_verified_at
+  FROM accounts
+ WHERE id = ANY(@account_ids::uuid[])
+    OR email = ANY(@emails::text[])
+ ORDER BY id;

@@ -1,0 +1,312 @@
+//go:build !worker
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"rowhouse/archive"
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+	"rowhouse/tenancy"
+)
+
+// tenantOf is a command of one tenant, by its id.
+func tenantOf(use, short, long string, run func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   use + " TENANT",
+		Short: short,
+		Long:  short + "." + long,
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var tenant ids.TenantID
+			if err := tenant.Parse(args[0]); err != nil {
+				return fmt.Errorf("TENANT: write its id, such as %s", ids.TenantID{}.Prefix()+"-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f")
+			}
+			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
+				return run(ctx, doors, tenant, cmd.OutOrStdout())
+			})
+		},
+	}
+}
+
+var errNoTenant = errors.New("TENANT: there is no such tenant")
+
+func showTenant(out io.Writer, row db.Tenant, err error, otherwise error) error {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return otherwise
+	} else if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "id: %s\nname: %s\nslug: %s\nstatus: %s\ncreated_at: %s\n", row.ID, row.Name, row.Slug, row.Status, row.CreatedAt.UTC().Format(time.RFC3339))
+	if row.EraseAt != nil {
+		fmt.Fprintf(out, "erase_at: %s\n", row.EraseAt.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func tenantShow() *cobra.Command {
+	return tenantOf("show", "Print what there is to say of a tenant", "", func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
+		row, err := doors.System(tenant, "tenant.show").TenantGet(ctx, tenant)
+		return showTenant(out, row, err, errNoTenant)
+	})
+}
+
+func tenantSuspend() *cobra.Command {
+	return tenantOf("suspend", "Have nobody enter a tenant", " Its data stay, and what is to be done for it waits.", func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
+		row, err := doors.System(tenant, "tenant.suspend").TenantSuspend(ctx, tenant)
+		return showTenant(out, row, err, errors.New("TENANT: there is no such tenant, or it is not active"))
+	})
+}
+
+func tenantResume() *cobra.Command {
+	return tenantOf("resume", "Open a tenant again", " One that was deleted too, until its erase_at.", func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
+		row, err := doors.System(tenant, "tenant.resume").TenantResume(ctx, tenant)
+		return showTenant(out, row, err, errors.New("TENANT: there is no such tenant, or it is active, or being erased"))
+	})
+}
+
+func tenantStats() *cobra.Command {
+	return tenantOf("stats", "Print how many rows a tenant has", " A table without any is left out.", func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
+		counts, err := doors.System(tenant, "tenant.stats").TenantCount(ctx, tenant)
+		if err != nil {
+			return err
+		}
+		if len(counts) == 0 {
+			return errNoTenant
+		}
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		for _, c := range counts {
+			if c.RowCount > 0 {
+				fmt.Fprintf(table, "%s\t%d\n", c.TableName, c.RowCount)
+			}
+		}
+		return table.Flush()
+	})
+}
+
+// archivist signs with the keys of the environment.
+func archivist() (*archive.Archivist, error) {
+	keys, err := auth.ParseKeys(os.Getenv("TOKEN_SIGNING_KEYS"))
+	if err != nil {
+		return nil, fmt.Errorf("TOKEN_SIGNING_KEYS: %w", err)
+	}
+	return archive.New(auth.NewTokens(keys, issuer, audience)), nil
+}
+
+// meter shows at a terminal how far a command is.
+type meter struct {
+	out   io.Writer
+	total map[string]int64 // of each table; nil: not known
+	done  map[string]int64
+}
+
+func newMeter(out io.Writer, total map[string]int64) *meter {
+	if file, ok := out.(*os.File); !ok || !term.IsTerminal(int(file.Fd())) {
+		out = io.Discard
+	}
+	return &meter{out, total, map[string]int64{}}
+}
+
+const barWidth = 30
+
+func (m *meter) progress(table string, n int64) {
+	m.done[table] += n
+	var done, total int64
+	for table, n := range m.done {
+		done += n
+		total += max(m.total[table], n)
+	}
+	for table, n := range m.total {
+		if m.done[table] == 0 {
+			total += n
+		}
+	}
+	full := int(done * barWidth / max(total, 1))
+	fmt.Fprintf(m.out, "\r[%-*s] %d rows, %-24s", barWidth, "=============================="[:min(full, barWidth)], done, table)
+}
+
+func (m *meter) end() { fmt.Fprintln(m.out) }
+
+func tenantExport() *cobra.Command {
+	var to string
+	export := tenantOf("export", "Write an archive of all that a tenant owns", " It is what one moment had, however long it takes; the tenant goes on meanwhile.\n"+
+		"It has hashes of passwords of none, but those of API keys, and secrets of webhooks as they stand in the database: keep it as you keep a backup.",
+		func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) (err error) {
+			by, err := archivist()
+			if err != nil {
+				return err
+			}
+			counts, err := doors.System(tenant, "tenant.export").TenantCount(ctx, tenant)
+			if err != nil {
+				return err
+			}
+			if len(counts) == 0 {
+				return errNoTenant
+			}
+			total := map[string]int64{}
+			for _, c := range counts {
+				total[c.TableName] = c.RowCount
+			}
+			err = doors.Unscoped(tenancy.Caller{}).AccountEventCreate(ctx, db.AccountEventCreateParams{Action: "tenant.export", AboutTenant: &tenant})
+			if err != nil {
+				return err
+			}
+			into, keep, err := create(to, out)
+			if err != nil {
+				return err
+			}
+			shown := newMeter(os.Stderr, total)
+			m, err := by.Export(ctx, doors, tenant, into, shown.progress)
+			shown.end()
+			if err = keep(err); err != nil {
+				return err
+			}
+			rows := int64(0)
+			for _, file := range m.Files {
+				rows += file.Rows
+			}
+			_, err = fmt.Fprintf(os.Stderr, "%d rows in %d files, signed by %s\n", rows, len(m.Files), m.Key)
+			return err
+		})
+	export.Flags().StringVarP(&to, "output", "o", "", "`file` that is made; the standard output when left out")
+	return export
+}
+
+// create makes a file that is there when keep is called without an error, and not otherwise; without a name it is out.
+func create(name string, out io.Writer) (to io.Writer, keep func(error) error, err error) {
+	if name == "" {
+		return out, func(err error) error { return err }, nil
+	}
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	return file, func(err error) error {
+		if err == nil {
+			err = file.Sync()
+		}
+		if err = errors.Join(err, file.Close()); err == nil {
+			return os.Rename(part, name)
+		}
+		return errors.Join(err, os.Remove(part))
+	}, nil
+}
+
+func tenantImport() *cobra.Command {
+	var as string
+	var trust []string
+	command := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Make a tenant of an archive again",
+		Long: "Make a tenant of an archive again: all of it, or nothing. One that was changed, or that a newer release has made, is refused before anything\n" +
+			"is written. Users are of the accounts that they were of, where the archive is from here and these are there; or else of those that have proven\n" +
+			"the same e-mail; or else of new ones, which nobody has proven: whoever reads that mail asks for a password with POST /api/v1/auth/password/forgot.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			by, err := archivist()
+			if err != nil {
+				return err
+			}
+			var o archive.Options
+			if as == "new" {
+				o.As = ids.New[ids.TenantID]()
+			} else if as != "" {
+				if err := o.As.Parse(as); err != nil {
+					return errors.New("--as: write the id of a tenant, or new")
+				}
+			}
+			for _, key := range trust {
+				if err := auth.CheckPublicKey(key); err != nil {
+					return fmt.Errorf("--trust: %w: that of an archive stands in its manifest", err)
+				}
+			}
+			file, err := os.Open(args[0])
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			shown := newMeter(os.Stderr, nil)
+			o.Trusted, o.Progress = trust, shown.progress
+			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
+				made, err := by.Import(ctx, doors, file, o)
+				shown.end()
+				if err != nil {
+					return imported(err)
+				}
+				out := cmd.OutOrStdout()
+				fmt.Fprintf(out, "id: %s\naccounts_matched: %d\naccounts_made: %d\n", made.TenantID, made.Matched, len(made.Made))
+				return doors.Unscoped(tenancy.Caller{}).AccountEventCreate(ctx, db.AccountEventCreateParams{Action: "tenant.import", AboutTenant: &made.TenantID})
+			})
+		},
+	}
+	command.Flags().StringVar(&as, "as", "", "`id` of the tenant that is made, or new; that which it had when left out")
+	command.Flags().StringSliceVar(&trust, "trust", nil, "`key` that may have signed it, beside those of TOKEN_SIGNING_KEYS")
+	return command
+}
+
+// imported is the error of an import in the operator's words.
+func imported(err error) error {
+	switch code := sqlState(err); code {
+	case "23505":
+		return fmt.Errorf("there is something with the same id, or the same name in public addresses; the tenant itself, perhaps, or --as new: %w", err)
+	case "RHPRM":
+		return fmt.Errorf("the owner of the tables may not keep triggers from running; as a superuser of the database, once: %w", err)
+	}
+	return err
+}
+
+// signed is a certificate as it is printed.
+type signed struct {
+	Certificate archive.Certificate `json:"certificate"`
+	Signature   string              `json:"signature"`
+}
+
+func tenantErase() *cobra.Command {
+	var confirm string
+	erase := tenantOf("erase", "Erase all that a tenant owns, at once and for good", " Also what only points at it; a certificate of what that was is printed.\n"+
+		"Backups have it for as long as you keep them.",
+		func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
+			by, err := archivist()
+			if err != nil {
+				return err
+			}
+			_, err = doors.System(tenant, "tenant.erase").TenantEraseNow(ctx, db.TenantEraseNowParams{TenantID: tenant, Confirm: confirm})
+			switch {
+			case errors.Is(err, pgx.ErrNoRows):
+				return errNoTenant
+			case sqlState(err) == "RHCNF":
+				return errors.New("--confirm: this is not the tenant's name")
+			case err != nil:
+				return err
+			}
+			shown := newMeter(os.Stderr, nil)
+			signature, certificate, err := by.Erase(ctx, doors, tenant, "tenant.erase", shown.progress)
+			shown.end()
+			if err != nil {
+				return err
+			}
+			text, err := json.Marshal(signed{certificate, signature}, json.Deterministic(true))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(out, string(text))
+			return err
+		})
+	erase.Flags().StringVar(&confirm, "confirm", "", "the tenant's `name`, to be sure")
+	required(erase, "confirm")
+	return erase
+}

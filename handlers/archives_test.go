@@ -1,0 +1,424 @@
+package handlers
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/klauspost/compress/zstd"
+
+	"rowhouse/archive"
+	"rowhouse/auth"
+	"rowhouse/db"
+	"rowhouse/ids"
+	schema "rowhouse/sql"
+	"rowhouse/tenancy"
+	"rowhouse/testdb"
+)
+
+// vault is a world of rows, and what exports, imports and erases its tenants.
+type vault struct {
+	*world
+	*archive.Archivist
+	doors *tenancy.Database
+}
+
+func newVault(t *testing.T) *vault {
+	t.Helper()
+	w := newRows(t)
+	doors, err := tenancy.Open(t.Context(), w.db.Server())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(doors.Close)
+	return &vault{w, archive.New(auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api")), doors}
+}
+
+func silent(string, int64) {}
+
+func (v *vault) export(h house) []byte {
+	v.t.Helper()
+	var b bytes.Buffer
+	if _, err := v.Export(v.t.Context(), v.doors, h.id, &b, silent); err != nil {
+		v.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (v *vault) importing(text []byte, o archive.Options) (archive.Imported, error) {
+	o.Progress = silent
+	return v.Import(v.t.Context(), v.doors, bytes.NewReader(text), o)
+}
+
+func (v *vault) erase(h house) archive.Certificate {
+	v.t.Helper()
+	q := v.doors.System(h.id, "tenant.erase")
+	if _, err := q.TenantEraseNow(v.t.Context(), db.TenantEraseNowParams{TenantID: h.id, Confirm: h.canary}); err != nil {
+		v.t.Fatal(err)
+	}
+	_, c, err := v.Erase(v.t.Context(), v.doors, h.id, "tenant.erase", silent)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return c
+}
+
+// unpacked are the files of an archive, by their names.
+func unpacked(t *testing.T, text []byte) map[string]string {
+	t.Helper()
+	plain, err := zstd.NewReader(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	files := map[string]string{}
+	for r := tar.NewReader(plain); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(content)
+	}
+}
+
+// packed is an archive of files, in the order of those that it is made of.
+func packed(t *testing.T, of []byte, change func(name, text string) (string, bool)) []byte {
+	t.Helper()
+	plain, err := zstd.NewReader(bytes.NewReader(of))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	var b bytes.Buffer
+	compressed, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(compressed)
+	for r := tar.NewReader(plain); ; {
+		header, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		content, readErr := io.ReadAll(r)
+		if err := errors.Join(err, readErr); err != nil {
+			t.Fatal(err)
+		}
+		text, keep := change(header.Name, string(content))
+		if !keep {
+			continue
+		}
+		header.Size = int64(len(text))
+		_, writeErr := w.WriteHeader(header), error(nil)
+		if _, err := io.WriteString(w, text); err != nil || writeErr != nil {
+			t.Fatal(err, writeErr)
+		}
+	}
+	if err := errors.Join(w.Close(), compressed.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// everywhere is how many rows of which tables hold a text, of whatever schema.
+func (w *world) everywhere(text string) map[string]int {
+	w.t.Helper()
+	found := map[string]int{}
+	for _, table := range testdb.Value[[]string](w.db, `
+		SELECT array_agg(c.oid::regclass::text)
+		  FROM pg_class c
+		 WHERE c.relkind IN ('r', 'p')
+		   AND NOT c.relispartition
+		   AND c.relnamespace::regnamespace::text IN ('public', 'river')`) {
+		if n := testdb.Value[int](w.db, `SELECT count(*) FROM `+table+` t WHERE strpos(t::text, $1) > 0`, text); n > 0 {
+			found[table] = n
+		}
+	}
+	return found
+}
+
+// rowsOf is all that the tables of a tenant hold, to the byte.
+func (w *world) rowsOf(h house) map[string]string {
+	w.t.Helper()
+	all := map[string]string{}
+	for _, table := range schema.Tables() {
+		if slices.ContainsFunc(schema.Columns(table), func(c schema.Column) bool { return c.Name == "tenant_id" }) {
+			all[table] = testdb.Value[string](w.db, `SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM `+table+` t WHERE tenant_id = $1`, h.id)
+		}
+	}
+	return all
+}
+
+// What was exported, erased and imported again is what it was, to the byte; nothing of it was left in between; and another tenant's rows are not touched.
+func TestArchive(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	was, others := v.export(v.A), v.rowsOf(v.B)
+	files := unpacked(t, was)
+	for _, table := range schema.Tables() {
+		owned := slices.ContainsFunc(schema.Columns(table), func(c schema.Column) bool { return c.Name == "tenant_id" })
+		if _, ok := files["tables/"+table+"/000001.ndjson"]; owned && !ok && table != "audit_events" {
+			t.Errorf("%s is not in the archive, or the tenant has no row of it", table)
+		}
+	}
+	for name, text := range files {
+		if strings.Contains(text, v.B.canary) || strings.Contains(text, v.B.id.UUID()) {
+			t.Errorf("%s has what is another tenant's", name)
+		}
+		if strings.Contains(text, "$argon2id$") {
+			t.Errorf("%s has the hash of a password", name)
+		}
+	}
+
+	certificate := v.erase(v.A)
+	for _, text := range []string{v.A.id.UUID(), v.A.canary} {
+		left := v.everywhere(text)
+		delete(left, "accounts") // which are people's own; their addresses here have the tenant's name
+		delete(left, "letters")
+		delete(left, "account_events")
+		if text == v.A.id.UUID() {
+			left = v.everywhere(text)
+		}
+		if len(left) > 0 {
+			t.Errorf("%q is left in %v", text, left)
+		}
+	}
+	if certificate.Rows["items"] != 2 || certificate.Rows["tenants"] != 1 {
+		t.Errorf("the certificate says %v", certificate.Rows)
+	}
+
+	made, err := v.importing(was, archive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made.TenantID != v.A.id || len(made.Made) != 0 {
+		t.Errorf("made %v", made)
+	}
+	again := unpacked(t, v.export(v.A))
+	for _, name := range []string{"manifest.json", "manifest.sig"} {
+		delete(files, name)
+		delete(again, name)
+	}
+	if diff := cmp.Diff(files, again); diff != "" {
+		t.Errorf("(-exported +exported again):\n%s", diff)
+	}
+	if diff := cmp.Diff(others, v.rowsOf(v.B)); diff != "" {
+		t.Errorf("of another tenant (-before +after):\n%s", diff)
+	}
+}
+
+// Under another id it is another tenant, beside the first: with the same rows, of the same accounts, and no word of the id that it had.
+func TestArchiveAsAnother(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	was := v.export(v.A)
+	before := v.rowsOf(v.A)
+	other := v.A
+	other.id = ids.New[ids.TenantID]()
+	if _, err := v.importing(was, archive.Options{As: other.id}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, v.rowsOf(v.A)); diff != "" {
+		t.Errorf("of the first (-before +after):\n%s", diff)
+	}
+	files, again := unpacked(t, was), unpacked(t, v.export(other))
+	for name, text := range files {
+		if strings.HasPrefix(name, "manifest") || strings.HasPrefix(name, "tables/tenants/") { // its name in public addresses is another
+			continue
+		}
+		if got := strings.ReplaceAll(again[name], other.id.UUID(), v.A.id.UUID()); got != text {
+			t.Errorf("%s (-exported +exported again):\n%s", name, cmp.Diff(text, got))
+		}
+	}
+	for table, text := range v.rowsOf(other) {
+		if strings.Contains(text, v.A.id.UUID()) {
+			t.Errorf("%s names the first", table)
+		}
+	}
+	if _, err := v.importing(was, archive.Options{}); err == nil {
+		t.Error("a tenant that there is was made again")
+	}
+}
+
+// An archive that was changed, cut off, signed by somebody else or made by a newer release writes nothing.
+func TestArchiveRefused(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	was := v.export(v.A)
+	v.erase(v.A)
+	whole := func(_, text string) (string, bool) { return text, true }
+	if !bytes.Equal(unpackedBytes(unpacked(t, packed(t, was, whole))), unpackedBytes(unpacked(t, was))) {
+		t.Fatal("the test packs otherwise")
+	}
+	stranger := archive.New(auth.NewTokens(mustKeys(t), "rowhouse", "rowhouse-api"))
+	var foreign bytes.Buffer
+	m, err := stranger.Export(t.Context(), v.doors, v.B.id, &foreign, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := func(change func(*archive.Manifest)) []byte {
+		return packed(t, was, func(name, text string) (string, bool) {
+			if name == "manifest.json" {
+				var m archive.Manifest
+				if err := json.Unmarshal([]byte(text), &m); err != nil {
+					t.Fatal(err)
+				}
+				change(&m)
+				changed, err := json.Marshal(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(changed), true
+			}
+			return text, true
+		})
+	}
+	for what, text := range map[string][]byte{
+		"a price is another": packed(t, was, func(name, text string) (string, bool) {
+			return strings.Replace(text, `"price_cents": `, `"price_cents": 9`, 1), true
+		}),
+		"a file is missing": packed(t, was, func(name, text string) (string, bool) {
+			return text, !strings.HasPrefix(name, "tables/items/")
+		}),
+		"its signature is missing":   packed(t, was, func(name, text string) (string, bool) { return text, name != "manifest.sig" }),
+		"its manifest was changed":   signed(func(m *archive.Manifest) { m.Schema-- }),
+		"it is from a newer one":     signed(func(m *archive.Manifest) { m.Schema = 1 << 40 }),
+		"it is cut off":              was[:len(was)/2],
+		"it is none":                 []byte("no archive"),
+		"it is signed by a stranger": foreign.Bytes(),
+	} {
+		if _, err := v.importing(text, archive.Options{}); err == nil || !strings.Contains(err.Error(), "the archive is refused") {
+			t.Errorf("%s: got %v", what, err)
+		}
+	}
+	if left := v.everywhere(v.A.id.UUID()); len(left) > 0 {
+		t.Errorf("it was written to %v", left)
+	}
+	v.db.Exec(`UPDATE accounts SET email_verified_at = now()`) // or nobody would know whose they are
+	if _, err := v.importing(foreign.Bytes(), archive.Options{As: ids.New[ids.TenantID](), Trusted: []string{m.Key}}); err != nil {
+		t.Errorf("one whose key is trusted: %v", err)
+	}
+}
+
+func mustKeys(t *testing.T) []auth.SigningKey {
+	t.Helper()
+	keys, err := auth.ParseKeys(auth.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+func unpackedBytes(files map[string]string) []byte { return fmt.Append(nil, files) }
+
+// Rows are put back into a tenant that the same transaction makes, and into no other; and erased are those of one that is given up and whose time has come.
+func TestArchiveWalls(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	ctx, operator := t.Context(), tenancy.Caller{Operation: "test"}
+	lines, err := v.doors.System(v.A.id, "test").ArchiveRowList(ctx, db.ArchiveRowListParams{TenantID: v.A.id, TableName: "items", Most: 1})
+	if err != nil || len(lines) != 1 {
+		t.Fatal(lines, err)
+	}
+	line := string(lines[0])
+	restore := func(q *db.Queries, tenant ids.TenantID, table, line string) error {
+		_, err := q.ArchiveRestore(ctx, db.ArchiveRestoreParams{TenantID: tenant, TableName: table, Lines: []string{line}})
+		return err
+	}
+	refusals := map[string]struct {
+		code string
+		do   func(tx *tenancy.Tx) error
+	}{
+		"a tenant that was there before": {"RHARC", func(tx *tenancy.Tx) error {
+			return restore(tx.Provision(v.A.id, operator), v.A.id, "items", line)
+		}},
+		"a row of another tenant": {"42501", func(tx *tenancy.Tx) error {
+			made := ids.New[ids.TenantID]()
+			q := tx.Provision(made, operator)
+			if _, err := q.TenantCreate(ctx, db.TenantCreateParams{TenantID: made, Name: "made", Slug: "made-here"}); err != nil {
+				return err
+			}
+			return restore(q, made, "items", line)
+		}},
+		"a table of accounts": {"RHARC", func(tx *tenancy.Tx) error {
+			return restore(tx.Provision(v.A.id, operator), v.A.id, "accounts", `{}`)
+		}},
+		"a table of accounts, to be read": {"RHARC", func(tx *tenancy.Tx) error {
+			_, err := tx.Provision(v.A.id, operator).ArchiveRowList(ctx, db.ArchiveRowListParams{TenantID: v.A.id, TableName: "accounts", Most: 1})
+			return err
+		}},
+	}
+	for what, r := range refusals {
+		err := v.doors.Atomic(ctx, r.do)
+		var said *pgconn.PgError
+		if !errors.As(err, &said) || said.Code != r.code {
+			t.Errorf("%s: got %v, want %s", what, err, r.code)
+		}
+	}
+	for what, statement := range map[string]string{
+		"active":             `UPDATE tenants SET status = 'active', erase_at = NULL WHERE id = $1`,
+		"suspended":          `UPDATE tenants SET status = 'suspended', erase_at = NULL WHERE id = $1`,
+		"given up yesterday": `UPDATE tenants SET status = 'deleting', erase_at = now() + interval '29 days' WHERE id = $1`,
+	} {
+		v.db.Exec(statement, v.A.id)
+		if _, _, err := v.Erase(ctx, v.doors, v.A.id, "test", silent); !errors.Is(err, pgx.ErrNoRows) {
+			t.Errorf("one that is %s: got %v", what, err)
+		}
+	}
+	if n := testdb.Value[int](v.db, `SELECT count(*) FROM items WHERE tenant_id = $1`, v.A.id); n != 2 {
+		t.Errorf("%d items are left, want 2", n)
+	}
+	// No query has the condition to lean on: the function itself.
+	conn := v.db.Connect(v.db.Server())
+	for _, sql := range []string{`BEGIN`, `SELECT set_config('app.tenant_id', '` + v.A.id.UUID() + `', true)`} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var erased *string
+	if err := conn.QueryRow(ctx, `SELECT erase_rows(10)`).Scan(&erased); err != nil || erased != nil {
+		t.Errorf("the function itself: got %v, %v", erased, err)
+	}
+	_ = conn.Close(context.Background())
+}
+
+// A tenant that was deleted can be taken back until its grace is over; then a worker erases it, and what the queue knows of it.
+func TestTenantGrace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.want(w.as(w.A.people["admin"], call("DELETE", "/tenant?confirm="+w.A.canary), w.A), 200)
+	w.want(w.as(w.A.people["admin"], call("GET", "/items"), w.A), 403)
+	if days := testdb.Value[int](w.db, `SELECT round(extract(epoch FROM erase_at - now()) / 86400)::int FROM tenants WHERE id = $1`, w.A.id); days != 30 {
+		t.Errorf("it is erased in %d days, want 30", days)
+	}
+	if _, err := w.server.doors.System(w.A.id, "tenant.resume").TenantResume(t.Context(), w.A.id); err != nil {
+		t.Fatal(err)
+	}
+	w.want(w.as(w.A.people["admin"], call("GET", "/items"), w.A), 200)
+
+	w.want(w.as(w.A.people["admin"], call("DELETE", "/tenant?confirm="+w.A.canary), w.A), 200)
+	w.db.Exec(`UPDATE tenants SET erase_at = now() WHERE id = $1`, w.A.id)
+	w.work()
+	w.until(`SELECT NOT EXISTS (SELECT FROM tenants WHERE id = $1)`, w.A.id)
+	w.until(`SELECT bool_and(state <> 'running') FROM river.river_job WHERE kind = 'tenant.erase'`)
+	if left := w.everywhere(w.A.id.UUID()); len(left) > 0 {
+		t.Errorf("its id is left in %v", left)
+	}
+	w.want(w.as(w.B.people["admin"], call("GET", "/items"), w.B), 200)
+}
