@@ -61,7 +61,7 @@ build: ## Build ./rowhouse
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack -o rowhouse ./cmd/rowhouse # gin would bring a fifth of the binary for it
 
 .PHONY: build-worker
-build-worker: ## Build ./rowhouse-worker, which works and has nothing that serves
+build-worker: ## Build ./rowhouse-worker, which works and has nothing of the API
 	CGO_ENABLED=0 go build -trimpath -tags nomsgpack,worker -o rowhouse-worker ./cmd/rowhouse
 
 .PHONY: create-account
@@ -264,7 +264,7 @@ docker-build-api: ## Build rowhouse-api, which serves
 	docker build --target api --tag rowhouse-api .
 
 .PHONY: docker-build-worker
-docker-build-worker: ## Build rowhouse-worker, which works, and has nothing that serves
+docker-build-worker: ## Build rowhouse-worker, which works, and has nothing of the API
 	docker build --target worker --tag rowhouse-worker .
 
 .PHONY: docker-build-migrations

@@ -54,6 +54,13 @@ func NewPasswords(parallel, queue int) *Passwords {
 	return &Passwords{newGate(parallel, queue), dummyHash(), key}
 }
 
+// Load is how many passwords are being hashed at this moment, how many callers wait for that, and how many are hashed at once at most.
+func (p *Passwords) Load() (hashing, waiting, most int) {
+	most = cap(p.gate.memories)
+	hashing = most - len(p.gate.memories)
+	return hashing, max(0, len(p.gate.present)-hashing), most
+}
+
 // NormalizePassword returns the form in which a password is hashed and judged, so that the same one typed on two devices is one: every
 // kind of blank is a space, and the rest is in NFC (the mappings of RFC 8265's OpaqueString). What that profile refuses besides, such
 // as characters newer than its tables and the joiners within emoji, people may have chosen, and stays allowed.

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"rowhouse/auth"
 	"rowhouse/ids"
@@ -26,6 +27,7 @@ import (
 	"rowhouse/mail/mailtest"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 	"rowhouse/testdb"
 	"rowhouse/webhooks"
@@ -67,7 +69,10 @@ type world struct {
 	nobody person // in no tenant
 	logs   *lockedBuffer
 	post   *mailtest.Server
-	jobs   jobs.Config // of the worker, should one be needed
+	seen   *telemetry.Telemetry // of the server that was started last
+	worked *telemetry.Telemetry // of the worker
+	spans  sdk.SpanExporter     // of all that is started from now on; nil: nobody traces
+	jobs   jobs.Config          // of the worker, should one be needed
 	worker *sync.Once
 	copies int  // of rows, that each is another
 	odd    bool // was broken on purpose: its answers need not be in the description
@@ -158,6 +163,8 @@ func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*A
 	}
 	w.t.Cleanup(doors.Close)
 	doors.AcquireTimeout = 20 * time.Second // on a machine that is busy with all the other tests
+	w.seen = w.observe()
+	doors.Observe(w.seen, "requests")
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	server, err := New(config, doors, auth.NewPasswords(2, 64), auth.NewTokens(keys, "rowhouse", "rowhouse-api"), log)
 	if err != nil {
@@ -173,6 +180,17 @@ func (w *world) serveWith(url string, config Config, keys []auth.SigningKey) (*A
 	return server, listening.URL
 }
 
+// observe is what sees a process.
+func (w *world) observe() *telemetry.Telemetry {
+	w.t.Helper()
+	seen, err := telemetry.New(context.Background(), telemetry.Options{Metrics: true, Traces: w.spans, Version: "test", Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = seen.Close(context.Background()) })
+	return seen
+}
+
 // work has a worker do what is in the queue, now and from now on, until the test ends.
 func (w *world) work() {
 	w.worker.Do(func() {
@@ -182,6 +200,8 @@ func (w *world) work() {
 		}
 		w.t.Cleanup(doors.Close)
 		doors.AcquireTimeout = 20 * time.Second
+		w.worked = w.observe()
+		doors.Observe(w.worked, "jobs")
 		sender, err := mail.SMTP(w.post.URL())
 		if err != nil {
 			w.t.Fatal(err)
@@ -528,9 +548,13 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-func (b *lockedBuffer) tail() string {
+func (b *lockedBuffer) all() string {
 	b.Lock()
 	defer b.Unlock()
-	text := b.Buffer.String()
+	return b.Buffer.String()
+}
+
+func (b *lockedBuffer) tail() string {
+	text := b.all()
 	return text[max(0, len(text)-4000):]
 }

@@ -25,6 +25,7 @@ import (
 	"rowhouse/ids"
 	"rowhouse/mail"
 	"rowhouse/rest"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 	"rowhouse/webhooks"
 )
@@ -67,7 +68,7 @@ type Worker struct {
 
 // Open makes a worker over the doors. Start has it begin, Close gives its connections back.
 func Open(ctx context.Context, config Config, doors *tenancy.Database, tokens *auth.Tokens, sender mail.Sender, deliverer *webhooks.Deliverer, log *slog.Logger) (*Worker, error) {
-	queue, err := tenancy.OpenQueue(ctx, config.DatabaseURL)
+	queue, err := tenancy.OpenQueue(ctx, config.DatabaseURL, doors.Telemetry)
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +160,9 @@ type watched struct {
 }
 
 func (m *watched) Work(ctx context.Context, job *rivertype.JobRow, inner func(context.Context) error) (err error) {
+	ctx, seen := m.worker.doors.Telemetry.Job(ctx, job.Kind, job.Attempt)
+	outcome := telemetry.JobPanicked
+	defer func() { seen.End(outcome) }()
 	defer func() {
 		if p := recover(); p != nil {
 			m.worker.log.Error("a job panicked", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "panic", fmt.Sprintf("a %T", p), "stack", string(debug.Stack()))
@@ -168,7 +172,17 @@ func (m *watched) Work(ctx context.Context, job *rivertype.JobRow, inner func(co
 	err = inner(ctx)
 	var cancelled *river.JobCancelError
 	var snoozed *river.JobSnoozeError
-	if err == nil || errors.As(err, &cancelled) || errors.As(err, &snoozed) {
+	switch {
+	case err == nil:
+		outcome = telemetry.JobDone
+	case errors.As(err, &cancelled):
+		outcome = telemetry.JobCancelled
+	case errors.As(err, &snoozed):
+		outcome = telemetry.JobSnoozed
+	default:
+		outcome = telemetry.JobFailed
+	}
+	if outcome != telemetry.JobFailed {
 		return err
 	}
 	m.worker.log.Warn("a job failed", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "error", err.Error())

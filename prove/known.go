@@ -174,7 +174,7 @@ var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'
 type power struct{ may, by, why, hash string }
 
 var powers = map[string]power{
-	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "70736a4c28"},
+	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "3c4586fd1e"},
 	"make_pass":              {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
 	"end_passes":             {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
 	"refuse_users":           {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
@@ -519,7 +519,7 @@ var places = map[string]map[string]pardon{
 		"tenancy.scope.rebinding":      {"the same, from no role", "76e78b0007"},
 		"tenancy.shapes.make":          {"an accessor's statement with NULL, true, false and words of letters in the place of parameters that are these", "5ed26eba28"},
 		"tenancy.shapes.of":            {"the same, made before", "19991d8768"},
-		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "359c9bc9ae"},
+		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "0a10bd9235"},
 		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "d5c816882a"},
 	},
 	"exec": {
@@ -551,6 +551,7 @@ Claim.Key string
 Claim.Permission auth.Permission
 Database.AcquireTimeout time.Duration
 Database.QueueTimeout time.Duration
+Database.Telemetry *telemetry.Telemetry
 const VisitEnd
 func (c *Caller) ByKey() bool
 func (c *Caller) Credential() ids.AccountID
@@ -560,6 +561,7 @@ func (d *Database) Snapshot(ctx context.Context, fn func(tx *Tx) error) error
 func (d *Database) Close()
 func (d *Database) Enter(who Caller, permission auth.Permission) *db.Queries
 func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn func(tx *Tx) (answer []byte, err error)) error
+func (d *Database) Observe(t *telemetry.Telemetry, pool string)
 func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *db.Queries
 func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
 func (d *Database) Reach(ctx context.Context) error
@@ -577,7 +579,7 @@ func Again(err error) error
 func Constraints() []Constraint
 func Meaning(table string) string
 func Permissions() []Permission
-func OpenQueue(ctx context.Context, url string) (*pgxpool.Pool, error)
+func OpenQueue(ctx context.Context, url string, t *telemetry.Telemetry) (*pgxpool.Pool, error)
 func Open(ctx context.Context, url string) (*Database, error)
 func Retry(ctx context.Context, reads bool, work func() error) error
 type Caller struct

@@ -90,7 +90,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"token has named: who sends such a token is who it names; account and session are asked of the database each time", `
 		rest.Server.identities 3483600c  rest.exchange.known 7a4d6209  rest.exchange.look a7374811  rest.API.Identify 6fffa23f`},
 	{"the hooks of outside services, as they are written here; a message is an argument", `
-		rest.Hook.Refuses 42fe1e0a  rest.Hook.Ready feb44b22  rest.Hook.Take afa19031  rest.Hook.take 31088817  rest.API.Hooks 90ad3c67  handlers.clerkHook e40ac944`},
+		rest.Hook.Refuses 42fe1e0a  rest.Hook.Ready feb44b22  rest.Hook.Take afa19031  rest.Hook.heed cb2c3eee  rest.API.Hooks 90ad3c67  handlers.clerkHook e40ac944`},
 	{"the keys of the installation, read at start: they sign for all tenants alike, and are changed by no request", `
 		auth.ParseKeys 79d3d818  auth.Tokens.Sign c2c2f34a  auth.Tokens.keys 84832179  auth.Tokens.now c024cca4  auth.Tokens.parser dab6a048
 		auth.Tokens.verifiers cf8f7c28
@@ -104,7 +104,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"is a hash of this answer's own content", `
 		rest.answer.write 48409f5a  rest.exchange.appendBody 94031e8d`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
-		rest.Server.handle c456089c`},
+		rest.Server.handle e0fc29a3`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
@@ -128,8 +128,34 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.Database.prepared be051999  tenancy.Database.remember 51d63d64  tenancy.Database.shapes fa4a4dcc
 		tenancy.shapes.count 8d603703  tenancy.shapes.made df032e2f  tenancy.shapes.of accc8199`},
 	{"the connections: bindings are local to a transaction, and what a connection keeps of its own is the number of its generation", `
-		tenancy.Database.Close b3116a9e  tenancy.Database.acquire 2a2c4fd5  tenancy.Database.generation 4861bd5b
+		tenancy.Database.Close b3116a9e  tenancy.Database.acquire 5ee1c039  tenancy.Database.generation 4861bd5b
 		tenancy.Database.outcome cbb2e4c7  tenancy.Database.pool 44c0fc35  tenancy.Open ca0a9383`},
+	{"what the operator sees of the process, made at its start: numbers under names out of the program, and spans of such names that wait to be " +
+		"sent to his collector; no request reads any of it", `
+		telemetry.counts.registry 23afcce5  telemetry.counts.requests 90e2126e  telemetry.counts.requestSeconds c51242c4
+		telemetry.counts.refusals cc4fb719  telemetry.counts.limited d3d5e223  telemetry.counts.hooks dfef0ac1
+		telemetry.counts.tenants 7fb82c8b  telemetry.counts.trips cf743221  telemetry.counts.tripSeconds 2e8728c1
+		telemetry.counts.tripErrors d5d63512  telemetry.counts.unreached 003882e3  telemetry.counts.jobs 74864b4e
+		telemetry.counts.jobSeconds dab768da  telemetry.counts.deliveries c1f7891a  telemetry.counts.deliverySeconds ee100722
+		telemetry.Telemetry.counts c74257da  telemetry.Telemetry.tracer b81cfaf6  telemetry.Telemetry.provider 9031aa6f
+		tenancy.Database.Telemetry 8c5926b8  tenancy.Database.Observe ab8a301f  tenancy.stateOf c4d99a78
+		telemetry.newCounts 4dbbfc95  telemetry.counts.request 5beaaf64  telemetry.counts.trip f947e5e7
+		telemetry.Telemetry.Pool 008742c9  telemetry.Telemetry.Passwords 373ce209  telemetry.Telemetry.HTTP 63e993e6
+		telemetry.New 3e1b0dd8  telemetry.Telemetry.Close ef03d35a  telemetry.Telemetry.Request b35c0b44
+		telemetry.Telemetry.Trip 6e87bbca  telemetry.Telemetry.Unreached f4dc5503  telemetry.Telemetry.Limited 0122a84b
+		telemetry.Telemetry.Hook 5984b9cf  telemetry.Telemetry.Job 3fb2bbf6  telemetry.Job.End 36bcaeae
+		telemetry.Telemetry.Delivery 5d059e14  telemetry.Delivery.End bd14a0c4
+		telemetry.counts.passes 4a93795c  telemetry.counts.passesMissed 08dbd104
+		telemetry.counts.passesHit 08dbd104  telemetry.Telemetry.Pass 3e12fd1d`},
+	{"how many requests the busiest tenants have made, by the id of each, and all others together: numbers, for the operator, which no request reads", `
+		telemetry.tenants.desc b90ce219  telemetry.tenants.mu 9828eed5  telemetry.tenants.shown 0fd3c575
+		telemetry.tenants.candidates e00f51a7  telemetry.tenants.count 322959fe
+		telemetry.tenants.choose 210aa7d0  telemetry.tenants.Describe 6244352e  telemetry.tenants.Collect d1e86f37`},
+	{"it hands spans to the collector, and tells the log how many were lost", `
+		telemetry.told.SpanExporter 44983719  telemetry.told.log 2e049df5
+		telemetry.told.ExportSpans bfa1118f`},
+	{"the address of the operator, from the start of the process to its end; no request comes through", `
+		cmd/rowhouse.observed 52f491e2`},
 	{"why the last attempt to connect failed, in the server's words; the log alone shows it", `
 		tenancy.Database.refused 71928e15  tenancy.refused.TraceConnectEnd bbf932de  tenancy.refused.last b6daacf3`},
 	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `
@@ -183,7 +209,7 @@ var loosely = []struct{ why, entries string }{
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		rest.Server.api e3b0c442  rest.API.App 99b4cc7c  rest.New cebc7b5f
+		rest.Server.api e3b0c442  rest.API.App 99e824e1  rest.New cebc7b5f
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
 		rest.Server.router e3909ba6  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442

@@ -13,7 +13,7 @@ func (x *exchange) identify() error {
 	if err := x.takeCredential(); err != nil {
 		return err
 	}
-	if err := x.server.limiter.allow(x.counted()); err != nil {
+	if err := x.limited(); err != nil {
 		return err
 	}
 	return x.readKey()

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"rowhouse/auth"
+	"rowhouse/tenancy"
 )
 
 // bare is a server without a database: enough for what asks none.
@@ -21,7 +22,7 @@ func bare(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{BodyLimit: 1}, &API{}, nil, auth.NewTokens(keys, "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
+	s, err := New(Config{BodyLimit: 1}, &API{}, &tenancy.Database{}, auth.NewTokens(keys, "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,21 +27,27 @@ type Message struct {
 
 // take answers a message: with what became of it, or with a refusal, after which the service sends it again.
 func (h *Hook) take(x *exchange) (answer, error) {
-	if err := x.server.limiter.allow(x.counted()); err != nil {
+	outcome, err := h.heed(x)
+	if err != nil {
+		x.server.doors.Telemetry.Hook(h.Path, x.server.api.Refuse(err, false).Code)
 		return answer{}, err
 	}
+	x.server.doors.Telemetry.Hook(h.Path, outcome)
+	text, err := json.Marshal(map[string]string{"outcome": outcome})
+	return jsonAnswer(text), err
+}
+
+func (h *Hook) heed(x *exchange) (outcome string, err error) {
+	if err := x.limited(); err != nil {
+		return "", err
+	}
 	if err := h.Ready(x.server.api.App); err != nil {
-		return answer{}, err
+		return "", err
 	}
 	body, err := io.ReadAll(x.request.Body)
 	if err != nil {
-		return answer{}, bodyError(err)
+		return "", bodyError(err)
 	}
 	x.body = body
-	outcome, err := h.Take(x.ctx, x.server.api.App, x.who, Message{x.request.Header.Values, body})
-	if err != nil {
-		return answer{}, err
-	}
-	text, err := json.Marshal(map[string]string{"outcome": outcome})
-	return jsonAnswer(text), err
+	return h.Take(x.ctx, x.server.api.App, x.who, Message{x.request.Header.Values, body})
 }

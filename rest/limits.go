@@ -61,6 +61,15 @@ func (l *limiter) allow(name string) error {
 	return tooMany(strconv.Itoa(int(l.requests.Times)), strconv.Itoa(1+int(wait.Seconds())))
 }
 
+// limited counts a request of an exchange in this process; an error refuses it.
+func (x *exchange) limited() error {
+	err := x.server.limiter.allow(x.counted())
+	if err != nil {
+		x.server.doors.Telemetry.Limited("requests")
+	}
+	return err
+}
+
 // Attempt is something that is counted in the database: what it is, of whom, and how often it may be.
 type Attempt struct {
 	what, whom string
@@ -117,7 +126,11 @@ func (c Counter) Take(ctx context.Context, who Caller, attempts ...Attempt) erro
 	if p.Keys == nil {
 		return nil
 	}
-	return tenancy.Retry(ctx, false, func() error { return c.doors.Unscoped(who).RateLimitTake(ctx, p) })
+	err := tenancy.Retry(ctx, false, func() error { return c.doors.Unscoped(who).RateLimitTake(ctx, p) })
+	if private(err, usedUp) {
+		c.doors.Telemetry.Limited(attempts[0].what)
+	}
+	return err
 }
 
 // Give takes back what Take counted, of an attempt that succeeded: in a transaction of its own, since whoever attempts next from

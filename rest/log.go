@@ -4,18 +4,25 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
+	"net/http"
 	"strings"
-	"time"
+
+	"rowhouse/telemetry"
 )
 
-// record writes the request's line in the log: only what names and counts, never what the client sent or got.
-func (s *Server) record(x *exchange, status int, took time.Duration, refused *Error, err error) {
+// record writes the request's line in the log: only what names and counts, never what the client sent or got. Trace is the id of the trace
+// that has more of it; empty: none has.
+func (s *Server) record(x *exchange, told telemetry.Answer, trace string, refused *Error, err error) {
+	if err == nil && unsampled(s.config.LogSample, told) {
+		return
+	}
+	status := told.Status
 	attrs := []slog.Attr{
 		slog.String("request_id", x.who.RequestID),
 		slog.String("route", x.route.Pattern),
-		slog.String("method", x.request.Method),
+		slog.String("method", methodOf(x.request)),
 		slog.Int("status", status),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.Float64("ms", float64(told.Took.Microseconds())/1000),
 		slog.String("address", x.who.Address),
 	}
 	if x.route.Pattern == "" {
@@ -33,6 +40,9 @@ func (s *Server) record(x *exchange, status int, took time.Duration, refused *Er
 	if !x.who.AccountID.IsZero() {
 		attrs = append(attrs, slog.String("account", x.who.AccountID.String()))
 	}
+	if trace != "" {
+		attrs = append(attrs, slog.String("trace", trace))
+	}
 	level := slog.LevelInfo
 	switch {
 	case err != nil && status >= 500 || status < 400 && err != nil:
@@ -46,6 +56,15 @@ func (s *Server) record(x *exchange, status int, took time.Duration, refused *Er
 
 // probes are asked every few seconds by machines, and are logged only when they fail.
 var probes = map[string]bool{"GET /healthz": true, "GET /readyz": true}
+
+// methodOf is how the log shows a method: one that HTTP does not have is whatever the client likes, and is shown as *.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return r.Method
+	}
+	return "*"
+}
 
 // maxShape is how many segments of a path without a route are logged.
 const maxShape = 8

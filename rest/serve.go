@@ -3,7 +3,7 @@
 package rest
 
 // What answers requests. A worker shows things and counts attempts with the rest of this package, and is built without this file, and so without a
-// router or anything that listens.
+// router or anything that answers a client.
 
 import (
 	"fmt"
@@ -19,6 +19,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"rowhouse/auth"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 )
 
@@ -109,7 +110,8 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 	operation := route.Operation()
 	return func(c *gin.Context) {
 		began := time.Now()
-		x := &exchange{server: s, route: route, ctx: c.Request.Context(), request: c.Request, writer: c.Writer, param: c.Param}
+		ctx, seen := s.doors.Telemetry.Request(c.Request.Context(), route.Pattern, c.Request.Header.Values("Traceparent"))
+		x := &exchange{server: s, route: route, ctx: ctx, request: c.Request, writer: c.Writer, param: c.Param}
 		x.who.RequestID = requestID(c.Request.Header.Values("X-Request-Id"))
 		x.who.Address = clientAddress(c.Request.RemoteAddr, c.Request.Header.Values("X-Forwarded-For"), s.proxies)
 		x.who.Operation = operation
@@ -124,6 +126,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 		switch s.cors(c.Request, header) {
 		case preflightAllowed:
 			c.Status(http.StatusNoContent)
+			seen.End(route.Pattern, telemetry.Answer{Status: http.StatusNoContent, At: began, Took: time.Since(began)})
 			return
 		case preflightRefused:
 			run = func(*exchange) (answer, error) { return answer{}, errOrigin }
@@ -152,7 +155,12 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			err = writeErr
 		}
 		x.written()
-		s.record(x, c.Writer.Status(), time.Since(began), refused, err)
+		told := telemetry.Answer{Status: c.Writer.Status(), Tenant: x.who.TenantID, At: began, Took: time.Since(began)}
+		if refused != nil {
+			told.Code = refused.Code
+		}
+		s.record(x, told, seen.Trace(), refused, err)
+		seen.End(route.Pattern, told)
 		if refused != nil && refused.Code == ErrTenant.Code {
 			s.Note(x.who, "tenant.refused")
 		}

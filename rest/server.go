@@ -30,6 +30,7 @@ type Config struct {
 	Requests       Limit         // of one credential, or of one address without any, in this process
 	Guess          Limit         // from one address: tokens that are no good, names that are taken
 	Issuers        *auth.Issuers // whose access tokens are heeded beside ours; nil: nobody's
+	LogSample      float64       // the part of those successful requests that the log tells of which were not slow; 0: all
 }
 
 // API is what a server serves.

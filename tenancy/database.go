@@ -24,6 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 )
 
 const (
@@ -44,6 +45,10 @@ type Database struct {
 	// QueueTimeout is how long whoever wants a connection waits behind statements that do not end, of a server that does answer. It is
 	// counted likewise, is at least AcquireTimeout, and 5 s unless it is changed before the first use.
 	QueueTimeout time.Duration
+
+	// Telemetry sees what goes through the doors. Whoever is handed the doors tells it what else there is to see: requests, jobs,
+	// deliveries. Nil sees nothing; it is not changed after the first use. See Observe.
+	Telemetry *telemetry.Telemetry
 
 	aloneTimeout time.Duration // aloneTimeout, unless a test is in a hurry
 
@@ -86,6 +91,20 @@ func Open(ctx context.Context, url string) (*Database, error) {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
 	return d, nil
+}
+
+// Observe has t see the doors, before their first use, and the pool, under a name.
+func (d *Database) Observe(t *telemetry.Telemetry, pool string) {
+	d.Telemetry = t
+	t.Pool(pool, stateOf(d.pool))
+}
+
+// stateOf is the state of a pool, for whoever counts.
+func stateOf(pool *pgxpool.Pool) func() telemetry.Pool {
+	return func() telemetry.Pool {
+		s := pool.Stat()
+		return telemetry.Pool{Acquired: s.AcquiredConns(), Idle: s.IdleConns(), Max: s.MaxConns(), Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime()}
+	}
 }
 
 // Reach makes sure, before the first request, that the database is there and its surroundings are fit. It waits as a program does that
@@ -219,6 +238,7 @@ func (d *Database) acquire() (*pgxpool.Conn, error) {
 		case errors.Is(err, errAlone): // of a server that answers others
 			continue
 		}
+		d.Telemetry.Unreached()
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, d.refused.instead(err))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -13,6 +14,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/telemetry"
 )
 
 // The statements that bind a transaction. They take parameters, and so are prepared once on each connection; with the tenant in
@@ -236,6 +238,7 @@ type trip struct {
 	conn       *pgxpool.Conn
 	statements []statement
 	results    pgx.BatchResults
+	seen       telemetry.Trip
 	keep       bool // the connection belongs to a Tx
 }
 
@@ -247,13 +250,43 @@ func (t *trip) send(ctx context.Context) error {
 		t.database.remember(s.sql)
 		batch.Queue(s.sql, s.args...)
 	}
+	ctx, t.seen = t.database.Telemetry.Trip(ctx, t.statements[len(t.statements)-1].sql)
 	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
-	for range len(t.statements) - 1 {
-		if _, err := t.results.Exec(); err != nil {
+	for _, s := range t.statements[:len(t.statements)-1] {
+		if err := t.skip(s); err != nil {
 			return t.close(err)
 		}
 	}
 	return nil
+}
+
+// skip reads the result of a statement that is not the last, which nobody wants but who counts passes.
+func (t *trip) skip(s statement) error {
+	column := passColumn(s.sql)
+	if column < 0 || t.database.Telemetry == nil {
+		_, err := t.results.Exec()
+		return err
+	}
+	rows, err := t.results.Query()
+	if err != nil {
+		return err
+	}
+	if rows.Next() {
+		t.database.Telemetry.Pass(slices.Equal(rows.RawValues()[column], []byte{1})) // a boolean, in the driver's format
+	}
+	rows.Close()
+	return rows.Err()
+}
+
+// passColumn is the column of a binding which is whether there was a pass for who entered; -1: it has none.
+func passColumn(binding string) int {
+	if strings.HasPrefix(binding, enterTenant) {
+		return 0
+	}
+	if rebinding, ok := strings.CutPrefix(binding, noRoleAnd); ok && strings.HasPrefix(rebinding, enterTenant[len("SELECT "):]) {
+		return 1
+	}
+	return -1
 }
 
 // close ends the trip; what it returns is the outcome of the transaction. Where err, the statement's own, is not nil, it
@@ -263,10 +296,26 @@ func (t *trip) close(err error) error {
 		err = closed
 	}
 	err = t.database.outcome(t.conn.Conn(), err)
+	t.seen.End(told(err))
 	if !t.keep {
 		release(t.conn)
 	}
 	return err
+}
+
+// told is what is told of the outcome of a trip: never the words of an error, in which there may be values of rows.
+func told(err error) (outcome, state string) {
+	if err == nil || errors.Is(err, pgx.ErrNoRows) {
+		return telemetry.TripAnswered, ""
+	}
+	var said *pgconn.PgError
+	if errors.As(err, &said) {
+		state = said.Code
+	}
+	if errors.Is(err, ErrLost) {
+		return telemetry.TripLost, state
+	}
+	return telemetry.TripRefused, state
 }
 
 type row struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 )
 
 // queueConnections are enough for what the queue itself does: to fetch, to finish, to plan. What jobs do goes through the doors.
@@ -14,8 +15,8 @@ const queueConnections = 4
 
 // OpenQueue makes a pool for the queue of jobs, of the login of url. Its connections have the role rowhouse_worker, which reaches the schema river and no
 // table of tenants or accounts: what is done for them goes through the doors. It is a pool of its own, in sessions that last: not for behind a pooler that
-// shares them.
-func OpenQueue(ctx context.Context, url string) (*pgxpool.Pool, error) {
+// shares them. Telemetry sees it as the pool "queue".
+func OpenQueue(ctx context.Context, url string, t *telemetry.Telemetry) (*pgxpool.Pool, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
@@ -27,5 +28,6 @@ func OpenQueue(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_URL: %w", err)
 	}
+	t.Pool("queue", stateOf(pool))
 	return pool, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"rowhouse/auth"
 	"rowhouse/db"
 	"rowhouse/ids"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 )
 
@@ -133,11 +135,31 @@ func (d *Deliverer) Attempt(ctx context.Context, tenant ids.TenantID, id ids.Del
 	if err != nil {
 		return 0, err
 	}
-	outcome := d.client.Post(ctx, row.Webhook.Url, header, body)
+	outcome := d.post(ctx, row.Webhook.Url, header, body)
 	if ctx.Err() != nil { // this process ends, which says nothing of the endpoint
 		return 0, ctx.Err()
 	}
 	return d.note(ctx, row, now, outcome)
+}
+
+// post sends a message, with the trace that it is part of if that is kept, and tells what became of it.
+func (d *Deliverer) post(ctx context.Context, to string, header http.Header, body []byte) Outcome {
+	ctx, seen := d.doors.Telemetry.Delivery(ctx)
+	if trace := seen.Traceparent(); trace != "" {
+		header.Set("traceparent", trace)
+	}
+	outcome := d.client.Post(ctx, to, header, body)
+	switch {
+	case outcome.Delivered():
+		seen.End(telemetry.Delivered)
+	case outcome.Gone():
+		seen.End(telemetry.DeliveryGone)
+	case outcome.Status != 0:
+		seen.End(telemetry.DeliveryRefused)
+	default:
+		seen.End(telemetry.DeliveryUnanswered)
+	}
+	return outcome
 }
 
 // live are the sealed secrets that sign.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/caarlos0/env/v11"
 	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/net/http/httpguts"
 
 	"rowhouse/auth"
 	"rowhouse/handlers"
@@ -57,9 +59,21 @@ type config struct {
 	RateLimitMailTenant  limit         `env:"RATE_LIMIT_MAIL_TENANT" envDefault:"300/1h"`
 	LogLevel             slog.Level    `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat            string        `env:"LOG_FORMAT" envDefault:"json"`
+	LogSample            float64       `env:"LOG_SAMPLE" envDefault:"1"`
+	MetricsAddr          string        `env:"METRICS_ADDR"`
+
+	// The sampler reads its own by itself.
+	OTelExporterOTLPEndpoint       string   `env:"OTEL_EXPORTER_OTLP_ENDPOINT"`
+	OTelExporterOTLPTracesEndpoint string   `env:"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"`
+	OTelExporterOTLPHeaders        []string `env:"OTEL_EXPORTER_OTLP_HEADERS"`
+	OTelTracesSampler              string   `env:"OTEL_TRACES_SAMPLER"`
+	OTelTracesSamplerArg           string   `env:"OTEL_TRACES_SAMPLER_ARG"`
 
 	keys []auth.SigningKey
 	mail mail.Sender // nil: nowhere
+
+	collector       string // of traces; empty: nowhere
+	collectorHeader http.Header
 
 	loopback bool // webhooks may be on this very machine: of rowhouse dev alone
 
@@ -204,7 +218,47 @@ func parseConfig(environment map[string]string) (config, error) {
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		wrong("LOG_FORMAT", "json or text")
 	}
+	if !(c.LogSample > 0 && c.LogSample <= 1) {
+		wrong("LOG_SAMPLE", "a part of the requests, more than 0 and at most 1, such as 0.1")
+	}
+	if _, _, err := net.SplitHostPort(c.MetricsAddr); c.MetricsAddr != "" && err != nil {
+		wrong("METRICS_ADDR", "write host:port or :port, an address that only you reach")
+	}
+	c.traces(wrong)
 	return c, errors.Join(errs...)
+}
+
+// samplers are those of OTEL_TRACES_SAMPLER.
+var samplers = []string{"always_on", "always_off", "traceidratio", "parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"}
+
+// traces is where traces go, and says what is wrong with that, and with what part of them is kept: the library would tell of it where nobody looks, and go
+// on.
+func (c *config) traces(wrong func(name, format string, args ...any)) {
+	for name, at := range map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": c.OTelExporterOTLPEndpoint, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": c.OTelExporterOTLPTracesEndpoint} {
+		if u, err := url.Parse(at); at != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil) {
+			wrong(name, "write an address such as http://localhost:4318, of OTLP over HTTP, without a password: that goes into OTEL_EXPORTER_OTLP_HEADERS")
+		}
+	}
+	c.collector = c.OTelExporterOTLPTracesEndpoint
+	if c.collector == "" && c.OTelExporterOTLPEndpoint != "" {
+		c.collector = strings.TrimRight(c.OTelExporterOTLPEndpoint, "/") + "/v1/traces"
+	}
+	c.collectorHeader = http.Header{}
+	for _, header := range c.OTelExporterOTLPHeaders {
+		name, value, _ := strings.Cut(header, "=")
+		value, err := url.PathUnescape(strings.TrimSpace(value))
+		if name = strings.TrimSpace(name); err != nil || !httpguts.ValidHeaderFieldName(name) || value == "" || !httpguts.ValidHeaderFieldValue(value) {
+			wrong("OTEL_EXPORTER_OTLP_HEADERS", "list name=value, separated by commas, with %%20 for a blank")
+			continue
+		}
+		c.collectorHeader.Set(name, value)
+	}
+	if c.OTelTracesSampler != "" && !slices.Contains(samplers, c.OTelTracesSampler) {
+		wrong("OTEL_TRACES_SAMPLER", "one of %s", strings.Join(samplers, ", "))
+	}
+	if part, err := strconv.ParseFloat(c.OTelTracesSamplerArg, 64); c.OTelTracesSamplerArg != "" && (err != nil || !(part >= 0 && part <= 1)) {
+		wrong("OTEL_TRACES_SAMPLER_ARG", "a part of the traces, from 0 to 1")
+	}
 }
 
 // clerkIssuer adds Clerk to the issuers, and says what is wrong with what is said of it.

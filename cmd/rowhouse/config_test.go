@@ -182,6 +182,14 @@ func TestConfigListsAll(t *testing.T) {
 		"RATE_LIMIT_MAIL_TENANT": "300",
 		"LOG_LEVEL":              "loud",
 		"LOG_FORMAT":             "xml",
+		"LOG_SAMPLE":             "10%",
+		"METRICS_ADDR":           "9100",
+
+		"OTEL_EXPORTER_OTLP_ENDPOINT":        "http://rowhouse:" + canary + "@collector.example.com",
+		"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "collector.example.com:4317",
+		"OTEL_EXPORTER_OTLP_HEADERS":         "api-key=" + canary + "," + canary,
+		"OTEL_TRACES_SAMPLER":                "sometimes",
+		"OTEL_TRACES_SAMPLER_ARG":            "10%",
 	}
 	_, err := parseConfig(wrong)
 	if err == nil {
@@ -240,6 +248,13 @@ func TestConfigValues(t *testing.T) {
 		{"TRUSTED_PROXIES", []string{"10.0.0.0/8,::1", "127.0.0.1"}, []string{"10.0.0.0/33", "proxy", "10.0.0.1,"}},
 		{"LOG_LEVEL", []string{"debug", "INFO", "warn", "error"}, []string{"trace"}},
 		{"LOG_FORMAT", []string{"json", "text"}, []string{"JSON"}},
+		{"LOG_SAMPLE", []string{"1", "0.001", ""}, []string{"0", "-0.1", "1.1", "NaN", "all"}},
+		{"METRICS_ADDR", []string{"localhost:9100", ":0", ""}, []string{"9100", "localhost"}},
+		{"OTEL_EXPORTER_OTLP_ENDPOINT", []string{"http://localhost:4318", "https://otlp.example/v1/", ""}, []string{"localhost:4318", "grpc://localhost:4317", "https://u:p@otlp.example"}},
+		{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", []string{"http://localhost:4318/v1/traces"}, []string{"/v1/traces"}},
+		{"OTEL_EXPORTER_OTLP_HEADERS", []string{"a=b", "authorization=Bearer%20x,b=c", ""}, []string{"a", "=b", "a=b,", "a b=c", "a=%0A", "a=%"}},
+		{"OTEL_TRACES_SAMPLER", []string{"always_on", "parentbased_traceidratio", ""}, []string{"Always", "jaeger_remote"}},
+		{"OTEL_TRACES_SAMPLER_ARG", []string{"0", "0.25", "1"}, []string{"-1", "2", "NaN", "x"}},
 	} {
 		for _, value := range c.take {
 			if _, err := parseConfig(vars{c.name: value}); err != nil {

@@ -22,6 +22,7 @@ import (
 	"rowhouse/localpg"
 	"rowhouse/mail"
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 )
 
 func devCommand() *cobra.Command {
@@ -99,11 +100,14 @@ func dev(ctx context.Context, c config, dir string, out io.Writer) (err error) {
 	if err := seed(ctx, c.DatabaseURL); err != nil {
 		return fmt.Errorf("demo data: %w", err)
 	}
-	return together(ctx,
-		func(ctx context.Context) error {
-			return serve(ctx, c, listen, c.logger(), func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
-		},
-		func(ctx context.Context) error { return work(ctx, c, c.logger()) })
+	log := c.logger()
+	return observed(ctx, c, log, func(ctx context.Context, t *telemetry.Telemetry) error {
+		return together(ctx,
+			func(ctx context.Context) error {
+				return serve(ctx, c, listen, t, log, func(at net.Addr) { fmt.Fprint(out, welcome(at, database)) })
+			},
+			func(ctx context.Context) error { return work(ctx, c, t, log) })
+	})
 }
 
 // together runs both until ctx ends, or until one of them fails, which ends the other.

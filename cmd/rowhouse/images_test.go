@@ -509,7 +509,7 @@ func TestImages(t *testing.T) {
 		}
 	}
 
-	// The worker's program is another than the API's: it has nothing that serves.
+	// The worker's program is another than the API's: it has nothing of the API, and listens for nobody but the operator, if he says where.
 	if p := e.run("worker", "serve"); p.wait().ExitCode() != 2 {
 		t.Errorf("the worker's image serves:\n%s", p.said())
 	}
@@ -519,14 +519,9 @@ func TestImages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(program)
-		if err != nil {
-			t.Fatal(err)
-		}
 		routes := slices.ContainsFunc(info.Deps, func(m *debug.Module) bool { return m.Path == "github.com/gin-gonic/gin" })
-		listens := bytes.Contains(text, []byte("\x00net/http.(*Server).Serve\x00")) // the names of its functions
-		if routes != serves || listens != serves {
-			t.Errorf("the program of %s has the router: %v; has what answers on a listener: %v", target, routes, listens)
+		if routes != serves {
+			t.Errorf("the program of %s has the router: %v", target, routes)
 		}
 	}
 }

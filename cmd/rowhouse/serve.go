@@ -23,6 +23,7 @@ import (
 	"rowhouse/handlers"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 )
 
@@ -47,6 +48,7 @@ func (c *config) server(log *slog.Logger) (handlers.Config, error) {
 			Requests:       rest.Limit(c.RateLimitRequests),
 			Guess:          rest.Limit(c.RateLimitGuess),
 			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
+			LogSample:      c.LogSample,
 		},
 		AccessTokenTTL:     c.AccessTokenTTL,
 		RefreshTokenTTL:    c.RefreshTokenTTL,
@@ -79,7 +81,10 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), c, listen, c.logger(), func(net.Addr) {})
+			log := c.logger()
+			return observed(cmd.Context(), c, log, func(ctx context.Context, t *telemetry.Telemetry) error {
+				return serve(ctx, c, listen, t, log, func(net.Addr) {})
+			})
 		},
 	}
 }
@@ -124,7 +129,7 @@ func claim(address, again string) (listen func() (net.Listener, error), err erro
 const gcPercent = 125
 
 // serve answers requests until ctx ends, then drains. Ready is called once it listens.
-func serve(ctx context.Context, c config, listen func() (net.Listener, error), log *slog.Logger, ready func(net.Addr)) error {
+func serve(ctx context.Context, c config, listen func() (net.Listener, error), t *telemetry.Telemetry, log *slog.Logger, ready func(net.Addr)) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -133,6 +138,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 		return err
 	}
 	defer doors.Close()
+	doors.Observe(t, "requests")
 	if err := doors.Reach(ctx); err != nil {
 		return fmt.Errorf("not serving: %w", err)
 	}
@@ -141,7 +147,12 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), l
 	if err != nil {
 		return err
 	}
-	server, err := handlers.New(config, doors, auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue), auth.NewTokens(c.keys, issuer, audience), log)
+	passwords := auth.NewPasswords(runtime.GOMAXPROCS(0), hashQueue)
+	t.Passwords(func() (p telemetry.Passwords) {
+		p.Hashing, p.Waiting, p.Most = passwords.Load()
+		return p
+	})
+	server, err := handlers.New(config, doors, passwords, auth.NewTokens(c.keys, issuer, audience), log)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"rowhouse/mail"
 	"rowhouse/rest"
 	schema "rowhouse/sql"
+	"rowhouse/telemetry"
 	"rowhouse/tenancy"
 	"rowhouse/webhooks"
 )
@@ -31,18 +32,20 @@ func workerCommand() *cobra.Command {
 			if err := errors.Join(err, c.required()); err != nil {
 				return err
 			}
-			return work(cmd.Context(), c, c.logger())
+			log := c.logger()
+			return observed(cmd.Context(), c, log, func(ctx context.Context, t *telemetry.Telemetry) error { return work(ctx, c, t, log) })
 		},
 	}
 }
 
 // work works until ctx ends, then finishes what is under way.
-func work(ctx context.Context, c config, log *slog.Logger) error {
+func work(ctx context.Context, c config, t *telemetry.Telemetry, log *slog.Logger) error {
 	doors, err := tenancy.Open(ctx, c.DatabaseURL)
 	if err != nil {
 		return err
 	}
 	defer doors.Close()
+	doors.Observe(t, "jobs")
 	if err := doors.Reach(ctx); err != nil {
 		return fmt.Errorf("not working: %w", err)
 	}

@@ -11,12 +11,13 @@ CREATE FUNCTION enter(
     address    text,
     operation  text,
     request    text
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Binds this transaction to a tenant and to the user whom the account is there, if the session and the account live, the
 -- tenant is active, the user is active in it and its roles hold the permission; or to a visitor, if the session is a visit to
 -- this tenant. RHSES, RHTEN, RHEML (nobody has proven the account's e-mail, and it was not made for this tenant), RHPER:
--- refused. A pass says all of that at once; a read by one whose primary role suffices leaves one for the requests that follow.
+-- refused. A pass says all of that at once; a read by one whose primary role suffices leaves one for the requests that follow. What is
+-- returned is whether there was one, for whoever counts.
 DECLARE
     user_id  uuid;
     artist   uuid;
@@ -38,7 +39,7 @@ BEGIN
        AND permission = ANY (p.permissions);
     IF FOUND THEN
         PERFORM set_config('app.caller', concat(user_id, ' ', account, ' any ', address, ' ', operation, ' ', request, ' ', artist, '  '), true);
-        RETURN;
+        RETURN true;
     END IF;
     SELECT u.id,
            u.artist_id,
@@ -92,6 +93,7 @@ BEGIN
         PERFORM make_pass(session);
     END IF;
     PERFORM set_config('app.caller', concat(user_id, ' ', account, ' ', reach, ' ', address, ' ', operation, ' ', request, ' ', artist, '  ', visitor), true);
+    RETURN false;
 END
 $$;
 -- +goose StatementEnd
