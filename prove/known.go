@@ -474,7 +474,7 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.accountCommand":       {"the operator makes an account", "5880b428ed"},
 		"cmd/rowhouse.resetPasswordCommand": {"the operator lets somebody into an account", "524c72b446 541067392e e482d52aa6 094f50bd3d"},
 		"archive.exportAccounts":            {"the operator exports a tenant; who its users are stands in their rows", "78df447763"},
-		"archive.matchAccounts":             {"the operator makes a tenant of an archive, which names its users' accounts", "c9f72ea0ea"},
+		"archive.matchAccounts":             {"the operator makes a tenant of an archive, which names its users' accounts", "c9f72ea0ea 93b4a8cbca"},
 		"cmd/rowhouse.tenantExport":         {"the operator exports a tenant", "76cf2ee73a"},
 		"cmd/rowhouse.tenantImport":         {"the operator makes a tenant of an archive", "6ebd21a24f"},
 		"cmd/rowhouse.tenantCommand":        {"the operator names the account that a new tenant's admin is", "2546ec66e1"},
