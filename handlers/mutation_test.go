@@ -52,8 +52,10 @@ var (
 	joining     = regexp.MustCompile(`\bON \w+\.id = \w+\.tenant_id\b`)
 )
 
-// asWorker are the queries that only workers send, for the tenant that stands in their job and never in a request.
-var asWorker = strings.Fields(`AppointmentReminder DeliveryAttempted DeliveryGiveUp DeliveryPending DeliveryRender InvitationMail LetterDelete LetterGet
+// asWorker are the queries that only workers send, for the tenant that stands in their job, and those of the operator's commands: never for one that a
+// request names.
+var asWorker = strings.Fields(`ArchivePut ArchiveRead ArchiveRestored TenantCount TenantErase TenantEraseNow TenantResume TenantSuspend TenantTables
+	AppointmentReminder DeliveryAttempted DeliveryGiveUp DeliveryPending DeliveryRender InvitationMail LetterDelete LetterGet
 	LoginsExpire TenantExpire UserWelcome WebhookEnd WebhookMail WebhookSeal WebhookSealed`)
 
 // mutants are found in the text of db/, and made of what the server sends.
