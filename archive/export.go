@@ -4,8 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
@@ -57,8 +55,7 @@ func (w *writer) flush() error {
 	}
 	w.parts++
 	name := fmt.Sprintf("%s%06d.ndjson", w.dir, w.parts)
-	hash := sha256.Sum256(w.part.Bytes())
-	w.manifest.Files = append(w.manifest.Files, File{name, w.rows, hex.EncodeToString(hash[:])})
+	w.manifest.Files = append(w.manifest.Files, fileOf(name, w.part.Bytes()))
 	err := w.file(name, w.part.Bytes())
 	w.part.Reset()
 	w.rows = 0

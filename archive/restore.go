@@ -61,13 +61,8 @@ type verified struct {
 	accounts []Account
 }
 
-// Verify reads an archive and writes nothing. It fails unless every file is as the manifest says, the manifest is signed by a key of the archivist's or by
+// verify reads an archive and writes nothing. It fails unless every file is as the manifest says, the manifest is signed by a key of the archivist's or by
 // one of those trusted, and this program knows the tables of its time.
-func (a *Archivist) Verify(from io.Reader, trusted []string) (Manifest, error) {
-	v, err := a.verify(from, trusted)
-	return v.Manifest, err
-}
-
 func (a *Archivist) verify(from io.Reader, trusted []string) (v verified, err error) {
 	var files []File
 	var manifest, signature []byte
@@ -80,8 +75,7 @@ func (a *Archivist) verify(from io.Reader, trusted []string) (v verified, err er
 		case name == signatureName:
 			signature = text
 		default:
-			hash := sha256.Sum256(text)
-			files = append(files, File{name, int64(bytes.Count(text, []byte("\n"))), hex.EncodeToString(hash[:])})
+			files = append(files, fileOf(name, text))
 			if !strings.HasPrefix(name, accountsDir) {
 				return nil
 			}
@@ -125,6 +119,12 @@ func (a *Archivist) verify(from io.Reader, trusted []string) (v verified, err er
 	return v, nil
 }
 
+// fileOf is what a manifest says of a file.
+func fileOf(name string, text []byte) File {
+	hash := sha256.Sum256(text)
+	return File{name, int64(bytes.Count(text, []byte("\n"))), hex.EncodeToString(hash[:])}
+}
+
 func eachLine(text []byte, take func(line []byte) error) error {
 	for line := range bytes.Lines(text) {
 		if err := take(bytes.TrimSuffix(line, []byte("\n"))); err != nil {
@@ -164,12 +164,19 @@ func (a *Archivist) Import(ctx context.Context, doors *tenancy.Database, from io
 		made.TenantID = o.As
 		r.ids[v.TenantID.UUID()] = o.As.UUID()
 	}
+	known := map[File]bool{}
+	for _, file := range v.Files {
+		known[file] = true
+	}
 	operator := tenancy.Caller{Operation: "tenant.import"}
 	err = doors.Atomic(ctx, func(tx *tenancy.Tx) error {
 		if err := matchAccounts(ctx, tx, operator, v, r, &made); err != nil {
 			return err
 		}
 		err := each(bufio.NewReader(from), func(name string, text []byte) (err error) {
+			if name != manifestName && name != signatureName && !known[fileOf(name, text)] {
+				return refused("it was changed while it was imported")
+			}
 			table, _, ok := strings.Cut(strings.TrimPrefix(name, tablesDir), "/")
 			if !ok || !strings.HasPrefix(name, tablesDir) {
 				return nil

@@ -403,7 +403,7 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.demoAppointment": {"the same", "d712771e74"},
 		"archive.Archivist.Export":     {"the operator exports a tenant", "71c4bc5615"},
 		"archive.eachPage":             {"the same", "78350c6300"},
-		"archive.Archivist.Import":     {"the operator makes a tenant of an archive", "cce9699de9"},
+		"archive.Archivist.Import":     {"the operator makes a tenant of an archive", "9b587b0078"},
 		"archive.restore":              {"the same", "ad05683166"},
 		"cmd/rowhouse.demoCommunity":   {"what its community has, as soon as it is made", "9eba56fe82"},
 	},
