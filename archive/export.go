@@ -11,7 +11,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/klauspost/compress/zstd"
 
 	"rowhouse/db"
@@ -158,10 +157,10 @@ func exportAccounts(ctx context.Context, tx *tenancy.Tx, tenant ids.TenantID, op
 		return err
 	}
 	return eachPage(ctx, tx, tenant, operator, "users", func(lines [][]byte) error {
-		var of []pgtype.UUID
+		var of []string
 		for _, line := range lines {
 			var user struct {
-				AccountID pgtype.UUID `json:"account_id"`
+				AccountID string `json:"account_id"`
 			}
 			if err := json.Unmarshal(line, &user); err != nil {
 				return err

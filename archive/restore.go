@@ -16,7 +16,6 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/klauspost/compress/zstd"
 
 	"rowhouse/auth"
@@ -262,7 +261,7 @@ func matchAccounts(ctx context.Context, tx *tenancy.Tx, operator tenancy.Caller,
 		asked := db.ArchiveAccountsParams{}
 		for _, account := range some {
 			if v.own {
-				asked.AccountIds = append(asked.AccountIds, pgtype.UUID{Bytes: account.ID, Valid: true})
+				asked.AccountIds = append(asked.AccountIds, account.ID.UUID())
 			}
 			asked.Emails = append(asked.Emails, account.Email)
 		}

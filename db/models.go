@@ -426,7 +426,7 @@ type Tenant struct {
 	CreatedBy *ids.AccountID
 	// The name as it is sorted by.
 	NameKey string
-	// When what it owns is erased; NULL: it is not given up.
+	// When what it owns is erased, if it is given up by then; NULL: never.
 	EraseAt *time.Time
 }
 

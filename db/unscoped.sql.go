@@ -9,7 +9,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"rowhouse/ids"
 )
 
@@ -302,7 +301,7 @@ SELECT id,
        name,
        email_verified_at
   FROM accounts
- WHERE id = ANY($1::uuid[])
+ WHERE id = ANY(CAST($1::text[] AS uuid[]))
  UNION
 SELECT id,
        username,
@@ -314,7 +313,7 @@ SELECT id,
 `
 
 type ArchiveAccountsParams struct {
-	AccountIds []pgtype.UUID
+	AccountIds []string
 	Emails     []string
 }
 

@@ -368,7 +368,7 @@ func TestEveryQueryBySystem(t *testing.T) {
 	asked := 0
 	for method := range reflect.TypeFor[*db.Queries]().Methods() {
 		q := reflect.ValueOf(w.server.doors.System(w.A.id, "test")).MethodByName(method.Name)
-		if method.Name == "WithTx" || q.Type().NumIn() < 2 {
+		if method.Name == "WithTx" || method.Name == "ArchivePut" || q.Type().NumIn() < 2 { // which is for a tenant that is not there yet
 			continue
 		}
 		in := []reflect.Value{reflect.ValueOf(context.Background())}
@@ -380,6 +380,8 @@ func TestEveryQueryBySystem(t *testing.T) {
 				v.Set(own.Convert(v.Type()))
 			case name == "Size":
 				v.SetInt(1000)
+			case name == "TableName":
+				v.SetString("items")
 			}
 		}
 		for i := 1; i < q.Type().NumIn(); i++ {

@@ -24,7 +24,7 @@ var importable = map[string]use{
 
 	"github.com/jackc/pgx/v5":                         {"tenancy db sql cmd/rowhouse handlers jobs rest webhooks archive", "PostgreSQL; who may do more than tell that there are no rows is in reachesDatabase"},
 	"github.com/jackc/pgx/v5/pgconn":                  {"tenancy db sql cmd/rowhouse rest", "the same; everybody may tell its errors"},
-	"github.com/jackc/pgx/v5/pgtype":                  {"tenancy db ids rest archive", "types alone"},
+	"github.com/jackc/pgx/v5/pgtype":                  {"tenancy db ids rest", "types alone"},
 	"github.com/jackc/pgx/v5/pgxpool":                 {"tenancy jobs", "the pools; that of jobs has a role which reaches no table of tenants"},
 	"github.com/jackc/pgx/v5/stdlib":                  {"sql/schema.go", "what goose needs"},
 	"github.com/pressly/goose/v3":                     {"sql/schema.go cmd/rowhouse/migrate.go", "it runs the migrations"},

@@ -2,9 +2,7 @@
 -- A tenant's end, and its archive. What a tenant owns is found in the catalogue: the tables that have a tenant_id.
 
 ALTER TABLE tenants ADD COLUMN erase_at timestamptz;
-COMMENT ON COLUMN tenants.erase_at IS 'When what it owns is erased; NULL: it is not given up.';
-ALTER TABLE tenants ADD CONSTRAINT tenants_erase_check CHECK (erase_at IS NULL OR status = 'deleting');
-COMMENT ON CONSTRAINT tenants_erase_check ON tenants IS 'internal: What is to be erased is given up.';
+COMMENT ON COLUMN tenants.erase_at IS 'When what it owns is erased, if it is given up by then; NULL: never.';
 
 -- +goose StatementBegin
 CREATE FUNCTION plan_erasure() RETURNS trigger
@@ -275,5 +273,4 @@ DROP TRIGGER plan_erasure ON tenants;
 CREATE TRIGGER audit_delete AFTER DELETE ON tenants REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION tenants_audit();
 DROP FUNCTION plan_erasure();
-ALTER TABLE tenants DROP CONSTRAINT tenants_erase_check;
 ALTER TABLE tenants DROP COLUMN erase_at;

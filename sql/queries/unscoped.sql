@@ -316,7 +316,7 @@ SELECT id,
        name,
        email_verified_at
   FROM accounts
- WHERE id = ANY(@account_ids::uuid[])
+ WHERE id = ANY(CAST(@account_ids::text[] AS uuid[]))
  UNION
 SELECT id,
        username,
