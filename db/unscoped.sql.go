@@ -157,7 +157,7 @@ UPDATE accounts
    AND is_active
 `
 
-// AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more.
+// AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more, and for the operator.
 func (q *Queries) AccountDeactivate(ctx context.Context, accountID ids.AccountID) error {
 	_, err := q.db.Exec(ctx, accountDeactivate, accountID)
 	return err
@@ -238,6 +238,24 @@ type AccountPasswordRehashParams struct {
 func (q *Queries) AccountPasswordRehash(ctx context.Context, arg AccountPasswordRehashParams) error {
 	_, err := q.db.Exec(ctx, accountPasswordRehash, arg.PasswordHash, arg.AccountID, arg.CheckedHash)
 	return err
+}
+
+const accountReactivate = `-- name: AccountReactivate :one
+UPDATE accounts
+   SET is_active = true
+ WHERE id = $1
+   AND NOT is_active
+   AND email NOT LIKE '%@closed.invalid'
+RETURNING id
+`
+
+// AccountReactivate opens an account again that was shut, for the operator; not one that its owner has closed, of whom nothing is left. pgx.ErrNoRows:
+// there is none to open.
+func (q *Queries) AccountReactivate(ctx context.Context, accountID ids.AccountID) (ids.AccountID, error) {
+	row := q.db.QueryRow(ctx, accountReactivate, accountID)
+	var id ids.AccountID
+	err := row.Scan(&id)
+	return id, err
 }
 
 const accountTell = `-- name: AccountTell :one

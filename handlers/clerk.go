@@ -284,15 +284,15 @@ func (app *App) clerkDeleted(ctx context.Context, tx *tenancy.Tx, who rest.Calle
 		return hookOutdated, nil
 	}
 	if known != nil {
-		if err := app.shut(ctx, tx, who, *known.AccountID); err != nil {
+		if err := Shut(ctx, tx, who, *known.AccountID); err != nil {
 			return "", err
 		}
 	}
 	return hookApplied, tx.Unscoped(who).IdentityEnd(ctx, db.IdentityEndParams{Issuer: Clerk, Subject: user.ID})
 }
 
-// shut deactivates an account.
-func (app *App) shut(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account ids.AccountID) error {
+// Shut deactivates an account: its sessions end, and its API keys, and the invitations to it and by it.
+func Shut(ctx context.Context, tx *tenancy.Tx, who rest.Caller, account ids.AccountID) error {
 	if _, err := tx.Unscoped(who).AccountLock(ctx, account); err != nil {
 		return err
 	}

@@ -113,6 +113,7 @@ func (h house) asksByHand() map[string][]ask {
 		"AccountTell":         one(nobody, db.AccountTellParams{AccountID: account, Email: "told@example.com", EmailVerified: true, Name: new("Told")}),
 		"AccountLock":         one(nobody, account),
 		"AccountDeactivate":   one(nobody, account),
+		"AccountReactivate":   one(nobody, account),
 		"HookMessageTake":     one(nobody, db.HookMessageTakeParams{ID: "msg_new", SentAt: later}),
 		"RateLimitTake":       one(nobody, db.RateLimitTakeParams{Keys: [][]byte{secret("limit 1"), secret("new")}, Most: []int32{9, 9}, Seconds: []int32{60, 60}}),
 		"RateLimitGive":       one(nobody, [][]byte{secret("limit 1")}),

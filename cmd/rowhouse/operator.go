@@ -87,7 +87,7 @@ func accountCommand() *cobra.Command {
 	flags.BoolVar(&staff, "staff", false, "may visit every tenant and look")
 	flags.BoolVar(&unproven, "unproven", false, "the e-mail is yet to be confirmed")
 	required(create, "email")
-	account.AddCommand(create, resetPasswordCommand())
+	account.AddCommand(create, accountShow(), resetPasswordCommand(), accountRevokeSessions(), accountDeactivate(), accountReactivate())
 	return account
 }
 

@@ -286,7 +286,17 @@ SELECT *
  WHERE id = @account_id
    FOR NO KEY UPDATE;
 
--- AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more.
+-- AccountReactivate opens an account again that was shut, for the operator; not one that its owner has closed, of whom nothing is left. pgx.ErrNoRows:
+-- there is none to open.
+-- name: AccountReactivate :one
+UPDATE accounts
+   SET is_active = true
+ WHERE id = @account_id
+   AND NOT is_active
+   AND email NOT LIKE '%@closed.invalid'
+RETURNING id;
+
+-- AccountDeactivate shuts an account, and voids all its proofs: for an issuer that tells that there is no such person any more, and for the operator.
 -- name: AccountDeactivate :exec
 UPDATE accounts
    SET is_active = false,
