@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,8 +26,8 @@ func CreateDatabase(ctx context.Context, superuser *pgx.Conn, name string) error
 		"CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " OWNER " + Owner,
 	} {
 		var said *pgconn.PgError
-		if _, err := superuser.Exec(ctx, statement); errors.As(err, &said) && (said.Code == "42710" || said.Code == "42P04" || said.Code == "23505") {
-			continue // it exists: a role, a database, or either since a moment ago
+		if _, err := superuser.Exec(ctx, statement); errors.As(err, &said) && slices.Contains([]string{"42710", "42P04", "23505", "XX000"}, said.Code) {
+			continue // it exists: a role, a database, or either since a moment ago; or another has just granted the same
 		} else if err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
