@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"rowhouse/auth"
 	"rowhouse/rest"
+	"rowhouse/tenancy"
 	"slices"
 	"strings"
 	"sync"
@@ -148,7 +149,7 @@ func TestDocsInBrowser(t *testing.T) {
 // On a phone an operation that is opened is no wider than the page, whatever its parameters, its body and its answers.
 func TestDocsOnPhoneInBrowser(t *testing.T) {
 	t.Parallel()
-	app, err := New(Config{Config: rest.Config{BodyLimit: 1}}, nil, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
+	app, err := New(Config{Config: rest.Config{BodyLimit: 1}}, &tenancy.Database{}, nil, auth.NewTokens(testKeys(), "rowhouse", "rowhouse-api"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
