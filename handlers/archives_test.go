@@ -6,8 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -125,9 +125,10 @@ func packed(t *testing.T, of []byte, change func(name, text string) (string, boo
 			continue
 		}
 		header.Size = int64(len(text))
-		_, writeErr := w.WriteHeader(header), error(nil)
-		if _, err := io.WriteString(w, text); err != nil || writeErr != nil {
-			t.Fatal(err, writeErr)
+		headerErr := w.WriteHeader(header)
+		_, err = io.WriteString(w, text)
+		if err := errors.Join(headerErr, err); err != nil {
+			t.Fatal(err)
 		}
 	}
 	if err := errors.Join(w.Close(), compressed.Close()); err != nil {
@@ -263,7 +264,7 @@ func TestArchiveRefused(t *testing.T) {
 	was := v.export(v.A)
 	v.erase(v.A)
 	whole := func(_, text string) (string, bool) { return text, true }
-	if !bytes.Equal(unpackedBytes(unpacked(t, packed(t, was, whole))), unpackedBytes(unpacked(t, was))) {
+	if !maps.Equal(unpacked(t, packed(t, was, whole)), unpacked(t, was)) {
 		t.Fatal("the test packs otherwise")
 	}
 	stranger := archive.New(auth.NewTokens(mustKeys(t), "rowhouse", "rowhouse-api"))
@@ -325,7 +326,97 @@ func mustKeys(t *testing.T) []auth.SigningKey {
 	return keys
 }
 
-func unpackedBytes(files map[string]string) []byte { return fmt.Append(nil, files) }
+// An archive has what one moment had, although the tenant goes on while it is written.
+func TestArchiveOfOneMoment(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	was := unpacked(t, v.export(v.A))
+	var b bytes.Buffer
+	changed := false
+	_, err := v.Export(t.Context(), v.doors, v.A.id, &b, func(string, int64) {
+		if !changed {
+			v.db.Exec(`UPDATE items SET name = 'changed' WHERE tenant_id = $1`, v.A.id)
+			v.db.Exec(`DELETE FROM settings WHERE tenant_id = $1`, v.A.id)
+		}
+		changed = true
+	})
+	if err != nil || !changed {
+		t.Fatal(err, changed)
+	}
+	now := unpacked(t, b.Bytes())
+	for _, files := range []map[string]string{was, now} {
+		delete(files, "manifest.json")
+		delete(files, "manifest.sig")
+	}
+	if diff := cmp.Diff(was, now); diff != "" {
+		t.Errorf("(-before +while it changes):\n%s", diff)
+	}
+}
+
+// swapped is a file that is another from the second reading on.
+type swapped struct {
+	*bytes.Reader
+	then []byte
+}
+
+func (s *swapped) Seek(offset int64, whence int) (int64, error) {
+	s.Reader = bytes.NewReader(s.then)
+	return s.Reader.Seek(offset, whence)
+}
+
+// What was verified is what is imported: a file that changes in between is refused, and nothing is written.
+func TestArchiveSwapped(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	was := v.export(v.A)
+	v.erase(v.A)
+	then := packed(t, was, func(name, text string) (string, bool) {
+		return strings.Replace(text, `"price_cents": `, `"price_cents": 9`, 1), true
+	})
+	_, err := v.Import(t.Context(), v.doors, &swapped{bytes.NewReader(was), then}, archive.Options{Progress: silent})
+	if err == nil || !strings.Contains(err.Error(), "changed while it was imported") {
+		t.Errorf("got %v", err)
+	}
+	if left := v.everywhere(v.A.id.UUID()); len(left) > 0 {
+		t.Errorf("it was written to %v", left)
+	}
+}
+
+// A row that refers to nothing, and one with a column that the table does not have, are not put back, although no trigger runs; what a row does not have
+// gets its default.
+func TestArchiveRows(t *testing.T) {
+	t.Parallel()
+	v := newVault(t)
+	for what, c := range map[string]struct{ table, more, code, constraint string }{
+		"an item":                        {"items", `"name": "I", "price_cents": 5`, "", ""},
+		"a client without an artist":     {"clients", `"name": "C", "preferred_artist_id": null`, "", ""},
+		"a client whose artist is gone":  {"clients", `"name": "C", "preferred_artist_id": "` + v.A.own.UUID() + `"`, "23503", "clients_preferred_artist_id_fkey"},
+		"a user whose account is gone":   {"users", `"account_id": "` + ids.New[ids.AccountID]().UUID() + `", "username": "u", "email": "u@example.com", "role": "admin"`, "23503", "users_account_id_fkey"},
+		"an item with a column too many": {"items", `"name": "I", "price_cents": 5, "colour": "red"`, "RHARC", ""},
+		"an item that breaks a rule":     {"items", `"name": "I", "price_cents": 0`, "23514", "items_price_cents_check"},
+	} {
+		tenant, operator := ids.New[ids.TenantID](), tenancy.Caller{Operation: "test"}
+		err := v.doors.Atomic(t.Context(), func(tx *tenancy.Tx) error {
+			q := tx.Provision(tenant, operator)
+			for _, row := range []db.ArchivePutParams{
+				{TenantID: tenant, TableName: "tenants", Lines: []string{`{"id": "` + tenant.UUID() + `", "name": "T", "slug": "t-` + tenant.UUID() + `"}`}},
+				{TenantID: tenant, TableName: c.table, Lines: []string{`{"tenant_id": "` + tenant.UUID() + `", "id": "` + ids.New[ids.ItemID]().UUID() + `", ` + c.more + `}`}},
+			} {
+				if _, err := q.ArchivePut(t.Context(), row); err != nil {
+					return err
+				}
+			}
+			return q.ArchiveRestored(t.Context(), tenant)
+		})
+		var said *pgconn.PgError
+		switch {
+		case c.code == "" && err != nil:
+			t.Errorf("%s: %v", what, err)
+		case c.code != "" && (!errors.As(err, &said) || said.Code != c.code || said.ConstraintName != c.constraint):
+			t.Errorf("%s: got %v, want %s of %q", what, err, c.code, c.constraint)
+		}
+	}
+}
 
 // Rows are put back into a tenant that the same transaction makes, and into no other; and erased are those of one that is given up and whose time has come.
 func TestArchiveWalls(t *testing.T) {
