@@ -581,7 +581,7 @@ func TestPlantedGo(t *testing.T) {
 		{"a door among several", here, "", in("var (\n\tplanted, _ = 1, 2\n\tlater = (*tenancy.Database).Unscoped /*!*/\n)", tenancy), "handlers.later: Unscoped: nothing holds its queries"},
 
 		{"a pool that is handed out", doc, "", "package tenancy\n\nimport \"github.com/jackc/pgx/v5/pgxpool\"\n\n// Pool is what it should not be.\nfunc (d *Database) Pool() *pgxpool.Pool { return d.pool } /*!*/\n", "tenancy.Database.Pool: a new door: what tenancy exports hands out rows of whatever tenant it is told"},
-		{"a pool for others to see", doc, "", "package tenancy\n\nimport \"github.com/jackc/pgx/v5/pgxpool\"\n\n// Open is open.\ntype Database struct{ Pool *pgxpool.Pool } /*!*/\n", "tenancy.Database: a new door"},
+		{"a pool for others to see", "tenancy/database.go", "	Telemetry *telemetry.Telemetry\n", "	Telemetry *telemetry.Telemetry\n	Pool *pgxpool.Pool /*!*/\n", "tenancy.Database: a new door"},
 		{"a pool for all", doc, "", "package tenancy\n\nimport \"github.com/jackc/pgx/v5/pgxpool\"\n\n// Pool is everybody's.\nvar Pool *pgxpool.Pool /*!*/\n", "tenancy.Pool: a new door"},
 		{"a pool under a name of tenancy's", doc, "", "package tenancy\n\nimport \"github.com/jackc/pgx/v5/pgxpool\"\n\n// Planted is a pool.\ntype Planted = pgxpool.Pool /*!*/\n\nvar planted Planted\n", "tenancy.Planted: a new door"},
 		{"SQL that nobody can read", doc, "", "package tenancy\n\nconst planted = `SELECT name FROM items WHERE (` /*!*/\n", "SQL that prove cannot read"},
