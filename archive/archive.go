@@ -6,6 +6,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -67,7 +68,9 @@ type Archivist struct{ signer auth.Signer }
 // New makes an archivist, who signs with the first of the tokens' keys and trusts what any of them has signed.
 func New(tokens *auth.Tokens) *Archivist { return &Archivist{tokens.Signer("archive")} }
 
-// refused is an error of an archive that is not taken.
+// ErrRefused is what is wrong with an archive that is not taken.
+var ErrRefused = errors.New("the archive is refused")
+
 func refused(format string, args ...any) error {
-	return fmt.Errorf("the archive is refused: "+format, args...)
+	return fmt.Errorf("%w: "+format, append([]any{ErrRefused}, args...)...)
 }

@@ -47,6 +47,56 @@ func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) erro
 	return err
 }
 
+const accountEvents = `-- name: AccountEvents :many
+SELECT account_events.id, account_events.created_at, account_events.account_id, account_events.action, account_events.about_tenant, account_events.reason, account_events.before, account_events.after, account_events.request_id, account_events.address
+  FROM accounts
+  JOIN account_events ON account_events.account_id = accounts.id
+ WHERE accounts.id = $1
+ ORDER BY account_events.created_at DESC, account_events.id DESC
+ LIMIT $2::integer
+`
+
+type AccountEventsParams struct {
+	AccountID ids.AccountID
+	Most      int32
+}
+
+type AccountEventsRow struct {
+	AccountEvent AccountEvent
+}
+
+// AccountEvents reads the newest events of the account, so many.
+func (q *Queries) AccountEvents(ctx context.Context, arg AccountEventsParams) ([]AccountEventsRow, error) {
+	rows, err := q.db.Query(ctx, accountEvents, arg.AccountID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountEventsRow
+	for rows.Next() {
+		var i AccountEventsRow
+		if err := rows.Scan(
+			&i.AccountEvent.ID,
+			&i.AccountEvent.CreatedAt,
+			&i.AccountEvent.AccountID,
+			&i.AccountEvent.Action,
+			&i.AccountEvent.AboutTenant,
+			&i.AccountEvent.Reason,
+			&i.AccountEvent.Before,
+			&i.AccountEvent.After,
+			&i.AccountEvent.RequestID,
+			&i.AccountEvent.Address,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const accountGet = `-- name: AccountGet :one
 
 SELECT id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
@@ -93,6 +143,47 @@ func (q *Queries) AccountHold(ctx context.Context, accountID ids.AccountID) (ids
 	var id ids.AccountID
 	err := row.Scan(&id)
 	return id, err
+}
+
+const accountIdentities = `-- name: AccountIdentities :many
+SELECT identities.issuer, identities.subject, identities.account_id, identities.created_at, identities.not_before, identities.told_at, identities.ended_at
+  FROM accounts
+  JOIN identities ON identities.account_id = accounts.id
+ WHERE accounts.id = $1
+ ORDER BY identities.issuer
+`
+
+type AccountIdentitiesRow struct {
+	Identity Identity
+}
+
+// AccountIdentities reads who the account is at outside issuers.
+func (q *Queries) AccountIdentities(ctx context.Context, accountID ids.AccountID) ([]AccountIdentitiesRow, error) {
+	rows, err := q.db.Query(ctx, accountIdentities, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountIdentitiesRow
+	for rows.Next() {
+		var i AccountIdentitiesRow
+		if err := rows.Scan(
+			&i.Identity.Issuer,
+			&i.Identity.Subject,
+			&i.Identity.AccountID,
+			&i.Identity.CreatedAt,
+			&i.Identity.NotBefore,
+			&i.Identity.ToldAt,
+			&i.Identity.EndedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const accountPasswordSet = `-- name: AccountPasswordSet :one
@@ -356,6 +447,67 @@ func (q *Queries) AccountUserTenants(ctx context.Context, accountID ids.AccountI
 			return nil, err
 		}
 		items = append(items, tenant_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const accountUsers = `-- name: AccountUsers :many
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
+       tenants.name AS tenant_name
+  FROM users
+  JOIN tenants ON tenants.id = users.tenant_id
+ WHERE users.account_id = $1
+ ORDER BY users.created_at, users.id
+`
+
+type AccountUsersRow struct {
+	User       User
+	TenantName string
+}
+
+// AccountUsers reads what each tenant says of the account as a user of it, the oldest first, active or not.
+func (q *Queries) AccountUsers(ctx context.Context, accountID ids.AccountID) ([]AccountUsersRow, error) {
+	rows, err := q.db.Query(ctx, accountUsers, accountID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AccountUsersRow
+	for rows.Next() {
+		var i AccountUsersRow
+		if err := rows.Scan(
+			&i.User.TenantID,
+			&i.User.ID,
+			&i.User.AccountID,
+			&i.User.Username,
+			&i.User.Email,
+			&i.User.Name,
+			&i.User.Role,
+			&i.User.IsActive,
+			&i.User.Version,
+			&i.User.CreatedAt,
+			&i.User.UpdatedAt,
+			&i.User.TeamID,
+			&i.User.ArtistID,
+			&i.User.FirstName,
+			&i.User.LastName,
+			&i.User.Birthdate,
+			&i.User.Phone,
+			&i.User.Instagram,
+			&i.User.Bio,
+			&i.User.SearchVisibility,
+			&i.User.EmailPrivacy,
+			&i.User.PublicProfile,
+			&i.User.LastLogin,
+			&i.User.NameKey,
+			&i.TenantName,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -89,7 +89,7 @@ UPDATE tenants
        erase_at = now()
  WHERE id = $1
    AND confirmed(name, $2)
-RETURNING id
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
 `
 
 type TenantEraseNowParams struct {
@@ -98,11 +98,24 @@ type TenantEraseNowParams struct {
 }
 
 // TenantEraseNow gives the tenant up without a grace, for the operator, whatever has become of it. RHCNF: confirm is not its name.
-func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) (ids.TenantID, error) {
+func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) (Tenant, error) {
 	row := q.db.QueryRow(ctx, tenantEraseNow, arg.TenantID, arg.Confirm)
-	var id ids.TenantID
-	err := row.Scan(&id)
-	return id, err
+	var i Tenant
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Slug,
+		&i.Status,
+		&i.IsPublic,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.TenantID,
+		&i.CreatedBy,
+		&i.NameKey,
+		&i.EraseAt,
+	)
+	return i, err
 }
 
 const tenantGet = `-- name: TenantGet :one

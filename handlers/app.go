@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"time"
 
+	"rowhouse/archive"
 	"rowhouse/auth"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
@@ -37,6 +38,7 @@ type App struct {
 	doors     *tenancy.Database
 	passwords *auth.Passwords
 	tokens    *auth.Tokens
+	archivist *archive.Archivist
 	log       *slog.Logger
 }
 
@@ -64,12 +66,18 @@ var (
 	errOwnField    = rest.Forbidden("forbidden_field", "Of yourself you may change other fields, but not those listed.")
 	errEnded       = rest.Conflict("state_conflict", "The appointment has been completed or cancelled, which is the end of it; only its notes may change.")
 	errJob         = rest.Conflict("state_conflict", "The job is done or being done, or was taken back before; GET says what it is now.")
+	errTenant      = rest.Conflict("state_conflict", "The tenant is not in a state for this; GET says in which it is.")
+	errTenantThere = rest.Conflict("already_exists", "There is a tenant of this id; with ?as=new another one is made of the archive.")
+	errRestore     = rest.Conflict("restore_not_granted", "The owner of the tables may not keep triggers from running; a superuser of the database grants that once, see docs/operations.md.")
+	errArchive     = rest.Invalid(rest.FieldError{Field: "body", Code: "archive", Detail: "The archive is refused, and why."})
 	errMinor       = rest.Invalid(rest.FieldError{Field: "guardian_name", Code: "required", Detail: "A client under 18 years has a guardian."})
 
 	rules = map[string]rest.Rule{
 		"RHINV": {Error: errUserAlready},
 		"RHADM": {Error: errLastAdmin},
 		"RHCLO": {Error: errAccountClosed},
+		"RHARC": {Error: errTenantThere},
+		"RHPRM": {Error: errRestore},
 		"RHCNF": {Error: errNotConfirmed},
 		"RHUSR": {Error: errNoUser},
 		"RHEND": {Error: errEnded},
@@ -109,6 +117,7 @@ var tagged = map[string]string{
 	"tenants":      "The tenants of the account.",
 	"auth":         "Accounts, sessions, passwords and the mails that prove an address.",
 	"me":           "The account that asks.",
+	"platform":     "All tenants, for superusers.",
 	"profiles":     "Users who let the others of the tenant find them.",
 	"public":       "What everybody may read of a tenant that is public.",
 	"reports":      "What was earned.",
@@ -121,6 +130,7 @@ var tagged = map[string]string{
 // summaries are the summaries of operations that are more than a verb and its object.
 var summaries = map[string]string{
 	"accountClose":            "Close the account",
+	"accountExport":           "Export all that is stored of the person",
 	"accountGet":              "Get the account",
 	"accountPasswordChange":   "Change the account's password",
 	"accountRegister":         "Register an account",
@@ -151,7 +161,13 @@ var summaries = map[string]string{
 	"sessionSwitchTenant":     "Switch the session to a tenant",
 	"settingsGet":             "Get the settings",
 	"settingsUpdate":          "Update the settings",
+	"platformTenantGet":       "Get any tenant",
+	"platformTenantList":      "List all tenants",
 	"tenantDelete":            "Delete the tenant",
+	"tenantErase":             "Erase a tenant now",
+	"tenantExport":            "Export a tenant as an archive",
+	"tenantImport":            "Make a tenant of an archive",
+	"tenantStats":             "Count the rows of a tenant",
 	"tenantGet":               "Get the tenant",
 	"tenantUpdate":            "Update the tenant",
 	"userGroupMarkTrusted":    "Mark a user group as trusted",
@@ -167,5 +183,5 @@ var summaries = map[string]string{
 
 // fieldCodes are what handlers and rules find wrong with a field, beside what the contract does.
 var fieldCodes = []string{
-	"common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held", "unwanted",
+	"archive", "common_password", "contains_email", "contains_username", "forbidden_field", "incorrect", "mismatch", "not_held", "unwanted",
 }

@@ -33,9 +33,8 @@ type vault struct {
 	doors *tenancy.Database
 }
 
-func newVault(t *testing.T) *vault {
+func newVault(t *testing.T, w *world) *vault {
 	t.Helper()
-	w := newRows(t)
 	doors, err := tenancy.Open(t.Context(), w.db.Server())
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +168,7 @@ func (w *world) rowsOf(h house) map[string]string {
 // What was exported, erased and imported again is what it was, to the byte; nothing of it was left in between; and another tenant's rows are not touched.
 func TestArchive(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	was, others := v.export(v.A), v.rowsOf(v.B)
 	files := unpacked(t, was)
 	for _, table := range schema.Tables() {
@@ -227,7 +226,7 @@ func TestArchive(t *testing.T) {
 // Under another id it is another tenant, beside the first: with the same rows, of the same accounts, and no word of the id that it had.
 func TestArchiveAsAnother(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	was := v.export(v.A)
 	before := v.rowsOf(v.A)
 	other := v.A
@@ -260,7 +259,7 @@ func TestArchiveAsAnother(t *testing.T) {
 // An archive that was changed, cut off, signed by somebody else or made by a newer release writes nothing.
 func TestArchiveRefused(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	was := v.export(v.A)
 	v.erase(v.A)
 	whole := func(_, text string) (string, bool) { return text, true }
@@ -329,7 +328,7 @@ func mustKeys(t *testing.T) []auth.SigningKey {
 // An archive has what one moment had, although the tenant goes on while it is written.
 func TestArchiveOfOneMoment(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	was := unpacked(t, v.export(v.A))
 	var b bytes.Buffer
 	changed := false
@@ -367,7 +366,7 @@ func (s *swapped) Seek(offset int64, whence int) (int64, error) {
 // What was verified is what is imported: a file that changes in between is refused, and nothing is written.
 func TestArchiveSwapped(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	was := v.export(v.A)
 	v.erase(v.A)
 	then := packed(t, was, func(name, text string) (string, bool) {
@@ -386,7 +385,7 @@ func TestArchiveSwapped(t *testing.T) {
 // gets its default.
 func TestArchiveRows(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	for what, c := range map[string]struct{ table, more, code, constraint string }{
 		"an item":                        {"items", `"name": "I", "price_cents": 5`, "", ""},
 		"a client without an artist":     {"clients", `"name": "C", "preferred_artist_id": null`, "", ""},
@@ -421,7 +420,7 @@ func TestArchiveRows(t *testing.T) {
 // Rows are put back into a tenant that the same transaction makes, and into no other; and erased are those of one that is given up and whose time has come.
 func TestArchiveWalls(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	ctx, operator := t.Context(), tenancy.Caller{Operation: "test"}
 	lines, err := v.doors.System(v.A.id, "test").ArchiveRead(ctx, db.ArchiveReadParams{TenantID: v.A.id, TableName: "items", Most: 1})
 	if err != nil || len(lines) != 1 {

@@ -533,6 +533,8 @@ func asksFor(r *rest.Route) string {
 		return "an access token or an API key"
 	case r.Scope == rest.AccountScope:
 		return "an access token"
+	case r.Scope == rest.PlatformScope:
+		return "an access token of a superuser"
 	}
 	permission, everything := r.Permission.Split()
 	if everything {

@@ -210,6 +210,12 @@ func (r *ring) accountSwaps(t *testing.T, never ids.TenantID) (all []swap) {
 		{"POST /auth/switch-tenant", "/auth/switch-tenant", `{"tenant_id":"%s"}`, r.A.id.String(), never.String()},
 		{"POST /auth/switch-tenant", "/auth/switch-tenant", `{"tenant_id":"%s","reason":"none of mine"}`, r.A.id.String(), never.String()},
 		{"POST /auth/login", "/auth/login", `{"login":"member-b","password":"` + password + `","tenant_id":"%s"}`, r.A.id.String(), never.String()},
+		{"GET /platform/tenants/:tenant_id", "/platform/tenants/%s", ``, r.A.id.String(), never.String()},
+		{"GET /platform/tenants/:tenant_id/stats", "/platform/tenants/%s/stats", ``, r.A.id.String(), never.String()},
+		{"GET /platform/tenants/:tenant_id/export", "/platform/tenants/%s/export", ``, r.A.id.String(), never.String()},
+		{"POST /platform/tenants/:tenant_id/suspend", "/platform/tenants/%s/suspend", ``, r.A.id.String(), never.String()},
+		{"POST /platform/tenants/:tenant_id/resume", "/platform/tenants/%s/resume", ``, r.A.id.String(), never.String()},
+		{"POST /platform/tenants/:tenant_id/erase", "/platform/tenants/%s/erase", `{"confirm":"` + r.A.canary + `"}`, r.A.id.String(), never.String()},
 		{"GET /public/:tenant_slug/portfolio-items", "/public/" + slug + "/portfolio-items?artist_id=%s", ``, r.A.own.UUID(), r.nobodys},
 	} {
 		known[s.pattern] = true

@@ -124,7 +124,7 @@ func (w *world) hostiles(route *rest.Route, size sized) (all []hostile) {
 		switch route.Scope {
 		case rest.PublicScope:
 			return r
-		case rest.AccountScope:
+		case rest.AccountScope, rest.PlatformScope:
 			return w.as(who, r)
 		}
 		return w.as(who, r, w.A)

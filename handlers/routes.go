@@ -29,6 +29,7 @@ var routes = table([]row{
 	{"GET /me", 200, "Account retrieved", rest.Whoever(accountGet).Refusing(rest.ErrTenant)},
 	{"PATCH /me", 200, "Account updated", rest.AccountChange(accountUpdate, accountRead)},
 	{"DELETE /me", 200, "Account closed", rest.AccountAtomic(accountClose).Telling("user").Refusing(errLastAdmin)},
+	{"GET /me/export", 200, "Personal data exported", rest.AccountAtomic(accountExport)},
 	{"GET /me/tenants", 200, "Tenants retrieved", rest.Account(accountTenantList)},
 	{"GET /tenants", 200, "Tenants retrieved", rest.Account(tenantList)},
 	{"POST /tenants", 201, "Tenant created", rest.AccountAtomic(tenantCreate).Refusing(rest.Broken("tenants_slug_key"), errAccountClosed)},
@@ -160,6 +161,15 @@ var routes = table([]row{
 	{"POST /webhooks/:webhook_id/deliveries/:delivery_id/redeliver", 200, "Delivery on its way", rest.Need(webhooksWrite, deliveryRedeliver).Untold()},
 	{"DELETE /webhooks/:webhook_id", 200, "Webhook deleted", rest.Change(webhooksWrite, webhookDelete, webhookGet)},
 	{"GET /webhook-events", 200, "Events retrieved", rest.Open(webhookEventList)},
+
+	{"GET /platform/tenants", 200, "Tenants retrieved", rest.Platform(platformTenantList)},
+	{"POST /platform/tenants/import", 200, "Tenant imported", rest.PlatformUpload("application/zstd", tenantImport).Refusing(errArchive, errTenantThere, errRestore)},
+	{"GET /platform/tenants/:tenant_id", 200, "Tenant retrieved", rest.PlatformOne(platformTenantGet)},
+	{"GET /platform/tenants/:tenant_id/stats", 200, "Tenant counted", rest.PlatformOne(tenantStats)},
+	{"GET /platform/tenants/:tenant_id/export", 200, "Tenant exported", rest.PlatformDownload("application/zstd", "tar.zst", tenantExport)},
+	{"POST /platform/tenants/:tenant_id/suspend", 200, "Tenant suspended", rest.PlatformOne(tenantSuspend).Refusing(errTenant)},
+	{"POST /platform/tenants/:tenant_id/resume", 200, "Tenant resumed", rest.PlatformOne(tenantResume).Refusing(errTenant)},
+	{"POST /platform/tenants/:tenant_id/erase", 200, "Tenant to be erased", rest.PlatformOne(tenantErase).Refusing(errNotConfirmed)},
 
 	{"GET /public/:tenant_slug/profiles", 200, "Profiles retrieved", rest.Open(publicProfileList)},
 	{"GET /public/:tenant_slug/user-groups", 200, "User groups retrieved", rest.Open(publicUserGroupList)},

@@ -354,7 +354,7 @@ func (o *operation) unasked(made *http.Request, body string) string {
 	}
 	media, _, _ := mime.ParseMediaType(made.Header.Get("Content-Type"))
 	schema := o.body[media]
-	if body == "" || schema == nil || media == rest.CSV {
+	if body == "" || schema == nil || media == rest.CSV || o.route.Accepts != nil && o.route.Line == nil {
 		return ""
 	}
 	lines := []string{body}

@@ -5,6 +5,7 @@ package handlers
 import (
 	"log/slog"
 
+	"rowhouse/archive"
 	"rowhouse/auth"
 	"rowhouse/rest"
 	"rowhouse/tenancy"
@@ -12,7 +13,7 @@ import (
 
 // New makes the application over the doors.
 func New(config Config, doors *tenancy.Database, passwords *auth.Passwords, tokens *auth.Tokens, log *slog.Logger) (*App, error) {
-	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, log: log}
+	app := &App{config: config, doors: doors, passwords: passwords, tokens: tokens, archivist: archive.New(tokens), log: log}
 	var err error
 	api := API()
 	api.App = app

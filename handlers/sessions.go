@@ -338,10 +338,12 @@ func sessionList(ctx context.Context, q *db.Queries, who rest.Caller, in session
 		WithTotal:      in.Count,
 	})
 	return rest.PageOf(in.List, rows, err, func(row *db.SessionListRow) (Session, rest.Position, int64) {
-		r := row.Session
-		out := Session{r.ID, r.ActiveTenantID, r.UserAgent, r.Address, r.Issuer, r.ID == who.SessionID, r.CreatedAt, r.LastUsedAt, r.ExpiresAt}
-		return out, rest.Position{ID: r.ID, Time: &r.CreatedAt}, row.Total
+		return newSession(&row.Session, who), rest.Position{ID: row.Session.ID, Time: &row.Session.CreatedAt}, row.Total
 	})
+}
+
+func newSession(row *db.Session, who rest.Caller) Session {
+	return Session{row.ID, row.ActiveTenantID, row.UserAgent, row.Address, row.Issuer, row.ID == who.SessionID, row.CreatedAt, row.LastUsedAt, row.ExpiresAt}
 }
 
 type sessionRevokeInput struct {

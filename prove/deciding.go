@@ -44,6 +44,12 @@ func (p *program) checkDoors(said map[string]bool) {
 // deciding are the hashes of these declarations.
 var deciding = map[string]string{
 	"tenancy.andReachAll":       "28498ebf9a",
+	"tenancy.andSeeAll":         "65da844323",
+	"tenancy.enterPlatform":     "bd0155172e",
+	"tenancy.platformScope":     "f0775a0608",
+	"tenancy.operatorScope":     "1e9da880bc",
+	"tenancy.Database.Platform": "7ed99547c5",
+	"tenancy.Database.Operator": "623c87edb3",
 	"tenancy.bindNobody":        "b733a03d76",
 	"tenancy.bindTenant":        "c664b66acb",
 	"tenancy.enterAccount":      "9ca4026873",

@@ -24,7 +24,7 @@ func (u usage) add(role, use string) {
 }
 
 // The role that a scope's queries run as.
-var roleOf = map[string]string{"tenant": "rowhouse_app", "account": "rowhouse_login", "unscoped": "rowhouse_login"}
+var roleOf = map[string]string{"tenant": "rowhouse_app", "account": "rowhouse_login", "platform": "rowhouse_login", "unscoped": "rowhouse_login"}
 
 func (s *schema) grant(g *pg.GrantStmt) {
 	if g.IsGrant && (g.Targtype != pg.GrantTargetType_ACL_TARGET_OBJECT || g.GrantOption) {

@@ -6,7 +6,7 @@ type use struct{ by, what string }
 // What may be imported. A package of the project begins with "./". What is not here is a finding, PostgreSQL's drivers, other programs,
 // the network and the disk first of all: whoever adds to this says what the package cannot do, or who alone may have it do so.
 var importable = map[string]use{
-	"./archive":     {"cmd/rowhouse/tenants.go jobs", "a tenant as a whole, through the doors that places lists"},
+	"./archive":     {"cmd/rowhouse/tenants.go handlers/app.go handlers/platform.go handlers/serve.go jobs", "a tenant as a whole, through the doors that places lists"},
 	"./auth":        {"", "credentials and permissions; it reaches nothing"},
 	"./auth/argon2": {"auth", "the hash of passwords"},
 	"./db":          {"archive tenancy handlers jobs rest webhooks cmd/rowhouse", "the accessors, which ask whatever a door has bound them to"},

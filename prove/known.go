@@ -79,6 +79,9 @@ var (
 		"users":   `(SELECT current_tenant()) IS NULL AND account_id = (SELECT my_account())`,
 		"tenants": `(SELECT current_tenant()) IS NULL AND id IN (SELECT tenant_id FROM users WHERE account_id = (SELECT my_account()))`,
 	}
+	platformPolicy = map[string]string{
+		"tenants": `(SELECT current_tenant()) IS NULL AND (SELECT caller_field(3)) = 'platform'`,
+	}
 	publicPolicy = map[string]string{
 		"tenants": `(SELECT current_tenant()) IS NULL AND (SELECT my_account()) IS NULL AND is_public AND status = 'active'`,
 	}
@@ -94,6 +97,7 @@ var accountKeys = map[string]key{
 	"refresh_tokens":  {"session_id", "sessions.id"},
 	"one_time_tokens": {"account_id", "@account_id"},
 	"identities":      {"account_id", "@account_id"},
+	"account_events":  {"account_id", "@account_id"},
 	"users":           {"account_id", "@account_id"},
 	"tenants":         {"id", "users.tenant_id"},
 }
@@ -102,6 +106,14 @@ var accountKeys = map[string]key{
 var publicKeys = map[string]key{
 	"tenants": {"is_public", "true"},
 }
+
+// What a superuser, and the operator, may read of all tenants, beside a policy that shows it to nobody else; and what of the superuser himself.
+var (
+	platformTables = set("tenants")
+	platformKeys   = map[string]key{
+		"accounts": {"id", "@account_id"},
+	}
+)
 
 func set(words string) map[string]bool {
 	of := map[string]bool{}
@@ -185,6 +197,7 @@ var powers = map[string]power{
 	"enter_key":              {"definer settings accounts", "", "the same door, for an API key", "c845b12f05"},
 	"enter_user":             {"definer settings accounts", "", "the same door, for a user who does not ask: it checks him, his account, the tenant and his reach, and binds no more than he could do himself", "ccdeb88686"},
 	"expire_deliveries":      {"definer forgets", "tenant", "it deletes what is over of the bound tenant's messages", "c81aa00fcf"},
+	"enter_platform":         {"definer settings accounts", "", "the door of superusers", "3de2ce7c5b"},
 	"enter_account":          {"definer settings accounts", "", "the door of the account scope", "f6205edb25"},
 	"key_account":            {"definer settings accounts", "unscoped", "it finds the account of an API key, whose hash it compares within the key's own tenant, and unbinds that again", "4c47a5265c"},
 	"rate_limit_take":        {"settings accounts", "unscoped", "it counts attempts before anyone is known, and waits for no disk", "b30510c4e6"},
@@ -369,6 +382,7 @@ var mutators = set("Parse UnmarshalText UnmarshalJSON ScanUUID Scan")
 var consequence = map[string]string{
 	"Provision": ", so that a caller could see and change the rows of any",
 	"Assume":    ", so that a caller could be anybody",
+	"Operator":  ", so that a request could see all tenants",
 	"System":    ", so that a request could see and change the rows of any",
 	"OnBehalf":  ", so that a request could see the rows of whoever it names",
 	"Unscoped":  ", so that a caller could be told of anybody's account",
@@ -381,6 +395,7 @@ var doors = map[string]string{
 	"Provision": "it binds a tenant, whoever asks",
 	"Assume":    "it binds an account without a session of it",
 	"System":    "it binds a tenant, and nobody asks",
+	"Operator":  "it sees all tenants, and nobody asks",
 	"OnBehalf":  "it binds a user who does not ask, without a credential of his",
 	"Unscoped":  "nothing holds its queries",
 }
@@ -438,10 +453,14 @@ var places = map[string]map[string]pardon{
 		"handlers.publicUserGroupList":     {"the same: its approved groups", "cf57d51a4d"},
 		"handlers.publicPortfolioItemList": {"the same: what its artists show to everybody", "18021f252d"},
 	},
+	"Operator": {
+		"cmd/rowhouse.tenantList": {"the operator lists all tenants", "f06ada0c12"},
+	},
 	"OnBehalf": {
 		"rest.API.Show": {"what an endpoint is told is what its user sees; the endpoint, which is a row of the tenant, says who that is", "de49920b98"},
 	},
 	"Unscoped": {
+		"handlers.App.noteArchive":          {"a superuser took or brought an archive, as Platform has asked the database; it writes the log of that account", "66796e6b62"},
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
 		"jobs.NewToken":                     {"the same", "70fa9e7931"},
 		"cmd/rowhouse.activeAccount":        {"the same", "494b17d794"},
@@ -493,6 +512,15 @@ var places = map[string]map[string]pardon{
 		"archive.exportAccounts":            {"a tenant that the operator has named", "cfccc2ebb4"},
 		"cmd/rowhouse.tenantOf":             {"the operator names it", "42e8d43286"},
 		"cmd/rowhouse.tenantImport":         {"the same, or it is a new one", "b58abe3fc8 608571f0f1"},
+		"rest.PlatformOne":                  {"the tenant that a superuser names, as Platform asks the database", "bab8594226"},
+		"rest.PlatformDownload":             {"the same", "bab8594226"},
+		"handlers.platformTenantGet":        {"the same", "609307929c"},
+		"handlers.tenantStats":              {"the same", "4c44d97e05"},
+		"handlers.tenantSuspend":            {"the same", "609307929c"},
+		"handlers.tenantResume":             {"the same", "609307929c"},
+		"handlers.tenantErase":              {"the same", "25b28f9ce9"},
+		"handlers.tenantExport":             {"the same", "db8f7e1155"},
+		"handlers.tenantImport":             {"the same, or it is a new one", "e0a3ca6a97 b08a255271"},
 		"rest.API.Show":                     {"the tenant of a message, whose user OnBehalf asks the database about", "de49920b98"},
 		"rest.API.refusals":                 {"a request that is put together to see what refuses it, and served by nobody", "b889100983"},
 		"handlers.sessionLogin":             {"the tenant to bind the new session to; SessionBind looks whether the account is a user of it", "2731f21faf"},
@@ -540,7 +568,7 @@ var places = map[string]map[string]pardon{
 const generatedBase = "4c1bf8429f"
 
 // doorway is what tenancy exports: all that the rest of the program can do with the database. Of what hands out queries, Enter asks the
-// database for session or key, account, user and permission, Account for session and account, and the others stand in doors.
+// database for session or key, account, user and permission, Account for session and account, Platform for them and a superuser, and the others stand in doors.
 const doorway = `
 Caller.AccountID ids.AccountID
 Caller.Address string
@@ -568,6 +596,8 @@ func (d *Database) Idempotent(ctx context.Context, who Caller, key Claim, fn fun
 func (d *Database) Observe(t *telemetry.Telemetry, pool string)
 func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *db.Queries
 func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
+func (d *Database) Operator(reason string) *db.Queries
+func (d *Database) Platform(who Caller) *db.Queries
 func (d *Database) Reach(ctx context.Context) error
 func (d *Database) Recall(ctx context.Context, who Caller, permission auth.Permission, key string) (fingerprint, answer []byte, err error)
 func (d *Database) SchemaFaults(ctx context.Context) (faults []string, err error)

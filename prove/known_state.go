@@ -18,7 +18,7 @@ var servesNobody = map[string]string{
 var long = set("rest.Server tenancy.Database auth.Tokens auth.Passwords jobs.Worker")
 
 // What belongs to one request, or to one transaction of it: whatever takes it is called anew for each.
-var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope archive.renamer`)
+var perRequest = set(`rest.exchange rest.answer rest.Field tenancy.Caller tenancy.Tx tenancy.trip tenancy.scope archive.renamer rest.paced`)
 
 // The same, of other packages.
 var requests = set("net/http.Request net/http.ResponseWriter github.com/gin-gonic/gin.Context")
@@ -108,7 +108,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
-		rest.Download dd4e03f6  rest.newSpool e45cec96  rest.Upload e538ef0f`},
+		rest.Download 88b16d6e  rest.newSpool e45cec96  rest.Upload e538ef0f`},
 	{"it is called by download and by spooled within a request, and its lines begin anew with each page", `
 		rest.csvWriter 3f642093  rest.ndjsonWriter c70826a4`},
 	{"how many requests each credential, or address, has made lately: by session, by key's hash or by subscriber's address, " +
@@ -194,8 +194,8 @@ var loosely = []struct{ why, entries string }{
 		rest.Server.roots 627d9b99  rest.PublicScope 0aec47fb`},
 	{"it describes the API, or repeats the ETag of the row that this request has read", `
 		rest.API.OpenAPI ef873ca0  rest.answerHeaders d554ca69  rest.changing 1d923a3a  rest.document.operation 7fe5daff
-		rest.document.requestContent a0bf4c1a  rest.document.rootOperations 49ac1599
-		rest.document.success 7025ddf3  rest.noSecurity 3c699b90  rest.parameters ade3be93
+		rest.document.requestContent 8547a102  rest.document.rootOperations 49ac1599
+		rest.document.success 4eb6bee4  rest.noSecurity 3c699b90  rest.parameters ade3be93
 		rest.API.refusals a07ba943  rest.security 39adf0e7  rest.securityByKey fbd57f41
 		rest.API.wrongValues 7087c85d
 		rest.document.refusal d32aae7f  rest.otherwise 2e370b6b`},
@@ -209,7 +209,7 @@ var loosely = []struct{ why, entries string }{
 		rest.overEscaped a897794c  rest.readObject ea643857  rest.richPolicy 7765b710  rest.sanitize 4d9031e1
 		rest.validate c17f3537`},
 	{"made at start and changed by no request; what these hold themselves is listed by itself", `
-		rest.Server.api e3b0c442  rest.API.App 99e824e1  rest.New cebc7b5f
+		rest.Server.api e3b0c442  rest.API.App d50db4e6  rest.New cebc7b5f
 		rest.List.open c3f827f6  handlers.New bd256479  rest.Page[T].page 2a54ebdd  rest.Server.ServeHTTP f0d05caa
 		rest.Server.cursors be00e748  rest.Server.document e3b0c442  rest.Server.doors e3b0c442
 		rest.Server.router e3909ba6  rest.Server.fingerprints 6d907bf9  rest.Server.limiter e3b0c442 rest.Server.Counter e3b0c442
@@ -219,11 +219,11 @@ var loosely = []struct{ why, entries string }{
 		rest.Server.log 5ff0ccd9  mail.Log f4bff2c5  mail.Nowhere 6c6b226c`},
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
-		rest.Endpoint.app b89d0e85  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
-		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769
-		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b2338b38
+		rest.Endpoint.app c286fbdb  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
+		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769  rest.platformEntry 4ce99ade  rest.Platform 36872656  rest.PlatformOne 36872656  rest.PlatformDownload 02d5009b  rest.PlatformUpload 1535f354
+		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b74f7dad
 		rest.Endpoint.Input 71dea697  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output bd1c7228
-		rest.Endpoint.Produces 2494e91c  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run 97e0b783  rest.Need 578089c5  rest.Open 1535f354
+		rest.Endpoint.Produces 226c5115  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run c77e3190  rest.Need 578089c5  rest.Open 1535f354
 		rest.AccountAtomic bd256479  handlers.routes e4b9dbd5  rest.Session bd256479  rest.single ae00cc85
 		rest.Welcoming 1535f354  rest.Whoever bd256479
 		rest.NeedWith bd256479  rest.ChangeWith bd256479  rest.bound 1659158a

@@ -91,6 +91,9 @@ func (p *proof) key(t *table) (key, bool) {
 	case p.scope == "unscoped":
 		k, ok := publicKeys[t.name]
 		return k, ok
+	case p.scope == "platform":
+		k, ok := platformKeys[t.name]
+		return k, ok
 	case p.scope == "tenant" && t.kind() == ofTenant:
 		return key{t.lead(), "@tenant_id"}, true
 	case p.scope == inSchema && t.kind() == ofTenant:
@@ -331,9 +334,10 @@ func (p *proof) table(l *level, named *pg.RangeVar, verb string) *occurrence {
 	allowed := false
 	switch o.table.kind() {
 	case ofTenant:
-		allowed = p.scope == "tenant" || p.scope == inSchema || (p.scope == "account" || p.scope == "unscoped") && held && read
+		allowed = p.scope == "tenant" || p.scope == inSchema || (p.scope == "account" || p.scope == "unscoped") && held && read ||
+			p.scope == "platform" && platformTables[named.Relname] && read
 	case ofAccount:
-		allowed = p.scope == "unscoped" || p.scope == "account" && held || p.within != nil
+		allowed = p.scope == "unscoped" || p.scope == "account" && held || p.scope == "platform" && held && read || p.within != nil
 		if p.within != nil {
 			p.within.needs["accounts"] = true
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 var (
-	scopeLine = regexp.MustCompile(`\A-- Scope: (tenant|account|unscoped)\.`)
+	scopeLine = regexp.MustCompile(`\A-- Scope: (tenant|account|platform|unscoped)\.`)
 	nameLine  = regexp.MustCompile(`(?m)^-- name:.*$`)
 	nameForm  = regexp.MustCompile(`^-- name: (\w+) :(one|many|exec|execrows)$`)
 	reason    = regexp.MustCompile(`, for |, to |: |because `)
@@ -26,7 +26,7 @@ func proveQueries(s *schema, file, text string, used usage, counts *Counts) {
 	header := scopeLine.FindStringSubmatch(text)
 	switch {
 	case header == nil:
-		s.report(line(0), "file", "its first line must be `-- Scope: tenant.`, account or unscoped")
+		s.report(line(0), "file", "its first line must be `-- Scope: tenant.`, account, platform or unscoped")
 		return
 	case (header[1] == "unscoped") != (file == unscopedFile):
 		s.report(line(0), "file", "the queries of the scope unscoped, and they alone, are in "+unscopedFile)

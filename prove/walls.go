@@ -172,7 +172,7 @@ func (s *schema) checkTenant(t *table, fault func(place, string, ...any)) {
 			s.expression(policy.place, policy.text, t, policy.Qual, policy.WithCheck)
 		case policy.CmdName == "all" && to == "" && using && checks:
 			held = true
-		case policy.CmdName == "select" && to == "rowhouse_login" && (same(policy.Qual, accountPolicy[t.name]) || same(policy.Qual, publicPolicy[t.name])):
+		case policy.CmdName == "select" && to == "rowhouse_login" && (same(policy.Qual, accountPolicy[t.name]) || same(policy.Qual, publicPolicy[t.name]) || same(policy.Qual, platformPolicy[t.name])):
 		default:
 			fault(policy.place, "the policy %s opens it otherwise than by USING and WITH CHECK (%s), FOR ALL TO PUBLIC: one tenant could see or write the rows of others that it lets through", name, holds)
 		}

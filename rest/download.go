@@ -116,20 +116,7 @@ func Download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 					}
 				}
 			}
-			switch {
-			case x.request.Method == http.MethodHead:
-				a.stream = func(w http.ResponseWriter) error {
-					w.WriteHeader(a.Status)
-					return nil
-				}
-			case x.request.ProtoAtLeast(1, 1):
-				a.stream = func(w http.ResponseWriter) error {
-					w.WriteHeader(a.Status)
-					return all(w, func() { hurry(w) })
-				}
-			default:
-				err = a.spooled(all)
-			}
+			err = a.streamed(x, all)
 			return a, err
 		})
 	}
@@ -139,6 +126,25 @@ func Download[In interface{ format(*http.Request) string }, Row any](p auth.Perm
 // hurry gives the client a while to take what is written next.
 func hurry(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(downloadPace))
+}
+
+// streamed has write write the body when the answer is sent: whenever it calls each, the client has a while to take what comes next.
+func (a *answer) streamed(x *exchange, write func(w io.Writer, each func()) error) error {
+	switch {
+	case x.request.Method == http.MethodHead:
+		a.stream = func(w http.ResponseWriter) error {
+			w.WriteHeader(a.Status)
+			return nil
+		}
+	case x.request.ProtoAtLeast(1, 1):
+		a.stream = func(w http.ResponseWriter) error {
+			w.WriteHeader(a.Status)
+			return write(w, func() { hurry(w) })
+		}
+	default:
+		return a.spooled(write)
+	}
+	return nil
 }
 
 // spooled has write put the whole body into a spool, out of which it is then sent.

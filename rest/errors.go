@@ -131,6 +131,7 @@ var refused = map[string]*Error{
 	"RHVIS":     Forbidden("visiting", "A visit does what its tenant's routes allow, and can log out; for all else send the access token that it was begun with."),
 	"RHTEN":     ErrTenant,
 	"RHPER":     Forbidden("permission_denied", "Your role in this tenant does not allow this."),
+	"RHSUP":     Forbidden("superuser_required", "This is for superusers of the platform alone."),
 	"RHBUS":     errInFlight,
 	"RHEML":     ErrUnproven,
 }

@@ -134,8 +134,9 @@ func (d *document) fail(err error) {
 var (
 	securityByKey = []map[string][]string{{"accessToken": {}}, {"keyHeader": {}}}
 	security      = map[Scope][]map[string][]string{
-		AccountScope: {{"accessToken": {}}},
-		TenantScope:  {{"accessToken": {}}, {"keyHeader": {}}},
+		AccountScope:  {{"accessToken": {}}},
+		PlatformScope: {{"accessToken": {}}},
+		TenantScope:   {{"accessToken": {}}, {"keyHeader": {}}},
 	}
 )
 
@@ -211,9 +212,10 @@ func headersOf(names ...string) map[string]openapi31.HeaderOrReference {
 func (d *document) operation(r *Route) *openapi31.Operation {
 	method, _, _ := strings.Cut(r.Pattern, " ")
 	access := map[Scope]string{
-		PublicScope:  "Public: asks for no credential.",
-		AccountScope: "Asks for an access token; X-Tenant-Id is ignored.",
-		TenantScope:  "Asks for the permission `" + string(r.Permission) + "`.",
+		PublicScope:   "Public: asks for no credential.",
+		AccountScope:  "Asks for an access token; X-Tenant-Id is ignored.",
+		PlatformScope: "Asks for an access token of a superuser; X-Tenant-Id is ignored.",
+		TenantScope:   "Asks for the permission `" + string(r.Permission) + "`.",
 	}
 	op := &openapi31.Operation{
 		ID: &r.Name, Summary: new(d.api.summary(r.Name)), Description: new(access[r.Scope] + d.refuse(d.api.refusals(r))), Security: security[r.Scope],
@@ -245,7 +247,7 @@ func (d *document) operation(r *Route) *openapi31.Operation {
 	shared(single, "IfNoneMatch")
 	shared(r.Idempotent(), "IdempotencyKey")
 	if content := d.requestContent(r); content != nil {
-		required := method != http.MethodPost || r.Line != nil || slices.ContainsFunc(FieldsOf(r.Input), func(f Field) bool { return f.Source == "json" && f.Required })
+		required := method != http.MethodPost || r.Accepts != nil || slices.ContainsFunc(FieldsOf(r.Input), func(f Field) bool { return f.Source == "json" && f.Required })
 		op.RequestBody = &openapi31.RequestBodyOrReference{RequestBody: &openapi31.RequestBody{Required: &required, Content: content}}
 	}
 
@@ -277,6 +279,9 @@ func (d *document) parameter(f *Field) openapi31.ParameterOrReference {
 
 // requestContent is what a body may be; nil for an operation without one.
 func (d *document) requestContent(r *Route) map[string]openapi31.MediaType {
+	if r.Line == nil && r.Accepts != nil {
+		return files(r.Accepts)
+	}
 	if r.Line == nil {
 		schema := d.input(r.Input)
 		if schema == nil {
@@ -330,6 +335,15 @@ func (d *document) lines(line map[string]any, columns, media []string) map[strin
 	return content
 }
 
+// files are bytes that are no text.
+func files(media []string) map[string]openapi31.MediaType {
+	content := map[string]openapi31.MediaType{}
+	for _, m := range media {
+		content[m] = openapi31.MediaType{Schema: map[string]any{"type": "string", "format": "binary", "contentMediaType": m}}
+	}
+	return content
+}
+
 // success describes what render and the streams write.
 func (d *document) success(r *Route) *openapi31.Response {
 	var names []string
@@ -342,6 +356,9 @@ func (d *document) success(r *Route) *openapi31.Response {
 	if r.isDocument() {
 		text := openapi31.MediaType{Schema: map[string]any{"type": "string"}}
 		return &openapi31.Response{Description: r.Title, Headers: headersOf("ETag"), Content: map[string]openapi31.MediaType{r.Produces[0]: text}}
+	}
+	if r.Output == reflect.TypeFor[File]() {
+		return &openapi31.Response{Description: r.Title, Headers: headersOf("Content-Disposition"), Content: files(r.Produces)}
 	}
 	if r.Produces != nil {
 		var columns []string
@@ -456,6 +473,7 @@ func (a *API) refusals(r *Route) []*Error {
 	fields := FieldsOf(r.Input)
 	reads := method == http.MethodGet
 	known, tenant := r.Scope != PublicScope, r.Scope == TenantScope
+	account := r.Scope == AccountScope || r.Scope == PlatformScope
 	isList := reflect.PointerTo(r.Input).Implements(reflect.TypeFor[interface{ list() *List }]())
 	conditional := r.Conditional()
 	asked := func(header http.Header) *exchange {
@@ -494,8 +512,9 @@ func (a *API) refusals(r *Route) []*Error {
 	add(known || r.Welcomes, errNoCredential, ErrCredential)
 	add((known || r.Welcomes) && a.Identify != nil, errUnlinked, errIssuer)
 	add(tenant, ErrTenant, ErrUnproven, refused["RHPER"])
-	add(r.Welcomes || r.Scope == AccountScope && !r.ByKey, errTokenRequired)
-	add(r.Welcomes || r.Scope == AccountScope && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])
+	add(r.Scope == PlatformScope, refused["RHSUP"])
+	add(r.Welcomes || account && !r.ByKey, errTokenRequired)
+	add(r.Welcomes || account && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), ErrNotFound)

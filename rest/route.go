@@ -26,9 +26,10 @@ type Scope string
 
 // The scopes.
 const (
-	PublicScope  Scope = "public"  // nothing
-	AccountScope Scope = "account" // an access token; the tenant header is ignored
-	TenantScope  Scope = "tenant"  // a credential and a tenant
+	PublicScope   Scope = "public"   // nothing
+	AccountScope  Scope = "account"  // an access token; the tenant header is ignored
+	TenantScope   Scope = "tenant"   // a credential and a tenant
+	PlatformScope Scope = "platform" // an access token of a superuser; the tenant header is ignored
 )
 
 // Endpoint is what an adapter makes of a handler: all that the router, the documentation and the tests need to know.

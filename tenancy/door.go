@@ -20,14 +20,16 @@ import (
 // The statements that bind a transaction. They take parameters, and so are prepared once on each connection; with the tenant in
 // their text they would be prepared anew for each.
 const (
-	enterTenant  = `SELECT enter($1, $2, $3, $4, $5, $6, $7)`
-	enterByKey   = `SELECT enter_key($1, $2, $3, $4, $5, $6, $7)`
-	enterUser    = `SELECT enter_user($1, $2, $3, $4)`
-	andReachAll  = `, reach_all()`
-	enterAccount = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
-	bindTenant   = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
-	bindNobody   = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
-	noRoleAnd    = `SELECT set_config('role', 'none', true), `
+	enterTenant   = `SELECT enter($1, $2, $3, $4, $5, $6, $7)`
+	enterByKey    = `SELECT enter_key($1, $2, $3, $4, $5, $6, $7)`
+	enterUser     = `SELECT enter_user($1, $2, $3, $4)`
+	andReachAll   = `, reach_all()`
+	enterAccount  = `SELECT enter_account($1, $2, $3, $4, $5), set_config('role', 'rowhouse_login', true)`
+	enterPlatform = `SELECT enter_platform($1, $2, $3, $4, $5, $6)`
+	andSeeAll     = `, set_config('role', 'rowhouse_login', true)`
+	bindTenant    = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
+	bindNobody    = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
+	noRoleAnd     = `SELECT set_config('role', 'none', true), `
 )
 
 // scope is what a transaction is bound to: the statement that binds it, and what its accessors may then be called with.
@@ -94,6 +96,22 @@ func behalfScope(tenant ids.TenantID, user ids.UserID, permission auth.Permissio
 	return s
 }
 
+// platformScope is that of a superuser: of the tenant that the caller names, or else of all.
+func platformScope(who Caller) *scope {
+	s := &scope{bind: enterPlatform, args: []any{nil, who.AccountID, who.SessionID, who.Address, who.Operation, who.RequestID}}
+	if who.TenantID.IsZero() {
+		s.bind += andSeeAll
+		s.account = who.AccountID
+		return s
+	}
+	s.args[0], s.tenant = who.TenantID, who.TenantID
+	return s
+}
+
+func operatorScope(reason string) *scope {
+	return &scope{bind: bindNobody, args: []any{fmt.Sprintf("  platform  %s ", reason)}}
+}
+
 func assumedScope(account ids.AccountID, who Caller) *scope {
 	return &scope{
 		bind:    bindNobody,
@@ -132,6 +150,17 @@ func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries {
 // checks him as Enter does, but for a credential. Every use is a place to look at; the reason stands in its audit events.
 func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission auth.Permission, reason string) *db.Queries {
 	return db.New(dbtx{&door{database: d, scope: behalfScope(tenant, user, permission, reason)}})
+}
+
+// Platform is the door of superusers: the database checks that the session and the account live and that it is a superuser's. With a tenant in the caller
+// it is the tenant scope of that, whatever its status, without a user and with every permission; without one, all tenants' own rows and no others.
+func (d *Database) Platform(who Caller) *db.Queries {
+	return db.New(dbtx{&door{database: d, scope: platformScope(who), many: true}})
+}
+
+// Operator is that sight of all tenants for the command line, where no caller asks.
+func (d *Database) Operator(reason string) *db.Queries {
+	return db.New(dbtx{&door{database: d, scope: operatorScope(reason)}})
 }
 
 // verify refuses a call whose arguments name another scope than the bound one, or do not name it at all.

@@ -152,6 +152,11 @@ func (h house) listsByHand() []list {
 		{"SessionList", "sessions", accountScope(who), db.SessionListParams{AccountID: ada}, map[string]by{"": {"created_at", "sessions_account_id_idx", false}}, nil},
 		// The order is that of tenants and the choice that of users, which no index has both. The rows are the account's own.
 		{"AccountTenantList", "tenants", accountScope(who), db.AccountTenantListParams{AccountID: ada}, map[string]by{"": {}, "name": {}, "-name": {}}, nil},
+		{"PlatformTenants", "tenants", operatorScope("test"), db.PlatformTenantsParams{}, map[string]by{"": {}}, nil},
+		{"PlatformTenantList", "tenants", platformScope(Caller{AccountID: ada, SessionID: adaSession}), db.PlatformTenantListParams{AccountID: ada}, sorted("tenants", "name_key"), []filter{
+			{"Q", new("rare"), new("common"), ranged, "tenants_name_key_idx"},
+			{"Status", new("suspended"), new("deleting"), passed, ""},
+		}},
 	}
 }
 
@@ -423,6 +428,8 @@ func (s *skew) lastOfPage(t *testing.T, l list, sort string, order by, number in
 	scope, owner := "tenant_id", any(s.giant.tenant())
 	if l.table == "sessions" {
 		scope, owner = "account_id", ada
+	} else if l.table == "tenants" {
+		scope, owner = "true", true
 	}
 	page = min(number, testdb.Value[int](s.Database, `SELECT count(*) FROM `+l.table+` WHERE `+scope+` = $1`, owner)/pageSize) - 1
 	direction := "DESC"

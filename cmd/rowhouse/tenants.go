@@ -57,6 +57,35 @@ func showTenant(out io.Writer, row db.Tenant, err error, otherwise error) error 
 	return nil
 }
 
+// listedAtOnce is how many tenants one trip lists.
+const listedAtOnce = 1000
+
+func tenantList() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List all tenants, the oldest first: id, status, when it was made, name",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
+				var after ids.TenantID
+				for {
+					some, err := doors.Operator("tenant.list").PlatformTenants(ctx, db.PlatformTenantsParams{AfterID: after, Size: listedAtOnce})
+					if err != nil {
+						return err
+					}
+					for _, row := range some {
+						fmt.Fprintf(cmd.OutOrStdout(), "%s  %-9s  %s  %s\n", row.ID, row.Status, row.CreatedAt.UTC().Format(time.RFC3339), row.Name)
+						after = row.ID
+					}
+					if len(some) < listedAtOnce {
+						return nil
+					}
+				}
+			})
+		},
+	}
+}
+
 func tenantShow() *cobra.Command {
 	return tenantOf("show", "Print what there is to say of a tenant", "", func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
 		row, err := doors.System(tenant, "tenant.show").TenantGet(ctx, tenant)

@@ -95,6 +95,32 @@ SELECT sqlc.embed(tenants),
  LIMIT @size::integer
 OFFSET @skip::integer;
 
+-- AccountUsers reads what each tenant says of the account as a user of it, the oldest first, active or not.
+-- name: AccountUsers :many
+SELECT sqlc.embed(users),
+       tenants.name AS tenant_name
+  FROM users
+  JOIN tenants ON tenants.id = users.tenant_id
+ WHERE users.account_id = @account_id
+ ORDER BY users.created_at, users.id;
+
+-- AccountIdentities reads who the account is at outside issuers.
+-- name: AccountIdentities :many
+SELECT sqlc.embed(identities)
+  FROM accounts
+  JOIN identities ON identities.account_id = accounts.id
+ WHERE accounts.id = @account_id
+ ORDER BY identities.issuer;
+
+-- AccountEvents reads the newest events of the account, so many.
+-- name: AccountEvents :many
+SELECT sqlc.embed(account_events)
+  FROM accounts
+  JOIN account_events ON account_events.account_id = accounts.id
+ WHERE accounts.id = @account_id
+ ORDER BY account_events.created_at DESC, account_events.id DESC
+ LIMIT @most::integer;
+
 -- AccountUserTenants names every tenant where the account is a user, active or not, always in the same order.
 -- name: AccountUserTenants :many
 SELECT users.tenant_id

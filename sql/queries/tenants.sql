@@ -57,4 +57,4 @@ UPDATE tenants
        erase_at = now()
  WHERE id = @tenant_id
    AND confirmed(name, @confirm)
-RETURNING id;
+RETURNING *;
