@@ -16,7 +16,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -191,7 +193,7 @@ func (v *vault) breaking(args []string, rounds int, before func(), look func(wha
 	done, spread := 0, rounds-rounds/5
 	for n := range rounds {
 		b := breaches[n%len(breaches)]
-		at := total - rand.Int64N(6)
+		at := total - rand.Int64N(min(total, 40))
 		if n < spread {
 			at = 1 + (int64(n)*total+rand.Int64N(total))/int64(spread)
 		}
@@ -707,4 +709,56 @@ func agrees(t *testing.T, files map[string]string) int {
 		t.Errorf("events tell of %d items that are not there", len(changes))
 	}
 	return items
+}
+
+// peak is the most memory that a process has had, in KiB, as Linux tells it. What wait tells would have that of the test in it, from before the program began.
+var peak = regexp.MustCompile(`(?m)^VmHWM:\s+(\d+) kB$`)
+
+// An export and an import of a tenant that has very many times the rows take as much memory.
+func TestArchiveMemory(t *testing.T) {
+	t.Parallel()
+	v := newVault(t, 10)
+	small, big := filepath.Join(v.dir, "small"), filepath.Join(v.dir, "big")
+	kilobytes := func(args ...string) int {
+		t.Helper()
+		p := v.begin(v.d.url(schema.Server), args...)
+		most := 0
+		poll(t, "the command", func() bool {
+			status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid)) // it may have ended
+			if found := peak.FindSubmatch(status); found != nil {
+				most, _ = strconv.Atoi(string(found[1]))
+			}
+			return closed(p.ended)
+		})
+		if said, ok := p.wait(t); !ok {
+			t.Fatalf("rowhouse tenant %s: %s", strings.Join(args, " "), said)
+		}
+		return most
+	}
+	exported := kilobytes("export", v.archived.tenant(), "-o", small)
+	imported := kilobytes("import", "--as", "new", small)
+	rows := times(1_000_000, 100_000)
+	v.d.exec(`BEGIN; SELECT set_config('app.tenant_id', '` + v.archived.uuid() + `', true);
+		INSERT INTO items (tenant_id, name, description, price_cents)
+		SELECT '` + v.archived.uuid() + `', 'item ' || n, repeat(md5(n::text), 10), n FROM generate_series(1, ` + strconv.Itoa(rows) + `) AS n; COMMIT`)
+	for _, c := range []struct {
+		what   string
+		before int
+		args   []string
+	}{
+		{"export", exported, []string{"export", v.archived.tenant(), "-o", big}},
+		{"import", imported, []string{"import", "--as", "new", big}},
+	} {
+		after := kilobytes(c.args...)
+		count(t, c.what+"_megabytes", after>>10)
+		count(t, c.what+"_megabytes_of_a_few_rows", c.before>>10)
+		if after > 2*c.before+16<<10 { // the collector may let a heap double, and a page of rows is decoded
+			t.Errorf("an %s of %d rows took %d KiB, and of a few %d", c.what, rows, after, c.before)
+		}
+	}
+	count(t, "rows", rows)
+	v.erase()
+	if traces := v.traces(); len(traces) > 0 {
+		t.Errorf("it is left in %v", traces)
+	}
 }
