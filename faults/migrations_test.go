@@ -201,8 +201,8 @@ func TestRollingMigrations(t *testing.T) {
 	count(t, "requests", int(l.requests.Load()))
 	count(t, "failed_requests", int(l.failed.Load()))
 	books.report(d)
-	if books.refused.Load()+books.unknown.Load() > 0 {
-		t.Errorf("%d writes were refused, and of %d nobody knows", books.refused.Load(), books.unknown.Load())
+	if n := books.unknown.Load(); n > 0 { // one that waits too long for a migration's lock may be refused, as the guide says
+		t.Errorf("of %d writes nobody knows", n)
 	}
 }
 
