@@ -40,7 +40,7 @@ INSERT INTO permissions (name, admin) VALUES ('scratch_crates:read', 'any');
 -- +goose Down
 DELETE FROM permissions WHERE name = 'scratch_crates:read';
 ALTER TABLE items DROP COLUMN colour;
-DROP TABLE scratch_crates; -- which locks tenants too, and requests come to those last
+DROP TABLE scratch_crates; -- which locks tenants too
 `
 
 // previous is the source of the release before this one: its tag, or the last commit but one where there is none. Where git has no such commit, in a shallow clone or
