@@ -239,7 +239,7 @@ goose-cli-check: ## Check that the plain goose CLI runs the migrations too
 	go test -tags goosecli -run GooseCLI ./sql
 
 .PHONY: backup-check
-backup-check: ## Back up as docs/operations.md says, restore into a new cluster and compare; needs pg_dump and psql
+backup-check: ## Back up as docs/operations.md says, restore a dump and a point in time into new clusters and compare; needs PostgreSQL's own programs
 	go test -tags backup -run TestBackup ./cmd/rowhouse
 
 ##@ Images and releases (docker is needed for docker-…)

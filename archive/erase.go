@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,8 +28,11 @@ type Certificate struct {
 // eraseRows is how many rows go in one statement, which takes well under the statement_timeout of a server.
 const eraseRows = 2000
 
+var errTakenBack = errors.New("the tenant was taken back while it was erased")
+
 // Erase erases a tenant that is given up and whose time has come, and what points at it: some rows at a time, each time for good, so that what is cut off
-// goes on where it was. Its certificate has what this call erased. pgx.ErrNoRows: there is no such tenant.
+// goes on where it was. Its certificate has what this call erased: all, unless there was another, before it or beside it. pgx.ErrNoRows: there is no such
+// tenant.
 func (a *Archivist) Erase(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, reason string, progress Progress) (signed string, c Certificate, err error) {
 	c = Certificate{TenantID: tenant, Rows: map[string]int64{}, Key: a.signer.Key()}
 	for {
@@ -37,7 +41,14 @@ func (a *Archivist) Erase(ctx context.Context, doors *tenancy.Database, tenant i
 		}
 		said, err := doors.System(tenant, reason).TenantErase(ctx, db.TenantEraseParams{TenantID: tenant, Most: eraseRows})
 		if errors.Is(err, pgx.ErrNoRows) && len(c.Rows) > 0 {
-			return "", c, fmt.Errorf("the tenant was taken back while it was erased, after %v", c.Rows)
+			_, err = doors.System(tenant, reason).TenantGet(ctx, tenant)
+			if errors.Is(err, pgx.ErrNoRows) { // another has come to its end
+				break
+			}
+			err = cmp.Or(err, errTakenBack)
+		}
+		if err != nil && len(c.Rows) > 0 {
+			return "", c, fmt.Errorf("after %v: %w", c.Rows, err)
 		} else if err != nil {
 			return "", c, err
 		}

@@ -147,7 +147,7 @@ type Imported struct {
 	Made     []Account
 }
 
-// Import verifies an archive and makes the tenant of it again: all of it, or nothing. Its users are of the accounts that they were of, where the archive was
+// Import verifies an archive and makes the tenant of it again: all of it, and the event that tells of it, or nothing. Its users are of the accounts that they were of, where the archive was
 // made here and these are there; or else of the accounts that have proven the same e-mail; or else of new ones, which nobody has proven yet.
 func (a *Archivist) Import(ctx context.Context, doors *tenancy.Database, from io.ReadSeeker, o Options) (made Imported, err error) {
 	v, err := a.verify(bufio.NewReader(from), o.Trusted)
@@ -190,7 +190,10 @@ func (a *Archivist) Import(ctx context.Context, doors *tenancy.Database, from io
 		if err != nil {
 			return err
 		}
-		return tx.Provision(made.TenantID, operator).ArchiveRestored(ctx, made.TenantID)
+		if err := tx.Provision(made.TenantID, operator).ArchiveRestored(ctx, made.TenantID); err != nil {
+			return err
+		}
+		return tx.Unscoped(operator).AccountEventCreate(ctx, db.AccountEventCreateParams{Action: operator.Operation, AboutTenant: &made.TenantID})
 	})
 	return made, err
 }

@@ -138,8 +138,11 @@ var template = sync.OnceValues(func() (dir string, err error) {
 })
 
 // migrate applies the program's migrations.
-func migrate(program, url string) (output []byte, err error) {
-	cmd := exec.Command(program, "migrate", "up")
+func migrate(program, url string) (output []byte, err error) { return migrating(program, url, "up") }
+
+// migrating is a command of the program's for its migrations.
+func migrating(program, url, command string) (output []byte, err error) {
+	cmd := exec.Command(program, "migrate", command)
 	cmd.Env = []string{"DATABASE_MIGRATION_URL=" + url}
 	return cmd.CombinedOutput()
 }
@@ -147,6 +150,7 @@ func migrate(program, url string) (output []byte, err error) {
 // database is a PostgreSQL that may be killed and started again.
 type database struct {
 	t    *testing.T
+	name string
 	opts localpg.Options
 	pg   *localpg.Server
 }
@@ -176,7 +180,7 @@ func newDatabaseIn(t *testing.T, dir string, settings map[string]string) *databa
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	d := &database{t: t, opts: localpg.Options{Dir: dir, Durable: true, Settings: settings}}
+	d := &database{t: t, name: databaseName, opts: localpg.Options{Dir: dir, Durable: true, Settings: settings}}
 	d.start()
 	t.Cleanup(func() {
 		_ = d.pg.Stop() // a test may have left it dead
@@ -194,7 +198,7 @@ func (d *database) start() {
 }
 
 // url leads to it as the given login.
-func (d *database) url(login string) string { return d.pg.URL(login, databaseName) }
+func (d *database) url(login string) string { return d.pg.URL(login, d.name) }
 
 // processes are its pids: the postmaster's first, then its children's.
 func (d *database) processes() []int {
@@ -286,7 +290,7 @@ func collect[Row any](d *database, sql string) []Row {
 type service struct {
 	t      *testing.T
 	env    []string
-	socket *os.File // nil: each server opens its own
+	socket *os.File
 	base   string
 	quota  int // percent of one processor
 }
@@ -311,23 +315,16 @@ func newService(t *testing.T, url string, env ...string) *service {
 	return s
 }
 
-// apart makes each server open an address of its own.
-func (s *service) apart() {
-	_ = s.socket.Close()
-	s.socket, s.env = nil, append(s.env, "HTTP_ADDR=127.0.0.1:0")
-}
-
 // server is one process.
 type server struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	log   string // a file
-	base  string
 	ended chan struct{}
 }
 
 // serving is what it says when it listens.
-var serving = regexp.MustCompile(`"msg":"serving","address":"([^"]+)"`)
+var serving = regexp.MustCompile(`"msg":"serving"`)
 
 // start returns when the new process has checked its database and is about to listen; until then, whoever connects to the socket waits.
 func (s *service) start(program string) *server {
@@ -338,17 +335,12 @@ func (s *service) start(program string) *server {
 // started is a process of which start is true.
 func (s *service) started(p *server) *server {
 	s.t.Helper()
-	var said []string
 	poll(s.t, "the server to serve", func() bool {
 		if !p.alive() {
 			s.t.Fatalf("the server ended: %s", p.said())
 		}
-		said = serving.FindStringSubmatch(p.said())
-		return said != nil
+		return serving.MatchString(p.said())
 	})
-	if s.socket == nil {
-		p.base = "http://" + said[1]
-	}
 	return p
 }
 
@@ -361,11 +353,7 @@ func (s *service) work(program string) *server {
 // launch starts a server and waits for nothing.
 func (s *service) launch(program string) *server {
 	s.t.Helper()
-	cmd := exec.Command(program, "serve")
-	if s.socket != nil {
-		cmd = s.handed(cmd)
-	}
-	return s.launchAs(cmd)
+	return s.launchAs(s.handed(exec.Command(program, "serve")))
 }
 
 // handed is a command that is given the socket.
@@ -382,7 +370,7 @@ func (s *service) launchAs(cmd *exec.Cmd) *server {
 		s.t.Fatal(err)
 	}
 	defer log.Close()
-	p := &server{t: s.t, log: log.Name(), base: s.base, ended: make(chan struct{}), cmd: cmd}
+	p := &server{t: s.t, log: log.Name(), ended: make(chan struct{}), cmd: cmd}
 	p.cmd.Env = s.env
 	if s.quota < 100 {
 		p.cmd.Env = append(slices.Clone(s.env), "GOMAXPROCS=1") // it runs on one processor, when it does

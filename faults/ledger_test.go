@@ -33,7 +33,8 @@ type fate struct {
 
 // ledger is what all writers were told, to be compared with what is there.
 type ledger struct {
-	t *testing.T
+	t      *testing.T
+	tenant string // whose items alone they write, by its UUID; empty: nobody else has any
 
 	mu    sync.Mutex
 	fates []*fate
@@ -190,7 +191,11 @@ func (l *ledger) compare(d *database) tally {
 	}
 	byName := map[string][]row{}
 	versions := map[string]int{}
-	for _, r := range collect[row](d, `SELECT id::text, name, price_cents, version FROM items`) {
+	of := ""
+	if l.tenant != "" {
+		of = ` AND tenant_id = '` + l.tenant + `'`
+	}
+	for _, r := range collect[row](d, `SELECT id::text, name, price_cents, version FROM items WHERE true`+of) {
 		byName[r.Name] = append(byName[r.Name], r)
 		versions[r.ID] = r.Version
 	}
@@ -232,7 +237,7 @@ func (l *ledger) compare(d *database) tally {
 		       count(*) FILTER (WHERE action IN ('item.create', 'item.import'))::int,
 		       count(*) FILTER (WHERE action = 'item.update')::int,
 		       count(*) FILTER (WHERE action = 'item.delete')::int
-		  FROM audit_events WHERE entity_type = 'item'
+		  FROM audit_events WHERE entity_type = 'item'`+of+`
 		 GROUP BY 1`) {
 		audited[e.ID] = true
 		version, present := versions[e.ID]
@@ -276,7 +281,10 @@ const writers = 8
 var crews atomic.Int64
 
 // writing starts the writers, which stop when the returned function is called.
-func (l *ledger) writing(who caller) (stop func()) {
+func (l *ledger) writing(who caller) (stop func()) { return l.writingBy(who, writers) }
+
+// writingBy starts so many.
+func (l *ledger) writingBy(who caller, writers int) (stop func()) {
 	crew := crews.Add(1)
 	end := make(chan struct{})
 	var running sync.WaitGroup

@@ -267,7 +267,8 @@ var loosely = []struct{ why, entries string }{
 	{"a command of the operator: it serves nobody", `
 		cmd/rowhouse.createMigration 76c44162  cmd/rowhouse.devKeys 6b177c92  cmd/rowhouse.operate bd256479
 		cmd/rowhouse.readPassword b0aeb2fc  cmd/rowhouse.resetPasswordCommand 24fd5d3a
-		cmd/rowhouse.accountOf 0beff500  cmd/rowhouse.tenantCommand 3f854292  cmd/rowhouse.create 23c8eb9c  cmd/rowhouse.tenantImport bd92cdd6
+		cmd/rowhouse.accountOf 0beff500  cmd/rowhouse.tenantCommand 3f854292  cmd/rowhouse.create 14cd0cce  cmd/rowhouse.tenantImport bd92cdd6
+		cmd/rowhouse.createPart 6cfe3eb3  cmd/rowhouse.hold bcf52ee6  cmd/rowhouse.syncDir bd92cdd6
 		cmd/rowhouse.demoTenants f0ab0e8e  cmd/rowhouse.welcome 70917cff`},
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -178,12 +180,14 @@ func tenantExport() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			counts, err := doors.System(tenant, "tenant.export").TenantCount(ctx, tenant)
-			if err != nil {
+			if _, err := doors.System(tenant, "tenant.export").TenantGet(ctx, tenant); errors.Is(err, pgx.ErrNoRows) {
+				return errNoTenant
+			} else if err != nil {
 				return err
 			}
-			if len(counts) == 0 {
-				return errNoTenant
+			counts, err := doors.System(tenant, "tenant.export").TenantCount(ctx, tenant)
+			if err != nil && sqlState(err) != "57014" { // to count very many takes longer than a statement may: the meter goes without
+				return err
 			}
 			total := map[string]int64{}
 			for _, c := range counts {
@@ -220,19 +224,59 @@ func create(name string, out io.Writer) (to io.Writer, keep func(error) error, e
 		return out, func(err error) error { return err }, nil
 	}
 	part := name + ".part"
-	file, err := os.OpenFile(part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := createPart(part)
 	if err != nil {
 		return nil, nil, err
 	}
 	return file, func(err error) error {
-		if err == nil {
-			err = file.Sync()
+		if err = errors.Join(err, file.Sync()); err == nil {
+			err = os.Rename(part, name)
 		}
-		if err = errors.Join(err, file.Close()); err == nil {
-			return os.Rename(part, name)
+		if err != nil {
+			return errors.Join(err, os.Remove(part), file.Close())
 		}
-		return errors.Join(err, os.Remove(part))
+		return errors.Join(file.Close(), syncDir(filepath.Dir(name))) // whoever has an archive erases the tenant next
 	}, nil
+}
+
+// createPart makes a file that nobody else writes. One that is there was left by an export that was killed, and is removed, unless somebody writes it.
+func createPart(name string) (*os.File, error) {
+	if left, err := os.OpenFile(name, os.O_WRONLY|syscall.O_NOFOLLOW, 0); err == nil {
+		defer left.Close()
+		if err := hold(left); err != nil {
+			return nil, err
+		}
+		if err := os.Remove(name); err != nil {
+			return nil, err
+		}
+	}
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := hold(file); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// hold locks a file, as long as it is open, that nobody else has locked, and that still has its name.
+func hold(file *os.File) error {
+	err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	held, heldErr := file.Stat()
+	named, namedErr := os.Lstat(file.Name())
+	if errors.Join(err, heldErr, namedErr) != nil || !os.SameFile(held, named) {
+		return fmt.Errorf("%s: another export writes it", file.Name())
+	}
+	return nil
+}
+
+func syncDir(name string) error {
+	dir, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func tenantImport() *cobra.Command {
@@ -277,8 +321,8 @@ func tenantImport() *cobra.Command {
 					return imported(err)
 				}
 				out := cmd.OutOrStdout()
-				fmt.Fprintf(out, "id: %s\naccounts_matched: %d\naccounts_made: %d\n", made.TenantID, made.Matched, len(made.Made))
-				return doors.Unscoped(tenancy.Caller{}).AccountEventCreate(ctx, db.AccountEventCreateParams{Action: "tenant.import", AboutTenant: &made.TenantID})
+				_, err = fmt.Fprintf(out, "id: %s\naccounts_matched: %d\naccounts_made: %d\n", made.TenantID, made.Matched, len(made.Made))
+				return err
 			})
 		},
 	}
@@ -307,6 +351,7 @@ type signed struct {
 func tenantErase() *cobra.Command {
 	var confirm string
 	erase := tenantOf("erase", "Erase all that a tenant owns, at once and for good", " Also what only points at it; a certificate of what that was is printed.\n"+
+		"One that is cut off is run again, or finished by a worker after ten minutes; each certificate has what that run has erased.\n"+
 		"Backups have it for as long as you keep them.",
 		func(ctx context.Context, doors *tenancy.Database, tenant ids.TenantID, out io.Writer) error {
 			by, err := archivist()
@@ -325,7 +370,9 @@ func tenantErase() *cobra.Command {
 			shown := newMeter(os.Stderr, nil)
 			signature, certificate, err := by.Erase(ctx, doors, tenant, "tenant.erase", shown.progress)
 			shown.end()
-			if err != nil {
+			if errors.Is(err, pgx.ErrNoRows) { // another was faster
+				return errNoTenant
+			} else if err != nil {
 				return err
 			}
 			text, err := json.Marshal(signed{certificate, signature}, json.Deterministic(true))

@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -56,5 +58,57 @@ func TestTenantCommands(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("beside the archive there is %v (%v)", entries, err)
+	}
+}
+
+// What is under way has a name of its own, which nobody else writes; what a killed export has left there keeps nobody from the next, and a link leads nowhere.
+func TestArchivePart(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "engines.tar.zst")
+	part := name + ".part"
+	if err := os.WriteFile(part, []byte("of an export that was killed"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	to, keep, err := create(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := create(name, nil); err == nil || !strings.Contains(err.Error(), "another export writes it") {
+		t.Errorf("a second one beside it: %v", err)
+	}
+	if _, err := io.WriteString(to, "all of it"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is there before it is whole: %v", err)
+	}
+	if err := keep(nil); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(name); string(text) != "all of it" {
+		t.Errorf("got %q, %v", text, err)
+	}
+	if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("others may read it: %v, %v", info, err)
+	}
+
+	if _, keep, err = create(name, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := keep(errors.New("cut off")); err == nil || err.Error() != "cut off" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := os.Stat(part); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what failed is left: %v", err)
+	}
+	if text, err := os.ReadFile(name); string(text) != "all of it" {
+		t.Errorf("an export that failed has changed the one before: %q, %v", text, err)
+	}
+
+	if err := os.Symlink(name, part); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := create(name, nil); !errors.Is(err, os.ErrExist) {
+		t.Errorf("through a link: %v", err)
 	}
 }
