@@ -135,8 +135,9 @@ func eachLine(text []byte, take func(line []byte) error) error {
 
 // Options of an import.
 type Options struct {
-	As       ids.TenantID // the id of the tenant that is made; zero: that which it had
-	Trusted  []string     // who may have signed the archive, beside whoever has the archivist's own keys
+	As       ids.TenantID   // the id of the tenant that is made; zero: that which it had
+	By       tenancy.Caller // who brings it; zero: the operator
+	Trusted  []string       // who may have signed the archive, beside whoever has the archivist's own keys
 	Progress Progress
 }
 
@@ -167,7 +168,8 @@ func (a *Archivist) Import(ctx context.Context, doors *tenancy.Database, from io
 	for _, file := range v.Files {
 		known[file] = true
 	}
-	operator := tenancy.Caller{Operation: "tenant.import"}
+	operator := o.By
+	operator.Operation = "tenant.import"
 	err = doors.Atomic(ctx, func(tx *tenancy.Tx) error {
 		if err := matchAccounts(ctx, tx, operator, v, r, &made); err != nil {
 			return err
@@ -193,9 +195,19 @@ func (a *Archivist) Import(ctx context.Context, doors *tenancy.Database, from io
 		if err := tx.Provision(made.TenantID, operator).ArchiveRestored(ctx, made.TenantID); err != nil {
 			return err
 		}
-		return tx.Unscoped(operator).AccountEventCreate(ctx, db.AccountEventCreateParams{Action: operator.Operation, AboutTenant: &made.TenantID})
+		return tx.Unscoped(operator).AccountEventCreate(ctx, db.AccountEventCreateParams{
+			AccountID: given(operator.AccountID), Action: operator.Operation, AboutTenant: &made.TenantID, RequestID: given(operator.RequestID), Address: given(operator.Address),
+		})
 	})
 	return made, err
+}
+
+// given is a value, or nil where it is none.
+func given[T comparable](value T) *T {
+	if value == *new(T) {
+		return nil
+	}
+	return &value
 }
 
 // ownRow is the row of the tenant as it is put back: open, unless it was suspended.

@@ -384,7 +384,7 @@ func TestArchiveSwapped(t *testing.T) {
 // Two who erase the same tenant at once erase it between them: no row stands in both certificates, and all that there was stands in one of them.
 func TestEraseTogether(t *testing.T) {
 	t.Parallel()
-	v := newVault(t)
+	v := newVault(t, newRows(t))
 	q := v.doors.System(v.A.id, "tenant.erase")
 	if _, err := q.TenantEraseNow(t.Context(), db.TenantEraseNowParams{TenantID: v.A.id, Confirm: v.A.canary}); err != nil {
 		t.Fatal(err)

@@ -127,20 +127,16 @@ func tenantExport(ctx context.Context, app *App, who rest.Caller, _ rest.Platfor
 	if _, err := app.doors.Platform(who).TenantGet(ctx, who.TenantID); err != nil {
 		return nil, err
 	}
-	if err := app.noteArchive(ctx, who, who.TenantID); err != nil {
+	err = app.doors.Unscoped(who).AccountEventCreate(ctx, db.AccountEventCreateParams{
+		AccountID: &who.AccountID, Action: who.Operation, AboutTenant: &who.TenantID, RequestID: &who.RequestID, Address: &who.Address,
+	})
+	if err != nil {
 		return nil, err
 	}
 	return func(to io.Writer) error {
 		_, err := app.archivist.Export(ctx, app.doors, who.TenantID, to, func(string, int64) {})
 		return err
 	}, nil
-}
-
-// noteArchive writes into the account's log what it did with an archive of a tenant.
-func (app *App) noteArchive(ctx context.Context, who rest.Caller, tenant ids.TenantID) error {
-	return app.doors.Unscoped(who).AccountEventCreate(ctx, db.AccountEventCreateParams{
-		AccountID: &who.AccountID, Action: who.Operation, AboutTenant: &tenant, RequestID: &who.RequestID, Address: &who.Address,
-	})
 }
 
 type tenantImportInput struct {
@@ -155,7 +151,7 @@ type tenantImportOutput struct {
 
 // tenantImport makes a tenant of an archive that was signed here.
 func tenantImport(ctx context.Context, app *App, who rest.Caller, in tenantImportInput, body func() (io.ReadSeeker, error)) (out tenantImportOutput, err error) {
-	options := archive.Options{Progress: func(string, int64) {}}
+	options := archive.Options{By: who, Progress: func(string, int64) {}}
 	if in.As != nil && *in.As == "new" {
 		options.As = ids.New[ids.TenantID]()
 	} else if in.As != nil {
@@ -176,5 +172,5 @@ func tenantImport(ctx context.Context, app *App, who rest.Caller, in tenantImpor
 	} else if err != nil {
 		return out, err
 	}
-	return tenantImportOutput{made.TenantID, made.Matched, len(made.Made)}, app.noteArchive(ctx, who, made.TenantID)
+	return tenantImportOutput{made.TenantID, made.Matched, len(made.Made)}, nil
 }

@@ -120,6 +120,7 @@ DECLARE
     columns text;
     n       bigint;
 BEGIN
+    PERFORM set_config('statement_timeout', '0', true); -- restored, at the end of this transaction, looks at all of them at once
     IF current_tenant() IS NULL
        OR table_name NOT IN (SELECT tenant_tables())
        OR table_name <> 'tenants' AND NOT EXISTS (SELECT FROM tenants t WHERE t.id = current_tenant() AND t.xmin = pg_current_xact_id()::xid) THEN
