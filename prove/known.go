@@ -580,6 +580,7 @@ func (tx *Tx) Enter(who Caller, permission auth.Permission) *db.Queries
 func (tx *Tx) Provision(tenant ids.TenantID, who Caller) *db.Queries
 func (tx *Tx) Unscoped(who Caller) *db.Queries
 func Again(err error) error
+func ConstraintOf(err error) string
 func Constraints() []Constraint
 func Meaning(table string) string
 func Permissions() []Permission
