@@ -480,6 +480,28 @@ func TestCatalogueFaults(t *testing.T) {
 	}
 }
 
+// The views of an extension that an operator has put beside the tables are no fault, and one of ours beside them still is.
+func TestViewsOfExtensions(t *testing.T) {
+	t.Parallel()
+	latest, err := schema.Latest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldAs(t, schema.Server, func(c *Config) { c.Migration = latest })
+	w.db.Exec(`CREATE EXTENSION pg_stat_statements SCHEMA public`)
+	if views := testdb.Value[int64](w.db, `SELECT count(*) FROM pg_views WHERE schemaname = 'public'`); views == 0 {
+		t.Fatal("the extension has no views")
+	}
+	if err := w.server.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.want(call("GET", "//readyz"), 200)
+	w.db.Exec(`CREATE VIEW peek AS SELECT * FROM items`)
+	if err := w.server.Check(context.Background()); err == nil || err.Error() != "view peek: not security_invoker, so it shows every tenant" {
+		t.Errorf("got %v", err)
+	}
+}
+
 // Where a table is kept in parts, and the names of a part's constraints end in its number, what is broken is answered as ever.
 func TestConstraintsOfParts(t *testing.T) {
 	t.Parallel()

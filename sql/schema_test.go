@@ -173,6 +173,13 @@ func TestFunctionsRevoked(t *testing.T) {
 	for _, fault := range faults {
 		t.Error(fault)
 	}
+	for _, name := range column(t, conn, `
+		SELECT p.oid::regprocedure
+		  FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
+		 WHERE p.pronamespace NOT IN ('public'::regnamespace, 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		   AND x.grantee = 0`) {
+		t.Errorf("%s: everybody may execute it", name)
+	}
 }
 
 // A trigger whose function goes by the table's name is given it: no function asks PostgreSQL, which may say another where a table is spread
