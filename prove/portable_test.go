@@ -45,6 +45,7 @@ func TestPlantedPortable(t *testing.T) {
 		{"migrations", plpgsql("IF given THEN INSERT INTO items (name) VALUES (given) RETURNING (SELECT me()) INTO given; END IF;"), "migrations/planted.sql:4: planted: an INSERT"},
 		{"migrations", inFunction("sql", "INSERT INTO items (name) VALUES ((SELECT me()))"), "migrations/planted.sql:4: planted: an INSERT"},
 		{"migrations", plpgsql("INSERT INTO items (name) SELECT (SELECT me()) FROM changed;"), ""},
+		{"migrations", "-- +goose Up\nCREATE FUNCTION planted() RETURNS uuid LANGUAGE sql RETURN (SELECT me());\n", ""},
 		{"migrations", plpgsql("given := (SELECT me()); INSERT INTO items (name) VALUES (given);"), ""},
 	} {
 		planted := fstest.MapFS{
