@@ -65,13 +65,17 @@ func (q *Queries) MembershipAffirmVote(ctx context.Context, arg MembershipAffirm
 }
 
 const membershipCreate = `-- name: MembershipCreate :one
-INSERT INTO memberships (tenant_id, user_id, membership_type, legal_name, preferred_name, email_address, city, region, country,
-                         postal_code, code_of_conduct, announcements, votes)
-VALUES ($1, coalesce(cast($2::text AS uuid), (SELECT my_user())), coalesce($3::text, 'basic'), $4,
-        $5, $6, $7, $8, $9, $10, $11,
-        coalesce($12::bool, false), coalesce($13::bool, false))
-RETURNING memberships.tenant_id, memberships.id, memberships.user_id, memberships.membership_type, memberships.legal_name, memberships.preferred_name, memberships.email_address, memberships.city, memberships.region, memberships.country, memberships.postal_code, memberships.code_of_conduct, memberships.announcements, memberships.votes, memberships.last_vote_affirmation, memberships.version, memberships.created_at, memberships.updated_at, memberships.legal_name_key, memberships.higher_level,
+WITH made AS (
+    INSERT INTO memberships (tenant_id, user_id, membership_type, legal_name, preferred_name, email_address, city, region, country,
+                             postal_code, code_of_conduct, announcements, votes)
+    SELECT $1, coalesce(cast($2::text AS uuid), my_user()), coalesce($3::text, 'basic'), $4,
+           $5, $6, $7, $8, $9, $10, $11,
+           coalesce($12::bool, false), coalesce($13::bool, false)
+ RETURNING tenant_id, id, user_id, membership_type, legal_name, preferred_name, email_address, city, region, country, postal_code, code_of_conduct, announcements, votes, last_vote_affirmation, version, created_at, updated_at, legal_name_key, higher_level
+)
+SELECT memberships.tenant_id, memberships.id, memberships.user_id, memberships.membership_type, memberships.legal_name, memberships.preferred_name, memberships.email_address, memberships.city, memberships.region, memberships.country, memberships.postal_code, memberships.code_of_conduct, memberships.announcements, memberships.votes, memberships.last_vote_affirmation, memberships.version, memberships.created_at, memberships.updated_at, memberships.legal_name_key, memberships.higher_level,
        (votes AND coalesce(last_vote_affirmation <= now() - interval '365 days', true))::bool AS needs_vote_affirmation
+  FROM made AS memberships
 `
 
 type MembershipCreateParams struct {

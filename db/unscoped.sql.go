@@ -89,12 +89,11 @@ WITH proven AS (
      WHERE $11::bool
 )
 INSERT INTO accounts (id, username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
-VALUES ($1,
-        CASE WHEN $2::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = $3)
-             THEN $2::text
-             ELSE $3
-        END,
-        $4, $5, $6, $7, $8, $9, $10)
+SELECT $1,
+       CASE WHEN count(*) = 0 OR $2::text IS NULL THEN $3::text ELSE $2::text END,
+       $4, $5, $6, $7, $8, $9, $10
+  FROM accounts taken -- which are counted, and so are one row
+ WHERE taken.username = $3
 RETURNING id, username, email, name, password_hash, is_active, is_staff, is_superuser, email_verified_at, version, created_at, updated_at, made_in, proofs, not_before
 `
 

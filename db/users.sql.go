@@ -81,25 +81,28 @@ func (q *Queries) UserActivate(ctx context.Context, arg UserActivateParams) (Use
 }
 
 const userCreate = `-- name: UserCreate :one
-WITH welcomed AS (
+WITH made AS (
+    INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
+                       phone, instagram, bio, search_visibility, email_privacy, public_profile)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+            $13, $14, $15,
+            coalesce($16::text, 'public'),
+            coalesce($17::text, 'private'),
+            coalesce($18::bool, true))
+ RETURNING tenant_id, id, account_id, username, email, name, role, is_active, version, created_at, updated_at, team_id, artist_id, first_name, last_name, birthdate, phone, instagram, bio, search_visibility, email_privacy, public_profile, last_login, name_key
+), welcomed AS (
     INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
     SELECT $1, 'user.welcome', 'user', $2
      WHERE $19::bool
 )
-INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
-                   phone, instagram, bio, search_visibility, email_privacy, public_profile)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
-        $13, $14, $15,
-        coalesce($16::text, 'public'),
-        coalesce($17::text, 'private'),
-        coalesce($18::bool, true))
-RETURNING users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
+SELECT users.tenant_id, users.id, users.account_id, users.username, users.email, users.name, users.role, users.is_active, users.version, users.created_at, users.updated_at, users.team_id, users.artist_id, users.first_name, users.last_name, users.birthdate, users.phone, users.instagram, users.bio, users.search_visibility, users.email_privacy, users.public_profile, users.last_login, users.name_key,
        coalesce((
             SELECT teams.name
               FROM teams
              WHERE teams.tenant_id = $1
                AND teams.id = users.team_id), '')::text AS team_name,
        '[]'::jsonb AS role_list
+  FROM made AS users
 `
 
 type UserCreateParams struct {

@@ -480,6 +480,57 @@ func TestCatalogueFaults(t *testing.T) {
 	}
 }
 
+// The views of an extension that an operator has put beside the tables are no fault, and one of ours beside them still is.
+func TestViewsOfExtensions(t *testing.T) {
+	t.Parallel()
+	latest, err := schema.Latest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorldAs(t, schema.Server, func(c *Config) { c.Migration = latest })
+	w.db.Exec(`CREATE EXTENSION pg_stat_statements SCHEMA public`)
+	if views := testdb.Value[int64](w.db, `SELECT count(*) FROM pg_views WHERE schemaname = 'public'`); views == 0 {
+		t.Fatal("the extension has no views")
+	}
+	if err := w.server.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.want(call("GET", "//readyz"), 200)
+	w.db.Exec(`CREATE VIEW peek AS SELECT * FROM items`)
+	if err := w.server.Check(context.Background()); err == nil || err.Error() != "view peek: not security_invoker, so it shows every tenant" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Where a table is kept in parts, and the names of a part's constraints end in its number, what is broken is answered as ever.
+func TestConstraintsOfParts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	admin := w.A.people["admin"]
+	requests := []struct {
+		request request
+		want    string
+	}{
+		{call("POST", "/auth/register").json(`{"username":"ADMIN-A","email":"new@example.com","password":"` + password + `"}`), "409 username_taken []"},
+		{call("POST", "/auth/register").json(`{"email":"Admin-A@Example.com","password":"` + password + `"}`), "409 account_exists []"},
+		{w.as(admin, call("POST", "/users").json(`{"email":"vera@example.com","name":"Vera","team_id":"`+ids.New[ids.TeamID]().String()+`"}`), w.A), "422 reference_not_found [team_id:reference_not_found]"},
+	}
+	for _, parts := range []bool{false, true} {
+		if parts {
+			w.db.Exec(testdb.Value[string](w.db, `
+				SELECT string_agg(format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I', conrelid::regclass, conname, conname || '_102043'), ';')
+				  FROM pg_constraint
+				 WHERE connamespace = 'public'::regnamespace AND conrelid <> 0 AND contype IN ('u', 'f', 'c', 'x')`))
+		}
+		for _, c := range requests {
+			got := w.send(c.request)
+			if said := fmt.Sprint(got.status, " ", got.code(), " ", got.fields()); said != c.want {
+				t.Errorf("in parts %t: %s %s: got %s, want %s", parts, c.request.method, c.request.path, said, c.want)
+			}
+		}
+	}
+}
+
 // A database that is ahead of the program, as in the middle of a deployment, may have permissions that the program does not know.
 func TestDatabaseAhead(t *testing.T) {
 	t.Parallel()

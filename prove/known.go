@@ -136,7 +136,7 @@ var (
 		substring timezone translate tstzrange uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
-	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_index pg_policy pg_proc pg_roles")
+	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_depend pg_index pg_policy pg_proc pg_roles")
 	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role to_regnamespace")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
@@ -204,7 +204,7 @@ var powers = map[string]power{
 	"rate_limit_give":        {"settings accounts", "unscoped", "the same", "80fe1b370e"},
 	"account_event":          {"accounts", "", "a trigger that writes to account_events what becomes of an account", "8bc5834e61"},
 	"session_event":          {"accounts", "", "a trigger that writes a login to account_events", "5c9cb93135"},
-	"catalogue_faults":       {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row", "f498d2bf22"},
+	"catalogue_faults":       {"catalogue", "unscoped", "it tells of tables, policies and privileges, of no row", "522e207ecd"},
 	"login_faults":           {"catalogue", "unscoped", "it tells of roles", "10a2d4275d"},
 	"queue_job":              {"definer queue", "", "a trigger that puts a tenant's job into the queue, its ids alone", "1f3f82a9d9"},
 	"queue_letter":           {"definer queue", "", "the same, of a letter", "0b2749129c"},
@@ -611,6 +611,7 @@ func (tx *Tx) Enter(who Caller, permission auth.Permission) *db.Queries
 func (tx *Tx) Provision(tenant ids.TenantID, who Caller) *db.Queries
 func (tx *Tx) Unscoped(who Caller) *db.Queries
 func Again(err error) error
+func ConstraintOf(err error) string
 func Constraints() []Constraint
 func Meaning(table string) string
 func Permissions() []Permission

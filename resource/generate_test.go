@@ -10,8 +10,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rowhouse/prove"
 )
 
 // every is an order with a column of every kind.
@@ -69,6 +72,19 @@ func TestUniqueText(t *testing.T) {
 	}
 	if strings.Contains(text, "rooms_code_key_idx") {
 		t.Errorf("code has two indexes:\n%s", text)
+	}
+}
+
+// What is written can be said to a database that is spread over several nodes, as all SQL here.
+func TestPortable(t *testing.T) {
+	t.Parallel()
+	_, files := planned(t)
+	written := fstest.MapFS{}
+	for name, text := range files {
+		written[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	for _, finding := range prove.Portable(written) {
+		t.Error(finding)
 	}
 }
 

@@ -231,7 +231,7 @@ func (t *Table) createQuery() string {
 	columns, values := []string{"tenant_id"}, []string{"@tenant_id"}
 	said := "makes " + t.article() + " " + t.noun()
 	if t.owner != "" && t.me == "me" {
-		columns, values = append(columns, t.owner), append(values, "(SELECT my_user())")
+		columns, values = append(columns, t.owner), append(values, "my_user()")
 		said += ", which is the caller's. RHUSR: the caller is no user of the tenant"
 	}
 	var defaults []string

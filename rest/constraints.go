@@ -1,11 +1,8 @@
 package rest
 
 import (
-	"errors"
 	"slices"
 	"strings"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"rowhouse/tenancy"
 )
@@ -47,10 +44,7 @@ func Broken(constraint string) *Error {
 }
 
 // Breaks says that an error is of a broken constraint, and of that one.
-func Breaks(err error, constraint string) bool {
-	var said *pgconn.PgError
-	return errors.As(err, &said) && said.ConstraintName == constraint
-}
+func Breaks(err error, constraint string) bool { return tenancy.ConstraintOf(err) == constraint }
 
 // collisions are the refusals of the constraints by which a row that the operation writes may be in the way of another: those of the table
 // that its path is called after, as far as what they compare stands in its input, or in the lines of an upload.

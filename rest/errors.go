@@ -217,11 +217,12 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 		most, seconds, _ := strings.Cut(said.Detail, " ")
 		return tooMany(most, seconds)
 	}
+	constraint := tenancy.ConstraintOf(said)
 	switch {
 	case deletes && (code == "23503" || code == "23001"):
 		return errInUse
-	case broken[said.ConstraintName] != nil && strings.HasPrefix(code, "23"):
-		return broken[said.ConstraintName]
+	case broken[constraint] != nil && strings.HasPrefix(code, "23"):
+		return broken[constraint]
 	case code == "23505":
 		return Conflict("already_exists", "Another row has this value already.")
 	case code == "23P01":

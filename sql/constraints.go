@@ -1,11 +1,14 @@
 package schema
 
 import (
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // A Constraint is a named rule of a table, and what it means to a client when it is broken, as the constraint's comment says:
@@ -33,6 +36,18 @@ type Constraint struct {
 // Constraints are those that the migrations leave, in the order of their names. The slice is the caller's. Primary keys are none of them: clients
 // choose no ids.
 func Constraints() []Constraint { return slices.Clone(tables().constraints) }
+
+// shard is what a constraint's name ends in on a node of a database that is spread over several, where a table is kept in numbered parts.
+var shard = regexp.MustCompile(`_[0-9]{6,}$`)
+
+// ConstraintOf is the name of the constraint that was broken, as the migrations call it; empty when an error is of none.
+func ConstraintOf(err error) string {
+	var said *pgconn.PgError
+	if !errors.As(err, &said) {
+		return ""
+	}
+	return shard.ReplaceAllString(said.ConstraintName, "")
+}
 
 // Constraints are those of the catalogue, as the function of that name has them.
 func (catalogue Catalogue) Constraints() (all []Constraint) {

@@ -1,12 +1,14 @@
 package schema
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Every constraint that the server can break says what that means to a client: each of the tables that it writes, but for references to
@@ -33,6 +35,32 @@ func unsaid(c Constraint, written bool) string {
 		return "it says no sentence"
 	}
 	return ""
+}
+
+// A constraint that is broken on a numbered part of a table is known by the name that the migrations give it, and none is called as if it were
+// of a part.
+func TestConstraintOf(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"accounts_email_key":               "accounts_email_key",
+		"accounts_email_key_102043":        "accounts_email_key",
+		"accounts_email_key_1234567890123": "accounts_email_key",
+		"accounts_email_key_10204":         "accounts_email_key_10204",
+		"accounts_102043_key":              "accounts_102043_key",
+		"":                                 "",
+	} {
+		if got := ConstraintOf(fmt.Errorf("it failed: %w", &pgconn.PgError{ConstraintName: name})); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+	if got := ConstraintOf(context.Canceled); got != "" {
+		t.Errorf("an error of no constraint: got %q", got)
+	}
+	for _, c := range Constraints() {
+		if shard.MatchString(c.Name) {
+			t.Errorf("%s on %s: its name ends as that of a part's", c.Name, c.Table)
+		}
+	}
 }
 
 // What a constraint means is said by its comment, and by its definition where that is plain.

@@ -173,6 +173,13 @@ func TestFunctionsRevoked(t *testing.T) {
 	for _, fault := range faults {
 		t.Error(fault)
 	}
+	for _, name := range column(t, conn, `
+		SELECT p.oid::regprocedure
+		  FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x
+		 WHERE p.pronamespace NOT IN ('public'::regnamespace, 'pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		   AND x.grantee = 0`) {
+		t.Errorf("%s: everybody may execute it", name)
+	}
 }
 
 // A trigger whose function goes by the table's name is given it: no function asks PostgreSQL, which may say another where a table is spread
@@ -180,13 +187,13 @@ func TestFunctionsRevoked(t *testing.T) {
 func TestTriggersNameTheirTable(t *testing.T) {
 	t.Parallel()
 	conn := migrated(t, "triggers_name_their_table")
-	for _, name := range column(t, conn, `SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc ILIKE '%TG\_TABLE\_NAME%'`) {
-		t.Errorf("%s() asks for TG_TABLE_NAME", name)
+	for _, name := range column(t, conn, `SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc ~* '\mTG_(TABLE_NAME|RELNAME|RELID)\M'`) {
+		t.Errorf("%s() asks for TG_TABLE_NAME, TG_RELNAME or TG_RELID", name)
 	}
 	triggers := column(t, conn, `
 		SELECT format('%s on %s is given %s', tgname, tgrelid::regclass, encode(tgargs, 'escape'))
 		  FROM pg_trigger
-		 WHERE tgfoid IN ('confer'::regproc, 'end_passes'::regproc)
+		 WHERE tgfoid IN (SELECT oid FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosrc ~* '\mTG_ARGV\M')
 		   AND split_part(encode(tgargs, 'escape'), '\000', 1) <> tgrelid::regclass::text`)
 	for _, trigger := range triggers {
 		t.Error(trigger)

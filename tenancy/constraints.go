@@ -16,3 +16,6 @@ func Permissions() []Permission { return schema.Permissions() }
 
 // Meaning is what the rows of a table of the schema are.
 func Meaning(table string) string { return schema.Meaning(table) }
+
+// ConstraintOf is the name of the constraint that was broken; empty when an error is of none.
+func ConstraintOf(err error) string { return schema.ConstraintOf(err) }

@@ -1,5 +1,5 @@
-// Command prove shows that tenants are kept apart, as package prove does: it prints one line a finding, and exits 1 when there is one.
-// With -isolation or -faults it goes on to run the tests that try it, and writes a report. Run it from the root of the repository.
+// Command prove shows that tenants are kept apart, and that the SQL is portable, as package prove does: it prints one line a finding, and exits 1
+// when there is one. With -isolation or -faults it goes on to run the tests that try it, and writes a report. Run it from the root of the repository.
 package main
 
 import (
@@ -23,6 +23,7 @@ func main() {
 		return
 	}
 	findings, counts := prove.Read(os.DirFS("."))
+	findings = append(findings, prove.Portable(os.DirFS("."))...)
 	for _, finding := range findings {
 		fmt.Println(finding)
 	}

@@ -3,7 +3,7 @@
 //	git tag --list | release next rc          the next release candidate: v1.2.4-rc.1 after v1.2.3, then v1.2.4-rc.2
 //	git tag --list | release next minor       the next release: patch, minor or major
 //	git tag --list | release since v1.3.0     what the notes of v1.3.0 begin after; empty: they begin with the first commit
-//	git log --format='%h %s' … | release notes
+//	git log --format='%h %s' … | release notes acme/rowhouse      with how what it has is checked, by the repository that releases it
 package main
 
 import (
@@ -45,11 +45,26 @@ func run(words []string, in io.Reader) (string, error) {
 	case len(words) == 2 && words[0] == "since":
 		tag, err := since(words[1], lines)
 		return tag + "\n", err
-	case len(words) == 1 && words[0] == "notes":
-		return notes(lines), nil
+	case len(words) == 2 && words[0] == "notes":
+		if !repositoryPattern.MatchString(words[1]) {
+			return "", fmt.Errorf("%q is no repository such as acme/rowhouse", words[1])
+		}
+		return notes(lines) + fmt.Sprintf(checks, words[1]), nil
 	}
-	return "", errors.New("the usage is release next rc|patch|minor|major, release since TAG, or release notes")
+	return "", errors.New("the usage is release next rc|patch|minor|major, release since TAG, or release notes OWNER/NAME")
 }
+
+var repositoryPattern = regexp.MustCompile(`^[\w.-]+/[\w.-]+$`)
+
+// checks end the notes. They name the repository, which no file of a project can that others begin theirs with.
+const checks = `
+### Checks
+
+` + "```" + `
+gh attestation verify rowhouse-linux-amd64 --repo %s
+sha256sum --check --ignore-missing SHA256SUMS
+` + "```" + `
+`
 
 // A version is one of semantic versioning, or a candidate for it.
 type version struct{ major, minor, patch, candidate int } // candidate 0: it is the release itself

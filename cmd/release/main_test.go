@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -54,7 +56,7 @@ aaa3 webhooks, jobs: both
 aaa4 wip
 aaa5 rest: a first
 `
-	got, err := run([]string{"notes"}, strings.NewReader(log))
+	got, err := run([]string{"notes", "acme/rowhouse"}, strings.NewReader(log))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,10 +74,11 @@ aaa5 rest: a first
 - wip (aaa4)
 - Merge: of two (aaa1)
 `
-	if diff := cmp.Diff(want, got); diff != "" {
+	const checks = "\n### Checks\n\n```\ngh attestation verify rowhouse-linux-amd64 --repo acme/rowhouse\nsha256sum --check --ignore-missing SHA256SUMS\n```\n"
+	if diff := cmp.Diff(want+checks, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got, err := run([]string{"notes"}, strings.NewReader("")); err != nil || got != "Nothing has changed.\n" {
+	if got, err := run([]string{"notes", "acme/rowhouse"}, strings.NewReader("")); err != nil || got != "Nothing has changed.\n"+checks {
 		t.Errorf("of nothing: got %q, %v", got, err)
 	}
 }
@@ -84,8 +87,10 @@ aaa5 rest: a first
 func TestUsage(t *testing.T) {
 	t.Parallel()
 	for words, want := range map[string]string{
-		"":              "the usage is release next rc|patch|minor|major, release since TAG, or release notes",
-		"next":          "the usage is release next rc|patch|minor|major, release since TAG, or release notes",
+		"":              "the usage is release next rc|patch|minor|major, release since TAG, or release notes OWNER/NAME",
+		"next":          "the usage is release next rc|patch|minor|major, release since TAG, or release notes OWNER/NAME",
+		"notes":         "the usage is release next rc|patch|minor|major, release since TAG, or release notes OWNER/NAME",
+		"notes acme":    `"acme" is no repository such as acme/rowhouse`,
 		"next huge":     `"huge" is none of rc, patch, minor and major`,
 		"since 1.2.3":   `"1.2.3" is no version such as v1.2.3 or v1.2.3-rc.1`,
 		"since v1.2.03": `"v1.2.03" is no version such as v1.2.3 or v1.2.3-rc.1`,
@@ -95,3 +100,19 @@ func TestUsage(t *testing.T) {
 		}
 	}
 }
+
+// No page that is published names an owner who is nobody: what depends on where the project is published, the notes of a release say.
+func TestNobodysRepository(t *testing.T) {
+	t.Parallel()
+	for _, page := range []string{"CHANGELOG.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"} {
+		text, err := os.ReadFile("../../" + page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if named := placeholder.FindString(string(text)); named != "" {
+			t.Errorf("%s names %s, which is nobody's", page, named)
+		}
+	}
+}
+
+var placeholder = regexp.MustCompile(`\b(?:OWNER|ORG|USER(?:NAME)?)/\S+|github\.com/(?:acme|example|your)\S*`)

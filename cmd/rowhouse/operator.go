@@ -244,18 +244,15 @@ func operate(ctx context.Context, do func(context.Context, *tenancy.Database) er
 
 // told is an error in the operator's words, where it is a value of his that the database refuses.
 func told(err error) error {
-	var said *pgconn.PgError
-	if errors.As(err, &said) {
-		if words, ok := map[string]string{
-			"accounts_email_key":    "--email: there is an account with this e-mail",
-			"accounts_username_key": "--username: another account has it",
-			"accounts_name_check":   "--name: 1 to 120 characters",
-			"tenants_name_check":    "--name: 1 to 100 characters",
-			"tenants_slug_key":      "--slug: another tenant has it",
-			"tenants_slug_check":    "--slug: a–z, 0–9 and single hyphens, up to 63 characters",
-		}[said.ConstraintName]; ok {
-			return errors.New(words)
-		}
+	if words, ok := map[string]string{
+		"accounts_email_key":    "--email: there is an account with this e-mail",
+		"accounts_username_key": "--username: another account has it",
+		"accounts_name_check":   "--name: 1 to 120 characters",
+		"tenants_name_check":    "--name: 1 to 100 characters",
+		"tenants_slug_key":      "--slug: another tenant has it",
+		"tenants_slug_check":    "--slug: a–z, 0–9 and single hyphens, up to 63 characters",
+	}[schema.ConstraintOf(err)]; ok {
+		return errors.New(words)
 	}
 	return err
 }

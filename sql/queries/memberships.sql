@@ -47,13 +47,17 @@ SELECT sqlc.embed(memberships),
 -- is another's, and the caller reaches his own alone; RHOWN: so it is, and the type is not basic. Without membership_type, announcements or
 -- votes it has what the table says.
 -- name: MembershipCreate :one
-INSERT INTO memberships (tenant_id, user_id, membership_type, legal_name, preferred_name, email_address, city, region, country,
-                         postal_code, code_of_conduct, announcements, votes)
-VALUES (@tenant_id, coalesce(cast(sqlc.narg('user_id')::text AS uuid), (SELECT my_user())), coalesce(sqlc.narg('membership_type')::text, 'basic'), @legal_name,
-        @preferred_name, @email_address, @city, @region, @country, @postal_code, @code_of_conduct,
-        coalesce(sqlc.narg('announcements')::bool, false), coalesce(sqlc.narg('votes')::bool, false))
-RETURNING sqlc.embed(memberships),
-       (votes AND coalesce(last_vote_affirmation <= now() - interval '365 days', true))::bool AS needs_vote_affirmation;
+WITH made AS (
+    INSERT INTO memberships (tenant_id, user_id, membership_type, legal_name, preferred_name, email_address, city, region, country,
+                             postal_code, code_of_conduct, announcements, votes)
+    SELECT @tenant_id, coalesce(cast(sqlc.narg('user_id')::text AS uuid), my_user()), coalesce(sqlc.narg('membership_type')::text, 'basic'), @legal_name,
+           @preferred_name, @email_address, @city, @region, @country, @postal_code, @code_of_conduct,
+           coalesce(sqlc.narg('announcements')::bool, false), coalesce(sqlc.narg('votes')::bool, false)
+ RETURNING *
+)
+SELECT sqlc.embed(memberships),
+       (votes AND coalesce(last_vote_affirmation <= now() - interval '365 days', true))::bool AS needs_vote_affirmation
+  FROM made AS memberships;
 
 -- MembershipUpdate changes a membership: NULL keeps membership_type, legal_name, email_address, announcements and votes, and preferred_name_set,
 -- city_set, region_set, country_set and postal_code_set say what is replaced. One that votes no more forgets when that was affirmed. RHOWN: the

@@ -16,12 +16,11 @@ WITH proven AS (
      WHERE @proof::bool
 )
 INSERT INTO accounts (id, username, email, name, password_hash, made_in, email_verified_at, is_staff, is_superuser)
-VALUES (@id,
-        CASE WHEN sqlc.narg('spare')::text IS NOT NULL AND EXISTS (SELECT 1 FROM accounts taken WHERE taken.username = @username)
-             THEN sqlc.narg('spare')::text
-             ELSE @username
-        END,
-        @email, @name, @password_hash, @made_in, @email_verified_at, @is_staff, @is_superuser)
+SELECT @id,
+       CASE WHEN count(*) = 0 OR sqlc.narg('spare')::text IS NULL THEN @username::text ELSE sqlc.narg('spare')::text END,
+       @email, @name, @password_hash, @made_in, @email_verified_at, @is_staff, @is_superuser
+  FROM accounts taken -- which are counted, and so are one row
+ WHERE taken.username = @username
 RETURNING *;
 
 -- AccountPasswordRehash replaces the hash of a password that was just proven by one with today's parameters, for login.

@@ -81,25 +81,28 @@ SELECT sqlc.embed(users),
 
 -- UserCreate makes an account a user of a tenant, and has it welcomed by mail if so told; RHGRT when the role holds what the caller does not.
 -- name: UserCreate :one
-WITH welcomed AS (
+WITH made AS (
+    INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
+                       phone, instagram, bio, search_visibility, email_privacy, public_profile)
+    VALUES (@tenant_id, @id, @account_id, @username, @email, @name, @role, @team_id, @artist_id, @first_name, @last_name, @birthdate,
+            @phone, @instagram, @bio,
+            coalesce(sqlc.narg('search_visibility')::text, 'public'),
+            coalesce(sqlc.narg('email_privacy')::text, 'private'),
+            coalesce(sqlc.narg('public_profile')::bool, true))
+ RETURNING *
+), welcomed AS (
     INSERT INTO jobs (tenant_id, kind, subject_type, subject_id)
     SELECT @tenant_id, 'user.welcome', 'user', @id
      WHERE @welcome::bool
 )
-INSERT INTO users (tenant_id, id, account_id, username, email, name, role, team_id, artist_id, first_name, last_name, birthdate,
-                   phone, instagram, bio, search_visibility, email_privacy, public_profile)
-VALUES (@tenant_id, @id, @account_id, @username, @email, @name, @role, @team_id, @artist_id, @first_name, @last_name, @birthdate,
-        @phone, @instagram, @bio,
-        coalesce(sqlc.narg('search_visibility')::text, 'public'),
-        coalesce(sqlc.narg('email_privacy')::text, 'private'),
-        coalesce(sqlc.narg('public_profile')::bool, true))
-RETURNING sqlc.embed(users),
+SELECT sqlc.embed(users),
        coalesce((
             SELECT teams.name
               FROM teams
              WHERE teams.tenant_id = @tenant_id
                AND teams.id = users.team_id), '')::text AS team_name,
-       '[]'::jsonb AS role_list;
+       '[]'::jsonb AS role_list
+  FROM made AS users;
 
 -- UserWelcome is whom a mail welcomes to a tenant. pgx.ErrNoRows: the user is gone, or shut out.
 -- name: UserWelcome :one
