@@ -15,7 +15,7 @@ const tenantCreate = `-- name: TenantCreate :one
 
 INSERT INTO tenants (id, name, slug, created_by)
 VALUES ($1, $2, $3, $4)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 type TenantCreateParams struct {
@@ -46,6 +46,7 @@ func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -106,7 +107,7 @@ func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) 
 }
 
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
   FROM tenants
  WHERE id = $1
 `
@@ -126,6 +127,7 @@ func (q *Queries) TenantGet(ctx context.Context, tenantID ids.TenantID) (Tenant,
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -139,7 +141,7 @@ UPDATE tenants
  WHERE id = $1
    AND status <> 'active'
    AND (erase_at > now() OR erase_at IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 // TenantResume opens the tenant again, also one that is given up and yet to be erased. pgx.ErrNoRows: it is active, or its time has come.
@@ -157,6 +159,7 @@ func (q *Queries) TenantResume(ctx context.Context, tenantID ids.TenantID) (Tena
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -168,7 +171,7 @@ UPDATE tenants
    SET status = 'suspended'
  WHERE id = $1
    AND status = 'active'
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 // TenantSuspend has nobody enter the tenant, for the operator. pgx.ErrNoRows: it is not active.
@@ -186,6 +189,7 @@ func (q *Queries) TenantSuspend(ctx context.Context, tenantID ids.TenantID) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -198,7 +202,7 @@ UPDATE tenants
        is_public = coalesce($2, is_public)
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 type TenantUpdateParams struct {
@@ -228,6 +232,7 @@ func (q *Queries) TenantUpdate(ctx context.Context, arg TenantUpdateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)

@@ -87,6 +87,7 @@ var hints = map[string]string{
 	"unauthorized":   "POST /api/v1/auth/login gives you one.",
 	"token_required": "POST /api/v1/auth/login gives you one.",
 	"missing_tenant": "GET /api/v1/me/tenants lists yours.",
+	"quota_exceeded": "GET /api/v1/tenant/usage shows what is used; the operator of this server can raise it.",
 	"email_unproven": "POST /api/v1/auth/email/verify/request sends a mail.",
 }
 
@@ -154,6 +155,7 @@ var summaries = map[string]string{
 	"tenantDelete":            "Delete the tenant",
 	"tenantGet":               "Get the tenant",
 	"tenantUpdate":            "Update the tenant",
+	"tenantUsage":             "Get what the tenant has, and may have",
 	"userGroupMarkTrusted":    "Mark a user group as trusted",
 	"userGroupRevokeApproval": "Revoke the approval of a user group",
 	"userGroupRevokeTrust":    "Revoke the trust in a user group",

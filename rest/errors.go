@@ -36,7 +36,7 @@ type FieldError struct {
 // fieldCodes are those of FieldError that this package gives.
 var fieldCodes = []string{
 	"control_character", "encoding", "format", "header", "invalid", "malformed_csv", "malformed_json", "max", "max_items",
-	"max_length", "min", "min_length", "not_null", "one_of", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
+	"max_length", "min", "min_length", "not_null", "one_of", "quota", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
@@ -169,6 +169,28 @@ func tooMany(most, seconds string) *Error {
 		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
 }
 
+// overQuota is the code of a quota that is used up. Its DETAIL is `<subject> <maximum>`, and of requests further in how many seconds it is full again.
+const overQuota = "RHQUO"
+
+// quotaExceeded is the refusal of a quota, as its DETAIL tells of it.
+func quotaExceeded(detail string) *Error {
+	said := strings.Fields(detail)
+	if len(said) < 2 {
+		return errInternal
+	}
+	e := &Error{Status: http.StatusPaymentRequired}
+	if len(said) == 3 {
+		e = tooMany(said[1], said[2])
+	}
+	e.Code, e.Title = "quota_exceeded", "Quota exceeded"
+	e.Detail = "The quota of this tenant is used up: " + said[0] + ", at most " + said[1] + "."
+	e.Fields = []FieldError{{said[0], "quota", "At most " + said[1] + "."}}
+	return e
+}
+
+// ErrQuota is such a refusal, for the description of an operation that makes rows of a tenant without being of the tenant's scope.
+var ErrQuota = quotaExceeded("users 50")
+
 // answered is the code for an Idempotency-Key that has its answer.
 const answered = "RHFIN"
 
@@ -211,6 +233,9 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 	}
 	if rule, ok := a.Rules[code]; ok {
 		return rule.of(said)
+	}
+	if code == overQuota {
+		return quotaExceeded(said.Detail)
 	}
 	if code == usedUp {
 		most, seconds, _ := strings.Cut(said.Detail, " ")
