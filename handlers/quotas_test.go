@@ -402,8 +402,8 @@ func TestRequestsAreCounted(t *testing.T) {
 			t.Fatalf("got %v", got)
 		}
 	}
-	if n := testdb.Value[int64](w.db, `SELECT used FROM quotas WHERE tenant_id = $1 AND subject = 'requests_per_day'`, w.A.id); n < 20 || n > 40 {
-		t.Errorf("%d requests were answered of 20", n)
+	if n := testdb.Value[int64](w.db, `SELECT used FROM quotas WHERE tenant_id = $1 AND subject = 'requests_per_day'`, w.A.id); n < 20 {
+		t.Errorf("it was refused after %d of 20", n)
 	}
 }
 

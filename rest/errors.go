@@ -51,6 +51,12 @@ func (e *Error) with(name, value string) *Error {
 	return &changed
 }
 
+// until is a refusal of so many in a window that ends in so many seconds.
+func (e *Error) until(most, seconds string) *Error {
+	return e.with("Retry-After", seconds).
+		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
+}
+
 // BadRequest is a 400.
 func BadRequest(code, detail string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: code, Title: "Bad request", Detail: detail}
@@ -165,8 +171,7 @@ func (r Rule) of(said *pgconn.PgError) *Error {
 // tooMany is the refusal of a limit of so many in a window that ends in so many seconds.
 func tooMany(most, seconds string) *Error {
 	e := &Error{Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests", Detail: "Too many attempts; Retry-After says in how many seconds the next may be made."}
-	return e.with("Retry-After", seconds).
-		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
+	return e.until(most, seconds)
 }
 
 // overQuota is the code of a quota that is used up. Its DETAIL is `<subject> <maximum>`, and of requests further in how many seconds it is full again.
@@ -178,13 +183,16 @@ func quotaExceeded(detail string) *Error {
 	if len(said) < 2 {
 		return errInternal
 	}
-	e := &Error{Status: http.StatusPaymentRequired}
+	status := http.StatusPaymentRequired
 	if len(said) == 3 {
-		e = tooMany(said[1], said[2])
+		status = http.StatusTooManyRequests
 	}
-	e.Code, e.Title = "quota_exceeded", "Quota exceeded"
-	e.Detail = "The quota of this tenant is used up: " + said[0] + ", at most " + said[1] + "."
-	e.Fields = []FieldError{{said[0], "quota", "At most " + said[1] + "."}}
+	e := &Error{Status: status, Code: "quota_exceeded", Title: "Quota exceeded",
+		Detail: "The quota of this tenant is used up: " + said[0] + ", at most " + said[1] + ".",
+		Fields: []FieldError{{said[0], "quota", "At most " + said[1] + "."}}}
+	if len(said) == 3 {
+		return e.until(said[1], said[2])
+	}
 	return e
 }
 

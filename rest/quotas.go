@@ -31,7 +31,7 @@ const maxTallies = 4
 
 // tally is what is yet to be written of one tenant.
 type tally struct {
-	sync.Mutex
+	mu       sync.Mutex
 	requests int64
 	enough   int64     // so many are written at once
 	due      time.Time // fewer are written then, with the next request; zero: nobody has made one
@@ -69,8 +69,8 @@ func (s *Server) tally(tenant ids.TenantID) {
 		}
 	}
 	now := time.Now()
-	t.Lock()
-	defer t.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.requests++
 	if t.due.IsZero() {
 		t.due = now.Add(s.config.CountEvery)
@@ -92,17 +92,17 @@ func (s *Server) tally(tenant ids.TenantID) {
 
 // writeTally adds what was counted of a tenant to its quota, and learns how soon the next is to be written.
 func (s *Server) writeTally(ctx context.Context, tenant ids.TenantID, t *tally) {
-	t.Lock()
+	t.mu.Lock()
 	n := t.requests
 	t.requests = 0
-	t.Unlock()
+	t.mu.Unlock()
 
 	remaining, err := s.doors.System(tenant, "requests.count").RequestsCount(ctx, db.RequestsCountParams{TenantID: tenant, Requests: n})
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		s.log.Error("the requests of a tenant could not be counted", "error", err.Error())
 	}
-	t.Lock()
-	defer t.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.writing = false
 	t.free, t.enough, t.due = false, math.MaxInt64, time.Now().Add(s.config.CountEvery)
 	switch {
@@ -128,7 +128,7 @@ func (s *Server) Counted(ctx context.Context) {
 
 // wanted says that there may be a quota for what was counted.
 func (t *tally) wanted() bool {
-	t.Lock()
-	defer t.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	return !t.free
 }

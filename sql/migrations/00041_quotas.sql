@@ -33,7 +33,7 @@ ALTER TABLE quotas FORCE  ROW LEVEL SECURITY;
 CREATE POLICY tenant_only ON quotas
     USING      (tenant_id = (SELECT current_tenant()))
     WITH CHECK (tenant_id = (SELECT current_tenant()));
-GRANT SELECT, INSERT, UPDATE, DELETE ON quotas TO rowhouse_app;
+GRANT SELECT, UPDATE ON quotas TO rowhouse_app;
 
 -- +goose StatementBegin
 CREATE FUNCTION quotas_touch() RETURNS trigger
@@ -116,14 +116,15 @@ COMMENT ON FUNCTION within_quota(text, bigint, bigint) IS 'What is used of a quo
 -- +goose StatementBegin
 CREATE FUNCTION hold_quota() RETURNS trigger
 LANGUAGE plpgsql AS $$
--- After rows are made or gone: counts them where there is a quota, whose row is locked until the transaction ends, so that of rivals the last that has no
--- room waits and is refused. One statement, which finds nothing where no quota is. Argument: the table's name. set_quota, which counts, does not miss a
--- row: the events and foreign keys of what is changed have locked the tenant before this looks.
+-- After rows of the bound tenant are made or gone: counts them where there is a quota, whose row is locked until the transaction ends, so that of rivals
+-- the last that has no room waits and is refused. One statement, which finds nothing where no quota is. Argument: the table's name. set_quota, which
+-- counts what there is, does not miss a row: what is changed has locked the tenant before this looks, by the foreign key of its events.
 BEGIN
     UPDATE public.quotas q
-       SET used = CASE TG_OP WHEN 'DELETE' THEN greatest(q.used - c.n, 0) ELSE public.within_quota(q.subject, q.maximum, q.used + c.n) END
-      FROM (SELECT r.tenant_id, count(*) AS n FROM changed r GROUP BY r.tenant_id) AS c
-     WHERE q.tenant_id = c.tenant_id
+       SET used = CASE TG_OP WHEN 'DELETE' THEN greatest(q.used - (SELECT count(*) FROM changed), 0)
+                             ELSE public.within_quota(q.subject, q.maximum, q.used + (SELECT count(*) FROM changed))
+                  END
+     WHERE q.tenant_id = public.current_tenant()
        AND q.subject = TG_ARGV[0];
     RETURN NULL;
 END
@@ -250,7 +251,7 @@ COMMENT ON FUNCTION refuse_requests() IS 'Refuses a request of a tenant that has
 
 -- +goose StatementBegin
 CREATE FUNCTION set_quota(name text, most bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Sets how much the bound tenant may have of a subject; NULL: as much as it likes. RHSUB: there is no such subject. Rows are counted while nobody makes
 -- or removes any of this tenant's: who does so has locked its row, which is waited for, or waits.
 BEGIN
@@ -265,7 +266,7 @@ BEGIN
     ELSE
         INSERT INTO quotas AS q (tenant_id, subject, maximum)
         VALUES (current_tenant(), name, most)
-            ON CONFLICT ON CONSTRAINT quotas_subject_key
+            ON CONFLICT (tenant_id, subject)
             DO UPDATE
                   SET maximum = excluded.maximum;
         UPDATE quotas q
