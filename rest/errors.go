@@ -196,8 +196,8 @@ func quotaExceeded(detail string) *Error {
 	return e
 }
 
-// ErrQuota is such a refusal, for the description of an operation that makes rows of a tenant without being of the tenant's scope.
-var ErrQuota = quotaExceeded("users 50")
+// ErrQuota describes that refusal, for an operation that makes rows of a tenant without being of the tenant's scope.
+var ErrQuota = &Error{Status: http.StatusPaymentRequired, Code: "quota_exceeded", Title: "Quota exceeded", Detail: "A quota of the tenant is used up."}
 
 // answered is the code for an Idempotency-Key that has its answer.
 const answered = "RHFIN"
