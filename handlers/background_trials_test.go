@@ -388,6 +388,7 @@ func tryQuotas(add adding) {
 		"another is done":               quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "test.test", "now()"),
 		"another is the tenant's":       quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "tenant.test", "NULL"),
 		"another is of A":               quota("B", "jobs", 1, 0, "NULL") + waiting("A", x2, "test.test", "NULL"),
+		"more wait than may":            quota("B", "jobs", 0, 0, "NULL") + waiting("B", x2, "test.test", "NULL"),
 		"A alone has a quota":           quota("A", "jobs", 0, 0, "NULL"),
 		"A has another quota":           quota("A", "jobs", 0, 0, "NULL") + quota("B", "jobs", 1, 0, "NULL"),
 		"items alone have a quota":      quota("B", "items", 0, 0, "NULL"),
@@ -422,10 +423,11 @@ func tryQuotas(add adding) {
 		"items have a quota":              quota("B", "items", 1, 1, "NULL"),
 	}
 	for name, scene := range of {
-		for held, until := range map[string]string{"": "NULL", ", and it is held": "now() + interval '7 minutes'"} {
-			add("requests are counted where "+name+held, "UPDATE tenants SET held_until = "+until+scene, system("B"),
-				"SELECT count_requests(2)", "SELECT (SELECT held_until FROM tenants WHERE id = '{B}') - now(), current_setting('synchronous_commit')").rows = held == ""
+		for held, before := range map[string]string{"": none, ", and it is held": "UPDATE tenants SET held_until = now() + interval '7 minutes'"} {
+			add("requests are counted where "+name+held, before+scene, system("B"),
+				"SELECT count_requests(2)", "SELECT (SELECT CASE t.held_until WHEN date_trunc('day', now(), 'UTC') + interval '24 hours' THEN 'this day' WHEN date_trunc('minute', now()) + interval '1 minute' THEN 'this minute' ELSE (t.held_until - now())::text END FROM tenants t WHERE id = '{B}'), current_setting('synchronous_commit')").rows = held == ""
 		}
+		add("a quota is set where "+name, none+scene, system("B"), "SELECT set_quota('items', 50)", "SELECT (held_until - now())::text FROM tenants WHERE id = '{B}'")
 		add("requests are refused where "+name, none+scene, asOwner, system("B"), "SELECT refuse_requests()")
 	}
 	up := window("B", day, 3, 3, "1 hour") + window("A", day, 4, 4, "2 hours")
@@ -437,6 +439,7 @@ func tryQuotas(add adding) {
 				add(who+" enters where "+whose+" is held "+name, scene, entering("B", who, "items:read"))
 				add(who+" looks at usage where "+whose+" is held "+name, scene, usage(entering("B", who, "tenant:read")))
 			}
+			add("who reaches his own enters where "+whose+" is held "+name, scene, entering("B", "member-b", "users:read"))
 			add("the visit of root where "+whose+" is held "+name, scene, enteringBy("B", "root", "{root.v}", "items:read"))
 			key := byKeyOf("B", `'rh_' || left(md5('{b}'), 9)`, `sha256('{b}')`, "tenant:read")
 			add("a key where "+whose+" is held "+name, scene, key)

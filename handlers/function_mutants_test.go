@@ -476,6 +476,8 @@ var functionSurvivors = map[string]string{
 	"expire_logins: FOR UPDATE that waits (5)":                             "only a row that another transaction holds tells it, and what trials are made of is not committed",
 	"expire_logins: without FOR UPDATE (6)":                                "the DELETE locks the same rows; who deletes beside it would be waited for",
 	"expire_logins: FOR UPDATE that waits (6)":                             "only a row that another transaction holds tells it, and what trials are made of is not committed",
+	"hold_jobs: IF true instead of found":                                  "where there is no quota the maximum is NULL, and nothing is more",
+	"hold_jobs: without FOR NO KEY UPDATE":                                 "only two who make jobs at once tell it, as TestQuotaOfJobs does",
 	"expire_rows: without OR more":                                         "it is the first: nothing went before",
 	"expire_logins: without OR more":                                       "it is the first: nothing went before",
 	"enter_user: without AND t.created_by IS NOT NULL":                     "NULL <> an id is NULL, and refuses nobody",

@@ -216,6 +216,7 @@ BEGIN
       FROM (SELECT max(q.resets_at) AS until
               FROM quotas q
              WHERE q.tenant_id = current_tenant()
+               AND q.subject IN ('requests_per_minute', 'requests_per_day')
                AND q.used >= q.maximum
                AND q.resets_at > now()) AS u
      WHERE t.id = current_tenant()
@@ -237,6 +238,7 @@ BEGIN
       INTO said
       FROM quotas q
      WHERE q.tenant_id = current_tenant()
+       AND q.subject IN ('requests_per_minute', 'requests_per_day')
        AND q.used >= q.maximum
        AND q.resets_at > now()
      ORDER BY q.resets_at DESC
