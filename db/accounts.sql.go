@@ -288,7 +288,7 @@ func (q *Queries) AccountProve(ctx context.Context, arg AccountProveParams) (Acc
 }
 
 const accountTenantList = `-- name: AccountTenantList :many
-SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.name_key, tenants.erase_at,
+SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.held_until, tenants.name_key, tenants.erase_at,
        users.id AS user_id,
        users.role,
        coalesce(CASE WHEN $1::bool THEN (
@@ -366,6 +366,7 @@ func (q *Queries) AccountTenantList(ctx context.Context, arg AccountTenantListPa
 			&i.Tenant.UpdatedAt,
 			&i.Tenant.TenantID,
 			&i.Tenant.CreatedBy,
+			&i.Tenant.HeldUntil,
 			&i.Tenant.NameKey,
 			&i.Tenant.EraseAt,
 			&i.UserID,

@@ -216,7 +216,7 @@ func (q *Queries) JobRetry(ctx context.Context, arg JobRetryParams) (Job, error)
 }
 
 const tenantExpire = `-- name: TenantExpire :one
-SELECT (expire_rows($1::integer) OR expire_deliveries($1::integer))::boolean AS more
+SELECT (expire_rows($1::integer) OR expire_deliveries($1::integer) OR expire_events($1::integer))::boolean AS more
   FROM tenants
  WHERE id = $2
 `

@@ -443,6 +443,8 @@ type Tenant struct {
 	TenantID ids.TenantID
 	// The account that made it; NULL: the operator. No reference: an account may be closed.
 	CreatedBy *ids.AccountID
+	// Its requests are refused until then, a quota of them being used up; NULL or over: they are not.
+	HeldUntil *time.Time
 	// The name as it is sorted by.
 	NameKey string
 	// When what it owns is erased, if it is given up by then; NULL: never.

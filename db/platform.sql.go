@@ -15,7 +15,7 @@ import (
 
 const platformTenantList = `-- name: PlatformTenantList :many
 
-SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.name_key, tenants.erase_at,
+SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public, tenants.version, tenants.created_at, tenants.updated_at, tenants.tenant_id, tenants.created_by, tenants.held_until, tenants.name_key, tenants.erase_at,
        coalesce(CASE WHEN $1::bool THEN (
             SELECT count(*)
               FROM tenants counted
@@ -93,6 +93,7 @@ func (q *Queries) PlatformTenantList(ctx context.Context, arg PlatformTenantList
 			&i.Tenant.UpdatedAt,
 			&i.Tenant.TenantID,
 			&i.Tenant.CreatedBy,
+			&i.Tenant.HeldUntil,
 			&i.Tenant.NameKey,
 			&i.Tenant.EraseAt,
 			&i.Total,
@@ -108,7 +109,7 @@ func (q *Queries) PlatformTenantList(ctx context.Context, arg PlatformTenantList
 }
 
 const platformTenants = `-- name: PlatformTenants :many
-SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
   FROM tenants
  WHERE id > $1
  ORDER BY id
@@ -141,6 +142,7 @@ func (q *Queries) PlatformTenants(ctx context.Context, arg PlatformTenantsParams
 			&i.UpdatedAt,
 			&i.TenantID,
 			&i.CreatedBy,
+			&i.HeldUntil,
 			&i.NameKey,
 			&i.EraseAt,
 		); err != nil {

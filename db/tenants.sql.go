@@ -15,7 +15,7 @@ const tenantCreate = `-- name: TenantCreate :one
 
 INSERT INTO tenants (id, name, slug, created_by)
 VALUES ($1, $2, $3, $4)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 type TenantCreateParams struct {
@@ -46,6 +46,7 @@ func (q *Queries) TenantCreate(ctx context.Context, arg TenantCreateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -89,7 +90,7 @@ UPDATE tenants
        erase_at = now()
  WHERE id = $1
    AND confirmed(name, $2)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 type TenantEraseNowParams struct {
@@ -112,6 +113,7 @@ func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) 
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -119,7 +121,7 @@ func (q *Queries) TenantEraseNow(ctx context.Context, arg TenantEraseNowParams) 
 }
 
 const tenantGet = `-- name: TenantGet :one
-SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+SELECT id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
   FROM tenants
  WHERE id = $1
 `
@@ -139,6 +141,7 @@ func (q *Queries) TenantGet(ctx context.Context, tenantID ids.TenantID) (Tenant,
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -152,7 +155,7 @@ UPDATE tenants
  WHERE id = $1
    AND status <> 'active'
    AND (erase_at > now() OR erase_at IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 // TenantResume opens the tenant again, also one that is given up and yet to be erased. pgx.ErrNoRows: it is active, or its time has come.
@@ -170,6 +173,7 @@ func (q *Queries) TenantResume(ctx context.Context, tenantID ids.TenantID) (Tena
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -181,7 +185,7 @@ UPDATE tenants
    SET status = 'suspended'
  WHERE id = $1
    AND status = 'active'
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 // TenantSuspend has nobody enter the tenant, for the operator. pgx.ErrNoRows: it is not active.
@@ -199,6 +203,7 @@ func (q *Queries) TenantSuspend(ctx context.Context, tenantID ids.TenantID) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)
@@ -211,7 +216,7 @@ UPDATE tenants
        is_public = coalesce($2, is_public)
  WHERE id = $3
    AND (version = ANY($4::bigint[]) OR $4::bigint[] IS NULL)
-RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, name_key, erase_at
+RETURNING id, name, slug, status, is_public, version, created_at, updated_at, tenant_id, created_by, held_until, name_key, erase_at
 `
 
 type TenantUpdateParams struct {
@@ -241,6 +246,7 @@ func (q *Queries) TenantUpdate(ctx context.Context, arg TenantUpdateParams) (Ten
 		&i.UpdatedAt,
 		&i.TenantID,
 		&i.CreatedBy,
+		&i.HeldUntil,
 		&i.NameKey,
 		&i.EraseAt,
 	)

@@ -76,6 +76,7 @@ var (
 		"RHINV": {Error: errUserAlready},
 		"RHADM": {Error: errLastAdmin},
 		"RHCLO": {Error: errAccountClosed},
+		"RHSUB": {Error: rest.ErrNotFound},
 		"RHARC": {Error: errTenantThere},
 		"RHPRM": {Error: errRestore},
 		"RHCNF": {Error: errNotConfirmed},
@@ -95,6 +96,7 @@ var hints = map[string]string{
 	"unauthorized":   "POST /api/v1/auth/login gives you one.",
 	"token_required": "POST /api/v1/auth/login gives you one.",
 	"missing_tenant": "GET /api/v1/me/tenants lists yours.",
+	"quota_exceeded": "GET /api/v1/tenant/usage shows what is used; the operator of this server can raise it.",
 	"email_unproven": "POST /api/v1/auth/email/verify/request sends a mail.",
 }
 
@@ -167,9 +169,12 @@ var summaries = map[string]string{
 	"tenantErase":             "Erase a tenant now",
 	"tenantExport":            "Export a tenant as an archive",
 	"tenantImport":            "Make a tenant of an archive",
+	"platformTenantUsage":     "Get the usage of any tenant",
+	"tenantQuota":             "Set a quota of a tenant",
 	"tenantStats":             "Count the rows of a tenant",
 	"tenantGet":               "Get the tenant",
 	"tenantUpdate":            "Update the tenant",
+	"tenantUsage":             "Get what the tenant has, and may have",
 	"userGroupMarkTrusted":    "Mark a user group as trusted",
 	"userGroupRevokeApproval": "Revoke the approval of a user group",
 	"userGroupRevokeTrust":    "Revoke the trust in a user group",

@@ -350,3 +350,101 @@ func tryIdentities(add adding) {
 		}
 	}
 }
+
+// tryQuotas is what counts in a quota, whose, and what is refused by it.
+func tryQuotas(add adding) {
+	quota := func(tenant, subject string, maximum, used int, resets string) string {
+		return fmt.Sprintf("; INSERT INTO quotas (tenant_id, subject, maximum, used, resets_at) VALUES ('{%s}', '%s', %d, %d, %s)", tenant, subject, maximum, used, resets)
+	}
+	const none = "SELECT 1"
+	window := func(tenant, subject string, maximum, used int, resets string) string {
+		return quota(tenant, subject, maximum, used, "now() + interval '"+resets+"'")
+	}
+	for name, scene := range map[string]string{
+		"there is no quota":        "",
+		"there is room for one":    quota("B", "items", 5, 4, "NULL"),
+		"there is room for none":   quota("B", "items", 5, 5, "NULL"),
+		"nothing is counted":       quota("B", "items", 5, 0, "NULL"),
+		"there is room, not for A": quota("B", "items", 5, 4, "NULL") + quota("A", "items", 5, 5, "NULL"),
+		"A alone has a quota":      quota("A", "items", 5, 5, "NULL"),
+		"teams alone have a quota": quota("B", "teams", 5, 5, "NULL"),
+		"teams have another quota": quota("B", "teams", 5, 5, "NULL") + quota("B", "items", 5, 2, "NULL"),
+	} {
+		add("an item is made where "+name, none+scene, system("B"), "INSERT INTO items (tenant_id, id, name, price_cents) VALUES ('{B}', '"+x1+"', 'x', 1)")
+		add("two items are made where "+name, none+scene, system("B"), "INSERT INTO items (tenant_id, id, name, price_cents) VALUES ('{B}', '"+x1+"', 'x', 1), ('{B}', '"+x2+"', 'x', 1)")
+		add("an item is deleted where "+name, none+scene, system("B"), "DELETE FROM items WHERE tenant_id = '{B}' AND id = '{b}'")
+	}
+
+	waiting := func(tenant, id, kind, finished string) string {
+		return fmt.Sprintf("; INSERT INTO jobs (tenant_id, id, kind, subject_type, subject_id, queued_as, state, finished_at) VALUES ('{%s}', '%s', '%s', 'item', '{b}', -1, '%s', %s)",
+			tenant, id, kind, map[string]string{"NULL": "waiting"}[finished]+map[string]string{"now()": "completed"}[finished], finished)
+	}
+	clear := "DELETE FROM jobs"
+	for name, scene := range map[string]string{
+		"there is no quota":             "",
+		"there is room for one":         quota("B", "jobs", 1, 0, "NULL"),
+		"there is room for none":        quota("B", "jobs", 0, 0, "NULL"),
+		"another waits, and one may":    quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "test.test", "NULL"),
+		"another is done":               quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "test.test", "now()"),
+		"another is the tenant's":       quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "tenant.test", "NULL"),
+		"another is of A":               quota("B", "jobs", 1, 0, "NULL") + waiting("A", x2, "test.test", "NULL"),
+		"more wait than may":            quota("B", "jobs", 0, 0, "NULL") + waiting("B", x2, "test.test", "NULL"),
+		"A alone has a quota":           quota("A", "jobs", 0, 0, "NULL"),
+		"A has another quota":           quota("A", "jobs", 0, 0, "NULL") + quota("B", "jobs", 1, 0, "NULL"),
+		"items alone have a quota":      quota("B", "items", 0, 0, "NULL"),
+		"another is done, one may, too": quota("B", "jobs", 1, 0, "NULL") + waiting("B", x2, "test.test", "now()") + quota("B", "items", 0, 0, "NULL"),
+	} {
+		for who, binding := range map[string]string{"somebody": bound("B", "{admin.u}", "{admin-b}", "any", "", "", ""), "nobody": system("B")} {
+			for _, kind := range []string{"test.test", "tenant.test"} {
+				add("a job "+kind+" that "+who+" asks for, where "+name, clear+scene, binding,
+					"INSERT INTO jobs (tenant_id, id, kind, subject_type, subject_id) VALUES ('{B}', '"+x1+"', '"+kind+"', 'item', '{b}')").rows = kind == "test.test"
+			}
+		}
+	}
+
+	const day, minute = "requests_per_day", "requests_per_minute"
+	of := map[string]string{
+		"there is no quota":               "",
+		"there is one of a day":           window("B", day, 10, 3, "1 hour"),
+		"there is one of a minute":        window("B", minute, 10, 3, "30 seconds"),
+		"there are both":                  window("B", day, 10, 3, "1 hour") + window("B", minute, 5, 2, "30 seconds"),
+		"there are both, of the day less": window("B", day, 6, 3, "1 hour") + window("B", minute, 50, 2, "30 seconds"),
+		"both are used up":                window("B", day, 3, 3, "1 hour") + window("B", minute, 2, 2, "30 seconds"),
+		"the minute's is used up":         window("B", day, 30, 3, "1 hour") + window("B", minute, 2, 2, "30 seconds"),
+		"the day's is used up":            window("B", day, 3, 3, "1 hour") + window("B", minute, 20, 2, "30 seconds"),
+		"the day's would be":              window("B", day, 5, 3, "1 hour"),
+		"more is used":                    window("B", day, 3, 9, "1 hour"),
+		"the window is over":              window("B", day, 3, 3, "-1 hour") + window("B", minute, 2, 2, "-1 second"),
+		"none has begun":                  quota("B", day, 10, 0, "NULL") + quota("B", minute, 10, 0, "NULL"),
+		"a window is over, of the day":    window("B", day, 1, 1, "-1 hour"),
+		"A's is used up":                  window("A", day, 3, 3, "2 hours") + window("A", minute, 2, 2, "20 seconds"),
+		"A's is used up, beside one":      window("A", day, 1, 3, "2 hours") + window("B", day, 30, 3, "1 hour") + window("A", minute, 2, 2, "20 seconds"),
+		"a window of items is used up":    window("B", "items", 1, 1, "2 hours") + window("B", day, 10, 3, "1 hour"),
+		"items have a quota":              quota("B", "items", 1, 1, "NULL"),
+	}
+	for name, scene := range of {
+		for held, before := range map[string]string{"": none, ", and it is held": "UPDATE tenants SET held_until = now() + interval '7 minutes'"} {
+			add("requests are counted where "+name+held, before+scene, system("B"),
+				"SELECT count_requests(2)", "SELECT (SELECT CASE t.held_until WHEN date_trunc('day', now(), 'UTC') + interval '24 hours' THEN 'this day' WHEN date_trunc('minute', now()) + interval '1 minute' THEN 'this minute' ELSE (t.held_until - now())::text END FROM tenants t WHERE id = '{B}'), current_setting('synchronous_commit')").rows = held == ""
+		}
+		add("a quota is set where "+name, none+scene, system("B"), "SELECT set_quota('items', 50)", "SELECT (held_until - now())::text FROM tenants WHERE id = '{B}'")
+		add("requests are refused where "+name, none+scene, asOwner, system("B"), "SELECT refuse_requests()")
+	}
+	up := window("B", day, 3, 3, "1 hour") + window("A", day, 4, 4, "2 hours")
+	usage := func(door string) string { return strings.Replace(door, "thing.do", "tenant.usage", 1) }
+	for name, until := range map[string]string{"for an hour": "now() + interval '1 hour'", "no longer": "now() - interval '1 second'", "not": "NULL"} {
+		for whose, held := range map[string]string{"B": "WHERE id = '{B}'", "A": "WHERE id = '{A}'"} {
+			scene := "UPDATE tenants SET held_until = " + until + " " + held + "; UPDATE users SET last_login = now()" + up
+			for _, who := range []string{"admin-b", "member-b", "nobody"} {
+				add(who+" enters where "+whose+" is held "+name, scene, entering("B", who, "items:read"))
+				add(who+" looks at usage where "+whose+" is held "+name, scene, usage(entering("B", who, "tenant:read")))
+			}
+			add("who reaches his own enters where "+whose+" is held "+name, scene, entering("B", "member-b", "users:read"))
+			add("the visit of root where "+whose+" is held "+name, scene, enteringBy("B", "root", "{root.v}", "items:read"))
+			key := byKeyOf("B", `'rh_' || left(md5('{b}'), 9)`, `sha256('{b}')`, "tenant:read")
+			add("a key where "+whose+" is held "+name, scene, key)
+			add("a key looks at usage where "+whose+" is held "+name, scene, usage(key))
+			add("a pass is made where "+whose+" is held "+name, scene, asOwner, system("B"), "SELECT make_pass('{admin-b.s}')")
+		}
+	}
+}

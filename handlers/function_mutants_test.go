@@ -72,7 +72,7 @@ type stage struct {
 }
 
 // Tables whose rows may be locked, and what a row is told by.
-var lockable = []string{"accounts", "api_keys", "sessions", "tenants", "users"}
+var lockable = []string{"accounts", "api_keys", "quotas", "sessions", "tenants", "users"}
 
 // newStage is one on which row-level security binds nobody: what a function does is all that keeps tenants apart.
 func (w *world) newStage(t *testing.T) *stage {
@@ -476,6 +476,8 @@ var functionSurvivors = map[string]string{
 	"expire_logins: FOR UPDATE that waits (5)":                             "only a row that another transaction holds tells it, and what trials are made of is not committed",
 	"expire_logins: without FOR UPDATE (6)":                                "the DELETE locks the same rows; who deletes beside it would be waited for",
 	"expire_logins: FOR UPDATE that waits (6)":                             "only a row that another transaction holds tells it, and what trials are made of is not committed",
+	"hold_jobs: IF true instead of found":                                  "where there is no quota the maximum is NULL, and nothing is more",
+	"hold_jobs: without FOR NO KEY UPDATE":                                 "only two who make jobs at once tell it, as TestQuotaOfJobs does",
 	"expire_rows: without OR more":                                         "it is the first: nothing went before",
 	"expire_logins: without OR more":                                       "it is the first: nothing went before",
 	"enter_user: without AND t.created_by IS NOT NULL":                     "NULL <> an id is NULL, and refuses nobody",
@@ -491,13 +493,13 @@ var functionSurvivors = map[string]string{
 	"end_passes: IF true instead of tg_argv[0] = 'permissions'":            "it is the last of the five tables whose triggers execute it",
 	"enter: without OR user_id IS NULL":                                    "who is no user has no role, and so not the reach any, which is asked next",
 	"enter: NOT user_id IS NULL":                                           "one look more for a user: what is asked within decides the same; for nobody the reach is asked next",
-	"enter: IF true instead of user_id IS NULL OR reach IS DISTINCT FROM 'any' OR unproven OR login_at IS NOT NULL": "one look more for everybody: what is asked within decides the same",
-	"enter: without AND t.created_by IS NOT NULL":                                                                   "NULL <> an id is NULL, and refuses nobody",
-	"enter_key: without AND t.created_by IS NOT NULL":                                                               "NULL <> an id is NULL, and refuses nobody",
-	"enter: without AND user_id IS NOT NULL (2)":                                                                    "no row has the id NULL",
-	"enter_key: IF true instead of reach IS DISTINCT FROM 'any'":                                                    "one look more: any is the least of any and whatever else",
-	"hold_addresses: WHERE true instead of address IS NOT NULL":                                                     "the key of NULL is NULL, and takes no lock",
-	"items_audit: IF true instead of NOT found":                                                                     "what stands within writes nothing of a hundred rows or fewer",
-	"key_account: without PERFORM set_config('app.tenant_id', tenant::text, true)":                                  "it compares the tenant itself; row-level security, which binds nobody here, would show it no key at all",
-	"rate_limit_give: without FOR NO KEY UPDATE":                                                                    "the UPDATE locks the same rows; in the other order two could wait for each other, and one of them is asked again",
+	"enter: IF true instead of user_id IS NULL OR reach IS DISTINCT FROM 'any' OR unproven OR held OR login_at IS NOT NULL": "one look more for everybody: what is asked within decides the same",
+	"enter: without AND t.created_by IS NOT NULL":                                  "NULL <> an id is NULL, and refuses nobody",
+	"enter_key: without AND t.created_by IS NOT NULL":                              "NULL <> an id is NULL, and refuses nobody",
+	"enter: without AND user_id IS NOT NULL (2)":                                   "no row has the id NULL",
+	"enter_key: IF true instead of reach IS DISTINCT FROM 'any'":                   "one look more: any is the least of any and whatever else",
+	"hold_addresses: WHERE true instead of address IS NOT NULL":                    "the key of NULL is NULL, and takes no lock",
+	"items_audit: IF true instead of NOT found":                                    "what stands within writes nothing of a hundred rows or fewer",
+	"key_account: without PERFORM set_config('app.tenant_id', tenant::text, true)": "it compares the tenant itself; row-level security, which binds nobody here, would show it no key at all",
+	"rate_limit_give: without FOR NO KEY UPDATE":                                   "the UPDATE locks the same rows; in the other order two could wait for each other, and one of them is asked again",
 }

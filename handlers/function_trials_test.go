@@ -85,6 +85,7 @@ func (w *world) trials() (all []*trial) {
 	tryExpiry(add)
 	tryWebhooks(add)
 	tryIdentities(add)
+	tryQuotas(add)
 
 	names := []string{"{A}", w.A.id.UUID(), "{B}", w.B.id.UUID(), "{twin}", w.B.item.UUID(), "{a}", w.A.own.UUID(), "{b}", w.B.own.UUID(), "{b2}", second(w.B.own).UUID(),
 		"{twin2}", second(w.B.item).UUID(), "{both}", w.both.account.UUID(), "{both.s}", w.both.session.UUID(),

@@ -54,7 +54,7 @@ var (
 
 // asWorker are the queries that only workers send, for the tenant that stands in their job, and those of the operator's commands: never for one that a
 // request names.
-var asWorker = strings.Fields(`ArchivePut ArchiveRead ArchiveRestored TenantCount TenantErase TenantEraseNow TenantResume TenantSuspend TenantTables
+var asWorker = strings.Fields(`ArchivePut ArchiveRead ArchiveRestored QuotaSet RequestsCount TenantCount TenantErase TenantEraseNow TenantResume TenantSuspend TenantTables
 	AppointmentReminder DeliveryAttempted DeliveryGiveUp DeliveryPending DeliveryRender InvitationMail LetterDelete LetterGet
 	LoginsExpire TenantExpire UserWelcome WebhookEnd WebhookMail WebhookSeal WebhookSealed`)
 

@@ -266,6 +266,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 		for status, when := range map[int]bool{
 			400: true,
 			401: r.Scope != rest.PublicScope || r.Welcomes || slices.Contains(own, 401),
+			402: tenant && !reads || slices.Contains(own, 402),
 			403: tenant || r.Welcomes || r.Scope == rest.PlatformScope || r.Scope == rest.AccountScope && !r.ByKey || slices.Contains(own, 403),
 			404: strings.Contains(path, ":") || slices.Contains(own, 404),
 			409: true,

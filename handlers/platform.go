@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 
 	"rowhouse/archive"
@@ -87,6 +88,35 @@ func tenantStats(ctx context.Context, q *db.Queries, who rest.Caller, _ rest.Pla
 		}
 	}
 	return out, err
+}
+
+// platformTenantUsage is tenantUsage, for a superuser.
+func platformTenantUsage(ctx context.Context, q *db.Queries, who rest.Caller, _ rest.PlatformTenant) (usageOutput, error) {
+	out, err := tenantUsage(ctx, q, who, struct{}{})
+	if err == nil && len(out.Usage) == 0 {
+		err = rest.ErrNotFound
+	}
+	return out, err
+}
+
+type tenantQuotaInput struct {
+	rest.PlatformTenant
+	Subject string               `path:"subject" doc:"What the quota is of: a subject that its usage lists." example:"items"`
+	Maximum rest.Nullable[int64] `json:"maximum" required:"true" validate:"min=0" doc:"How many the tenant may have; null: as many as it likes." example:"10000"`
+}
+
+// tenantQuota sets how much a tenant may have of something. What there is stays when a quota is set below it.
+func tenantQuota(ctx context.Context, q *db.Queries, who rest.Caller, in tenantQuotaInput) (usageOutput, error) {
+	text, err := json.Marshal(map[string]*int64{in.Subject: in.Maximum.Value})
+	if err != nil {
+		return usageOutput{}, err
+	}
+	if n, err := q.QuotaSet(ctx, db.QuotaSetParams{TenantID: who.TenantID, Quotas: text}); err != nil {
+		return usageOutput{}, err
+	} else if n == 0 {
+		return usageOutput{}, rest.ErrNotFound
+	}
+	return tenantUsage(ctx, q, who, struct{}{})
 }
 
 // tenantSuspend has nobody enter an active tenant.

@@ -37,6 +37,7 @@ var routes = table([]row{
 	{"GET /tenant", 200, "Tenant retrieved", rest.Need(tenantRead, tenantGet)},
 	{"PATCH /tenant", 200, "Tenant updated", rest.Change(tenantWrite, tenantUpdate, tenantGet)},
 	{"DELETE /tenant", 200, "Tenant deleted", rest.ChangeWith(tenantWrite, tenantDelete, tenantGet).Refusing(errNotConfirmed)},
+	{"GET /tenant/usage", 200, "Usage retrieved", rest.Need(tenantRead, tenantUsage)},
 
 	{"GET /users", 200, "Users retrieved", rest.Need(usersRead, userList)},
 	{"POST /users", 201, "User created", rest.Atomic(usersWrite.All(), userCreate).Refusing(errAccountExists, errUsernameTaken, errCannotGrant, rest.ErrBusy)},
@@ -51,7 +52,7 @@ var routes = table([]row{
 
 	{"GET /invitations", 200, "Invitations retrieved", rest.Need(invitationsRead, invitationList)},
 	{"POST /invitations", 201, "Invitation sent", rest.Need(invitationsWrite, invitationCreate).Refusing(errCannotGrant, errUserAlready, errNoUser)},
-	{"POST /invitations/accept", 200, "Invitation accepted", rest.Welcoming(invitationAccept).Telling("user").Refusing(errInvitation, rest.ErrUnproven, errWrongAccount, errAccountExists, errUsernameTaken, rest.Broken("users_account_id_key"), rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), errAccountClosed, rest.ErrBusy)},
+	{"POST /invitations/accept", 200, "Invitation accepted", rest.Welcoming(invitationAccept).Telling("user").Refusing(errInvitation, rest.ErrUnproven, errWrongAccount, errAccountExists, errUsernameTaken, rest.ErrQuota, rest.Broken("users_account_id_key"), rest.Broken("users_email_key"), rest.Broken("users_artist_id_key"), errAccountClosed, rest.ErrBusy)},
 	{"GET /invitations/:invitation_id", 200, "Invitation retrieved", rest.Need(invitationsRead, invitationGet)},
 	{"DELETE /invitations/:invitation_id", 200, "Invitation deleted", rest.Change(invitationsWrite, invitationDelete, invitationGet)},
 
@@ -166,6 +167,8 @@ var routes = table([]row{
 	{"POST /platform/tenants/import", 200, "Tenant imported", rest.PlatformUpload("application/zstd", tenantImport).Refusing(errArchive, errTenantThere, errRestore)},
 	{"GET /platform/tenants/:tenant_id", 200, "Tenant retrieved", rest.PlatformOne(platformTenantGet)},
 	{"GET /platform/tenants/:tenant_id/stats", 200, "Tenant counted", rest.PlatformOne(tenantStats)},
+	{"GET /platform/tenants/:tenant_id/usage", 200, "Usage retrieved", rest.PlatformOne(platformTenantUsage)},
+	{"PUT /platform/tenants/:tenant_id/quotas/:subject", 200, "Quota set", rest.PlatformOne(tenantQuota)},
 	{"GET /platform/tenants/:tenant_id/export", 200, "Tenant exported", rest.PlatformDownload("application/zstd", "tar.zst", tenantExport)},
 	{"POST /platform/tenants/:tenant_id/suspend", 200, "Tenant suspended", rest.PlatformOne(tenantSuspend).Refusing(errTenant)},
 	{"POST /platform/tenants/:tenant_id/resume", 200, "Tenant resumed", rest.PlatformOne(tenantResume).Refusing(errTenant)},

@@ -357,6 +357,7 @@ var byHand = map[string]map[string]string{
 		"disabled_reason": "'asked'",
 	},
 	"deliveries": {"event": "'item.update'", "state": "'failed'"},
+	"quotas":     {"resets_at": "NULL"}, // of nothing that there is
 	"settings":   {"key": "'k' || left(md5(CAST(CAST($2 AS uuid) AS text)), 9)", "value": "to_jsonb(CAST($3 AS text))"},
 }
 

@@ -41,6 +41,7 @@ type (
 	letter        struct{}
 	webhook       struct{}
 	delivery      struct{}
+	quota         struct{}
 )
 
 type entity interface{ prefix() string }

@@ -25,6 +25,7 @@ func (job) prefix() string           { return "job" }
 func (letter) prefix() string        { return "letter" }
 func (webhook) prefix() string       { return "webhook" }
 func (delivery) prefix() string      { return "delivery" }
+func (quota) prefix() string         { return "quota" }
 
 // The identifiers.
 type (
@@ -51,6 +52,7 @@ type (
 	LetterID        = ID[letter]
 	WebhookID       = ID[webhook]
 	DeliveryID      = ID[delivery]
+	QuotaID         = ID[quota]
 )
 
 // kinds are what the ids in a column begin with, by the column's name.

@@ -136,7 +136,7 @@ var (
 		substring timezone translate tstzrange uuid_send`)
 
 	// What tells of the catalogue, for the functions that may read it.
-	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_depend pg_index pg_policy pg_proc pg_roles")
+	catalogues         = set("goose_db_version pg_attribute pg_class pg_constraint pg_depend pg_index pg_policy pg_proc pg_roles pg_trigger")
 	catalogueFunctions = set("format has_any_column_privilege has_function_privilege has_table_privilege pg_get_expr pg_has_role to_regnamespace")
 
 	// Functions that are asked of a row which a key has found: they keep no index from being used.
@@ -186,15 +186,15 @@ var settable = map[string]bool{"'app.tenant_id'": true, "'app.caller'": true, "'
 type power struct{ may, by, why, hash string }
 
 var powers = map[string]power{
-	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "3c4586fd1e"},
-	"make_pass":              {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "38c7f9d5cc"},
+	"enter":                  {"definer settings accounts", "", "the door of the tenant scope: it reads accounts and sessions for a role that may not, and binds what it has checked", "f2845cd43f"},
+	"make_pass":              {"settings accounts", "", "it keeps what enter has found, and waits for no disk", "972085b8be"},
 	"end_passes":             {"definer accounts", "", "a trigger that ends passes, also for a role that may change what they stand on and not see them", "e668da0a91"},
 	"refuse_users":           {"definer accounts", "", "a trigger that looks whether an address is a user's login e-mail, for roles that may not see accounts", "cd52a0df06"},
 	"void_tickets":           {"definer accounts", "", "a trigger that ends what would let a user in again, in tables that the roles which shut users out may not see", "b6714f7ecd"},
 	"void_proofs":            {"accounts", "", "a trigger that ends the sessions and the mailed tokens of an account", "57fc7abbdd"},
 	"end_visits":             {"accounts", "", "a trigger that ends the visits of a session that was ended", "4463538c25"},
 	"refuse_closed":          {"definer accounts", "", "a trigger that looks whether a user's account was closed, for roles that may not see accounts", "b4d796156d"},
-	"enter_key":              {"definer settings accounts", "", "the same door, for an API key", "c845b12f05"},
+	"enter_key":              {"definer settings accounts", "", "the same door, for an API key", "8b334552cd"},
 	"enter_user":             {"definer settings accounts", "", "the same door, for a user who does not ask: it checks him, his account, the tenant and his reach, and binds no more than he could do himself", "ccdeb88686"},
 	"expire_deliveries":      {"definer forgets", "tenant", "it deletes what is over of the bound tenant's messages", "c81aa00fcf"},
 	"enter_platform":         {"definer settings accounts", "", "the door of superusers", "3de2ce7c5b"},
@@ -218,6 +218,11 @@ var powers = map[string]power{
 	"count_rows":             {"unread", "tenant", "the same, and only counts them", "19832667fe"},
 	"restore_rows":           {"unread definer settings", "tenant", "it writes rows of the bound tenant, to which row-level security holds the owner too, and only where this very transaction has made the tenant", "a6e21e6074"},
 	"restored":               {"unread definer", "tenant", "it looks whether what the bound tenant's rows refer to is there, and tells no more", "09a3427092"},
+	"quota_subjects":         {"catalogue", "tenant", "it tells of tables, of no row", "5e9ba3870d"},
+	"quota_used":             {"unread", "tenant", "it counts as its caller, whom row-level security holds, rows of the bound tenant", "195bec188e"},
+	"set_quota":              {"catalogue unread definer", "tenant", "it sets a quota of the bound tenant, to which row-level security holds the owner too, and counts, once it has locked the bound tenant's row", "2e8d65681a"},
+	"count_requests":         {"settings", "tenant", "it counts requests of the bound tenant, and waits for no disk", "7b1dde43d7"},
+	"expire_events":          {"unread definer forgets", "tenant", "it deletes events of the bound tenant beyond its quota", "ad2d1b6ff9"},
 	"erase_rows":             {"unread definer accounts queue forgets", "tenant", "it deletes rows of the bound tenant, to which row-level security holds the owner too, once it is given up and its time has come; and what points at it, by its id", "aaa78cca83"},
 	"migration_version":      {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
 	"identity_enter":         {"accounts", "unscoped", "it begins the session of who came with a verified token of an outside issuer, and links him where both e-mails are proven", "8915f81c8c"},
@@ -443,7 +448,9 @@ var places = map[string]map[string]pardon{
 		"cmd/rowhouse.tenantSuspend":       {"the operator shuts a tenant", "1d1b8f7394"},
 		"cmd/rowhouse.tenantResume":        {"the operator opens it again", "52ccabea02"},
 		"cmd/rowhouse.tenantExport":        {"the operator exports it", "0cb9bf8c79 03d62fc990"},
+		"cmd/rowhouse.tenantQuota":         {"the operator sets its quotas, and looks at them", "53e6096c09 eb4f277da8"},
 		"cmd/rowhouse.tenantErase":         {"the operator gives it up", "e266b0c404"},
+		"rest.Server.writeTally":           {"it counts requests of a tenant whose door has let them in", "5d85979d06"},
 		"webhooks.Deliverer.Attempt":       {"it sends a message of the tenant that stands in its job", "0e79515143"},
 		"webhooks.Deliverer.body":          {"it keeps what the message says; the same", "40e6b41ddb"},
 		"webhooks.Deliverer.note":          {"it notes what became of it; the same", "78a9372625"},
@@ -462,6 +469,7 @@ var places = map[string]map[string]pardon{
 	},
 	"Unscoped": {
 		"handlers.App.noteArchive":          {"a superuser took or brought an archive, as Platform has asked the database; it writes the log of that account", "66796e6b62"},
+		"handlers.tenantExport":             {"a superuser takes an archive, as Platform has asked the database; it writes the log of that account", "848dc571ba"},
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
 		"jobs.NewToken":                     {"the same", "70fa9e7931"},
 		"cmd/rowhouse.activeAccount":        {"the same", "494b17d794"},
@@ -511,11 +519,13 @@ var places = map[string]map[string]pardon{
 		"handlers.Found":                    {"a new tenant", "d130306c3f"},
 		"rest.exchange.chooseTenant":        {"the one place where a request says its tenant; Enter asks the database whether the caller may", "397ab23203 a8ae74685a"},
 		"archive.exportAccounts":            {"a tenant that the operator has named", "cfccc2ebb4"},
-		"cmd/rowhouse.tenantOf":             {"the operator names it", "42e8d43286"},
+		"cmd/rowhouse.parseTenant":          {"the operator names it", "3f3f85ad2a"},
 		"cmd/rowhouse.tenantImport":         {"the same, or it is a new one", "b58abe3fc8 608571f0f1"},
 		"rest.PlatformOne":                  {"the tenant that a superuser names, as Platform asks the database", "bab8594226"},
 		"rest.PlatformDownload":             {"the same", "bab8594226"},
 		"handlers.platformTenantGet":        {"the same", "609307929c"},
+		"handlers.platformTenantUsage":      {"the same", "e52c6e9903"},
+		"handlers.tenantQuota":              {"the same", "b57d200cac"},
 		"handlers.tenantStats":              {"the same", "4c44d97e05"},
 		"handlers.tenantSuspend":            {"the same", "609307929c"},
 		"handlers.tenantResume":             {"the same", "609307929c"},

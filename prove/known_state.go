@@ -104,7 +104,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"is a hash of this answer's own content", `
 		rest.answer.write 48409f5a  rest.exchange.appendBody 94031e8d`},
 	{"it makes a new exchange of each request, and compares If-None-Match with the ETag of the answer that was made for it", `
-		rest.Server.handle e0fc29a3`},
+		rest.Server.handle 05539547`},
 	{"Vary and the time of the last line in the log about a strange origin; no tenant is known there", `
 		rest.Server.cors fe8e2daf  rest.Server.strangers 2321803a`},
 	{"a spool has a random name, which is taken away before the first byte is written, and ends with the request", `
@@ -115,6 +115,10 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		"which are each one person's; it holds a number", `
 		rest.limiter.allow fcee3695  rest.limiter.requests 0713a9e6  rest.limiter.seen d2f427fa
 `},
+	{"how many requests of each tenant were answered that its quota has not been told of, by tenant; what goes on holds the tenant's id, by value, " +
+		"and writes a number into its own row", `
+		rest.Server.tallies 89b38b95  rest.tallies.writing a2e5fbf2  rest.tally.mu 9828eed5  rest.Server.tally 871475c1
+		rest.Server.Counted c4ab6db0`},
 	{"when an account's refusal was last noted, by account; what goes on holds the caller that was refused, by value, and " +
 		"writes a line about him alone", `
 		rest.Server.refusals 945827fa  rest.Server.Note 4b7b07d0  rest.newRefusalLog 0ffe9623

@@ -32,6 +32,7 @@ func TestItems(t *testing.T) {
 		}
 		if strings.HasPrefix(name, migrationsPath) { // whose number was the next one when it was written
 			name = migrationOf(t, "items")
+			want = strings.Replace(want, "\n"+Held("items"), "", 1) // of a table that is older than quotas theirs says it
 		}
 		if diff := cmp.Diff(strings.Split(repository(t, name), "\n"), strings.Split(want, "\n")); diff != "" {
 			t.Errorf("%s (-there +written):\n%s", name, diff)
@@ -95,7 +96,8 @@ func withoutIn(root, table, marker string) error {
 		}
 		var kept strings.Builder
 		for line := range strings.Lines(string(content)) {
-			if !strings.HasPrefix(line, "\t"+marker+" ") && !strings.Contains(line, ` /`+table) {
+			held := strings.Contains(line, "quota") && (strings.Contains(line, " ON "+table+" ") || strings.Contains(line, " ON "+table+";") || strings.Contains(line, "('"+table+"')"))
+			if !strings.HasPrefix(line, "\t"+marker+" ") && !strings.Contains(line, ` /`+table) && !held {
 				kept.WriteString(line)
 			}
 		}

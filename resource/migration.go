@@ -306,7 +306,7 @@ func (m *migration) text(o *Order) string {
 			written = append(written, name)
 		}
 	}
-	b.WriteString(Triggers(m.table, m.prefix, Audited(m.table, written)))
+	b.WriteString(Triggers(m.table, m.prefix, Audited(m.table, written)) + "\n" + Held(m.table))
 	line("")
 	b.WriteString(m.permissions(o))
 	line("\n-- +goose Down\nDELETE FROM permissions WHERE name IN ('%s:read', '%[1]s:write');\nDROP TABLE %[1]s;", m.table)

@@ -20,7 +20,10 @@ var unaudited = map[string]string{
 	"api_keys.last_used_at":  "it changes with every use, which is no change of the key",
 	"invitations.token_hash": "of a secret; an invitation is never given another",
 	"jobs.queued_as":         "its number in the queue, which no client sees",
+	"quotas.resets_at":       "it changes with requests, which no event tells of",
+	"quotas.used":            "a counter, of what other events tell of",
 	"tenants.erase_at":       "it goes with the status, of which the event tells",
+	"tenants.held_until":     "it changes with requests, which no event tells of",
 	"user_roles.user_id":     "it is what the event is about",
 	"users.last_login":       "it changes with every login, which is no change of the user",
 
@@ -133,6 +136,16 @@ CREATE TRIGGER audit_update AFTER UPDATE ON %[1]s REFERENCING OLD TABLE AS previ
     FOR EACH STATEMENT EXECUTE FUNCTION %[1]s_audit();
 CREATE TRIGGER audit_delete AFTER DELETE ON %[1]s REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION %[1]s_audit();
+`, table)
+}
+
+// Held counts the rows of a table where a tenant has a quota of them, and refuses those beyond it. It is for tables that are audited: hold_quota relies
+// on it that what is made or removed has locked the tenant before.
+func Held(table string) string {
+	return fmt.Sprintf(`CREATE TRIGGER quota_insert AFTER INSERT ON %[1]s REFERENCING NEW TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION hold_quota('%[1]s');
+CREATE TRIGGER quota_delete AFTER DELETE ON %[1]s REFERENCING OLD TABLE AS changed
+    FOR EACH STATEMENT EXECUTE FUNCTION hold_quota('%[1]s');
 `, table)
 }
 

@@ -124,6 +124,38 @@ func TestTriggers(t *testing.T) {
 	}
 }
 
+// Each audited table of a tenant's rows has the triggers that count them for its quota, but for those of which there is one for each name, or pair, or which
+// the tenant's own life makes.
+func TestHeld(t *testing.T) {
+	t.Parallel()
+	d := testdb.New(t)
+	conn := d.Connect(d.Owner())
+	unheld := []string{"quotas", "settings", "tenants", "user_roles"}
+	audited := testdb.Value[[]string](d, `SELECT array_agg(tgrelid::regclass::text) FROM pg_trigger WHERE tgname = 'audit_insert'`)
+	held := func(table string) string {
+		return testdb.Value[string](d, `SELECT coalesce(string_agg(pg_get_triggerdef(oid), ';' ORDER BY tgname), '') FROM pg_trigger WHERE tgrelid = CAST($1 AS text)::regclass AND tgname ^@ 'quota'`, table)
+	}
+	for _, table := range audited {
+		got := held(table)
+		if slices.Contains(unheld, table) {
+			if got != "" {
+				t.Errorf("%s is held: %s", table, got)
+			}
+			continue
+		}
+		if got == "" {
+			t.Errorf("%s: put this into a migration:\n%s", table, Held(table))
+			continue
+		}
+		if _, err := conn.Exec(t.Context(), "DROP TRIGGER quota_insert ON "+table+"; DROP TRIGGER quota_delete ON "+table+";"+Held(table)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(held(table), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", table, diff)
+		}
+	}
+}
+
 // A table may have more columns than a function of PostgreSQL takes arguments. No line is wider than a screen, and an equal number in another
 // spelling is no change.
 func TestTriggersOfManyColumns(t *testing.T) {

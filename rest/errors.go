@@ -36,7 +36,7 @@ type FieldError struct {
 // fieldCodes are those of FieldError that this package gives.
 var fieldCodes = []string{
 	"control_character", "encoding", "format", "header", "invalid", "malformed_csv", "malformed_json", "max", "max_items",
-	"max_length", "min", "min_length", "not_null", "one_of", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
+	"max_length", "min", "min_length", "not_null", "one_of", "quota", "range", "reference_not_found", "required", "reused", "type", "unknown_field",
 }
 
 func (e *Error) Error() string { return e.Code + ": " + e.Detail }
@@ -49,6 +49,12 @@ func (e *Error) with(name, value string) *Error {
 	}
 	changed.header.Set(name, value)
 	return &changed
+}
+
+// until is a refusal of so many in a window that ends in so many seconds.
+func (e *Error) until(most, seconds string) *Error {
+	return e.with("Retry-After", seconds).
+		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
 }
 
 // BadRequest is a 400.
@@ -166,9 +172,33 @@ func (r Rule) of(said *pgconn.PgError) *Error {
 // tooMany is the refusal of a limit of so many in a window that ends in so many seconds.
 func tooMany(most, seconds string) *Error {
 	e := &Error{Status: http.StatusTooManyRequests, Code: "rate_limited", Title: "Too many requests", Detail: "Too many attempts; Retry-After says in how many seconds the next may be made."}
-	return e.with("Retry-After", seconds).
-		with("RateLimit-Limit", most).with("RateLimit-Remaining", "0").with("RateLimit-Reset", seconds)
+	return e.until(most, seconds)
 }
+
+// overQuota is the code of a quota that is used up. Its DETAIL is `<subject> <maximum>`, and of requests further in how many seconds it is full again.
+const overQuota = "RHQUO"
+
+// quotaExceeded is the refusal of a quota, as its DETAIL tells of it.
+func quotaExceeded(detail string) *Error {
+	said := strings.Fields(detail)
+	if len(said) < 2 {
+		return errInternal
+	}
+	status := http.StatusPaymentRequired
+	if len(said) == 3 {
+		status = http.StatusTooManyRequests
+	}
+	e := &Error{Status: status, Code: "quota_exceeded", Title: "Quota exceeded",
+		Detail: "The quota of this tenant is used up: " + said[0] + ", at most " + said[1] + ".",
+		Fields: []FieldError{{said[0], "quota", "At most " + said[1] + "."}}}
+	if len(said) == 3 {
+		return e.until(said[1], said[2])
+	}
+	return e
+}
+
+// ErrQuota describes that refusal, for an operation that makes rows of a tenant without being of the tenant's scope.
+var ErrQuota = &Error{Status: http.StatusPaymentRequired, Code: "quota_exceeded", Title: "Quota exceeded", Detail: "A quota of the tenant is used up."}
 
 // answered is the code for an Idempotency-Key that has its answer.
 const answered = "RHFIN"
@@ -212,6 +242,9 @@ func (a *API) Refuse(err error, deletes bool) *Error {
 	}
 	if rule, ok := a.Rules[code]; ok {
 		return rule.of(said)
+	}
+	if code == overQuota {
+		return quotaExceeded(said.Detail)
 	}
 	if code == usedUp {
 		most, seconds, _ := strings.Cut(said.Detail, " ")

@@ -516,6 +516,8 @@ func (a *API) refusals(r *Route) []*Error {
 	add(r.Welcomes || account && !r.ByKey, errTokenRequired)
 	add(r.Welcomes || account && r.Operation() != tenancy.VisitEnd, refused["RHVIS"])
 	add(true, tooMany("1000", "60"))
+	add(tenant, quotaExceeded("requests_per_day 100000 3600"))
+	add(tenant && !reads, quotaExceeded("items 100"))
 	add(conditional && tenant, errForbiddenRow)
 	add(strings.Contains(path, ":"), ErrNotFound)
 	add(r.Idempotent(), errInFlight)

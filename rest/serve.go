@@ -31,6 +31,7 @@ func New(config Config, api *API, doors *tenancy.Database, tokens *auth.Tokens, 
 		limiter:  newLimiter(config.Requests),
 		Counter:  NewCounter(doors, tokens),
 		refusals: newRefusalLog(),
+		tallies:  newTallies(),
 
 		identities: newIdentities(),
 
@@ -135,6 +136,7 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
 		}
 		given, err := s.run(x, run)
+		counts := route.Scope == TenantScope && entered(err)
 		var refused *Error
 		if err != nil {
 			refused = s.countGuess(x, s.api.Refuse(err, c.Request.Method == http.MethodDelete))
@@ -155,6 +157,9 @@ func (s *Server) handle(route *Route, run func(*exchange) (answer, error)) gin.H
 			err = writeErr
 		}
 		x.written()
+		if counts {
+			s.tally(x.who.TenantID)
+		}
 		told := telemetry.Answer{Status: c.Writer.Status(), Tenant: x.who.TenantID, At: began, Took: time.Since(began)}
 		if refused != nil {
 			told.Code = refused.Code

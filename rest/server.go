@@ -27,6 +27,7 @@ type Config struct {
 	BodyLimit      int64         // bytes
 	ImportLimit    int64         // bytes
 	Migration      int64         // the newest migration that this binary knows
+	CountEvery     time.Duration // how long requests may be answered before they count in the quota of their tenant; 0: they do not
 	Requests       Limit         // of one credential, or of one address without any, in this process
 	Guess          Limit         // from one address: tokens that are no good, names that are taken
 	Issuers        *auth.Issuers // whose access tokens are heeded beside ours; nil: nobody's
@@ -67,6 +68,7 @@ type Server struct {
 
 	fingerprints [][]byte // the keys of those of idempotent requests; the first is for new ones
 	refusals     refusalLog
+	tallies      *tallies
 	router       http.Handler // gin's; in a program without serve.go there is no Server
 	readiness    readiness
 	identities   *identities

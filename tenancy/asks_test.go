@@ -125,6 +125,9 @@ func (h house) asksByHand() map[string][]ask {
 		"TenantUpdate": one(admin, db.TenantUpdateParams{TenantID: tenant, Name: new("New"), IfMatch: first}),
 		"TenantDelete": one(admin, db.TenantDeleteParams{TenantID: tenant, Confirm: fmt.Sprint("Tenant ", h.number), IfMatch: first}),
 
+		"TenantUsage":     one(boundScope(founded, Caller{Operation: "test.test"}), founded), // likewise
+		"QuotaSet":        one(h.system(), db.QuotaSetParams{TenantID: tenant, Quotas: []byte(`{"items": 1000, "users": null}`)}),
+		"RequestsCount":   one(h.system(), db.RequestsCountParams{TenantID: tenant, Requests: 10}),
 		"TenantSuspend":   one(h.system(), tenant),
 		"TenantResume":    one(h.system(), tenant),
 		"TenantEraseNow":  one(h.system(), db.TenantEraseNowParams{TenantID: tenant, Confirm: fmt.Sprint("Tenant ", h.number)}),

@@ -194,7 +194,7 @@ func tenantCommand() *cobra.Command {
 	flags.StringVar(&admin, "admin", "", "username or e-mail (`login`) of the account whose user is the first admin")
 	flags.StringVar(&slug, "slug", "", "the `name` in public addresses: a–z, 0–9 and single hyphens; drawn when left out")
 	required(create, "name", "admin")
-	tenant.AddCommand(create, tenantList(), tenantShow(), tenantStats(), tenantSuspend(), tenantResume(), tenantExport(), tenantImport(), tenantErase())
+	tenant.AddCommand(create, tenantList(), tenantShow(), tenantStats(), tenantQuota(), tenantSuspend(), tenantResume(), tenantExport(), tenantImport(), tenantErase())
 	return tenant
 }
 

@@ -31,6 +31,8 @@ const (
 	// drainTime is how long a stopping server still answers while balancers and clients notice that it says not ready and
 	// closes each connection.
 	drainTime = 500 * time.Millisecond
+	// countEvery is how long answered requests wait to be counted in the quota of their tenant.
+	countEvery = time.Second
 	// hashQueue is how many callers may wait for a password to be hashed: with two cores, a few seconds' worth.
 	hashQueue = 256
 )
@@ -45,6 +47,7 @@ func (c *config) server(log *slog.Logger) (handlers.Config, error) {
 			BodyLimit:      int64(c.BodyLimit),
 			ImportLimit:    int64(c.ImportLimit),
 			Migration:      latest,
+			CountEvery:     countEvery,
 			Requests:       rest.Limit(c.RateLimitRequests),
 			Guess:          rest.Limit(c.RateLimitGuess),
 			Issuers:        auth.NewIssuers(c.issuers, rest.Fetch, log),
@@ -188,6 +191,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), t
 		log.Warn("some requests were cut off", "error", err.Error())
 		return web.Close()
 	}
+	server.Counted(stopping)
 	log.Info("stopped")
 	return nil
 }

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -33,15 +35,22 @@ func tenantOf(use, short, long string, run func(ctx context.Context, doors *tena
 		Long:  short + "." + long,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var tenant ids.TenantID
-			if err := tenant.Parse(args[0]); err != nil {
-				return fmt.Errorf("TENANT: write its id, such as %s", ids.TenantID{}.Prefix()+"-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f")
+			tenant, err := parseTenant(args[0])
+			if err != nil {
+				return err
 			}
 			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
 				return run(ctx, doors, tenant, cmd.OutOrStdout())
 			})
 		},
 	}
+}
+
+func parseTenant(text string) (tenant ids.TenantID, err error) {
+	if tenant.Parse(text) != nil {
+		err = fmt.Errorf("TENANT: write its id, such as %s", ids.TenantID{}.Prefix()+"-0190a6c0-7b1e-7cc3-98c4-dc0c0c07398f")
+	}
+	return tenant, err
 }
 
 var errNoTenant = errors.New("TENANT: there is no such tenant")
@@ -126,6 +135,77 @@ func tenantStats() *cobra.Command {
 		}
 		return table.Flush()
 	})
+}
+
+func tenantQuota() *cobra.Command {
+	return &cobra.Command{
+		Use:   "quota TENANT [SUBJECT=MAXIMUM|SUBJECT=none]...",
+		Short: "Set how much a tenant may have, and print what it has",
+		Long: "Set how much a tenant may have, and print what it has. A subject is a table such as items or users, whose rows are counted, or jobs (those that\n" +
+			"are not done), audit_events (how many are kept), requests_per_minute or requests_per_day. A minus stands for what is not limited. What is there\n" +
+			"stays when a quota is set below it; more is refused. To set one counts its rows anew.",
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tenant, err := parseTenant(args[0])
+			if err != nil {
+				return err
+			}
+			quotas := map[string]*int64{}
+			for _, arg := range args[1:] {
+				subject, most, given := strings.Cut(arg, "=")
+				maximum, err := strconv.ParseInt(most, 10, 64)
+				switch {
+				case most == "none":
+					quotas[subject] = nil
+				case !given || err != nil || maximum < 0:
+					return fmt.Errorf("%s: write SUBJECT=MAXIMUM, such as items=1000, or SUBJECT=none", arg)
+				default:
+					quotas[subject] = &maximum
+				}
+			}
+			text, err := json.Marshal(quotas)
+			if err != nil {
+				return err
+			}
+			return operate(cmd.Context(), func(ctx context.Context, doors *tenancy.Database) error {
+				if len(quotas) > 0 {
+					n, err := doors.System(tenant, "tenant.quota").QuotaSet(ctx, db.QuotaSetParams{TenantID: tenant, Quotas: text})
+					switch {
+					case sqlState(err) == "RHSUB":
+						return fmt.Errorf("there is no such subject; rowhouse tenant quota %s prints those that there are", tenant)
+					case err != nil:
+						return err
+					case n == 0:
+						return errNoTenant
+					}
+				}
+				rows, err := doors.System(tenant, "tenant.quota").TenantUsage(ctx, tenant)
+				if err != nil {
+					return err
+				}
+				if len(rows) == 0 {
+					return errNoTenant
+				}
+				return showUsage(cmd.OutOrStdout(), rows)
+			})
+		},
+	}
+}
+
+func showUsage(out io.Writer, rows []db.TenantUsageRow) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "SUBJECT\tUSED\tMAXIMUM\tRESETS AT")
+	for _, row := range rows {
+		maximum, resets := "-", "-"
+		if row.Maximum != nil {
+			maximum = strconv.FormatInt(*row.Maximum, 10)
+		}
+		if row.ResetsAt != nil {
+			resets = row.ResetsAt.UTC().Format(time.RFC3339)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%s\t%s\n", row.Subject, row.Used, maximum, resets)
+	}
+	return table.Flush()
 }
 
 // archivist signs with the keys of the environment.

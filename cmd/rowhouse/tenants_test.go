@@ -8,10 +8,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"rowhouse/auth"
+	"rowhouse/ids"
 	"rowhouse/testdb"
 )
 
@@ -41,6 +43,22 @@ func TestTenantCommands(t *testing.T) {
 			t.Errorf("rowhouse %s: %s", strings.Join(args, " "), p.said())
 		}
 	}
+	quotas := func(want string, args ...string) {
+		t.Helper()
+		lines := strings.Split(run(t, env, append([]string{"tenant", "quota", id}, args...)...), "\n")
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.Join(strings.Fields(line), " ") == want }) {
+			t.Errorf("quota %v: no %q in\n%s", args, want, strings.Join(lines, "\n"))
+		}
+	}
+	quotas("users 1 - -")
+	quotas("users 1 50 -", "users=50", "requests_per_day=1000")
+	quotas("requests_per_day 0 1000 -")
+	quotas("users 1 - -", "users=none")
+	refused("there is no such subject", "tenant", "quota", id, "usres=1")
+	refused("write SUBJECT=MAXIMUM", "tenant", "quota", id, "users=-1")
+	refused("write SUBJECT=MAXIMUM", "tenant", "quota", id, "users")
+	refused("there is no such tenant", "tenant", "quota", ids.New[ids.TenantID]().String(), "users=1")
+	refused("there is no such tenant", "tenant", "quota", ids.New[ids.TenantID]().String())
 	refused("this is not the tenant's name", "tenant", "erase", id, "--confirm", "Analytical")
 	refused("it is active", "tenant", "resume", id)
 	refused("--as new", "tenant", "import", file)

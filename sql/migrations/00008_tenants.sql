@@ -10,6 +10,7 @@ CREATE TABLE tenants (
     updated_at timestamptz NOT NULL DEFAULT now(),
     tenant_id  uuid        NOT NULL GENERATED ALWAYS AS (id) STORED,
     created_by uuid,
+    held_until timestamptz,
     name_key   text        NOT NULL COLLATE "C" GENERATED ALWAYS AS (fold(name)) STORED,
     CONSTRAINT tenants_pkey         PRIMARY KEY (id),
     CONSTRAINT tenants_slug_key     UNIQUE (slug),
@@ -22,6 +23,7 @@ COMMENT ON COLUMN tenants.slug       IS 'The name in public addresses. It ends i
 COMMENT ON COLUMN tenants.status     IS 'Only an active tenant can be entered.';
 COMMENT ON COLUMN tenants.tenant_id  IS 'The id again, under the name that it has everywhere else.';
 COMMENT ON COLUMN tenants.created_by IS 'The account that made it; NULL: the operator. No reference: an account may be closed.';
+COMMENT ON COLUMN tenants.held_until IS 'Its requests are refused until then, a quota of them being used up; NULL or over: they are not.';
 COMMENT ON COLUMN tenants.name_key   IS 'The name as it is sorted by.';
 COMMENT ON CONSTRAINT tenants_slug_key     ON tenants IS 'conflict: The slug that was drawn is taken; send the request again.';
 COMMENT ON CONSTRAINT tenants_name_check   ON tenants IS '1 to 100 characters.';

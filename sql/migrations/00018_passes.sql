@@ -57,6 +57,7 @@ BEGIN
            AND a.is_active
            AND (a.email_verified_at IS NOT NULL OR t.created_by IS NULL OR t.created_by = a.id OR t.id = a.made_in)
            AND t.status = 'active'
+           AND (t.held_until <= now() OR t.held_until IS NULL)
            AND u.is_active
            AND u.last_login >= s.created_at
            FOR SHARE SKIP LOCKED
@@ -108,7 +109,7 @@ CREATE TRIGGER end_passes AFTER UPDATE OF account_id, created_at, expires_at, re
     FOR EACH ROW EXECUTE FUNCTION end_passes('sessions');
 CREATE TRIGGER end_passes AFTER UPDATE OF id, is_active, email_verified_at, made_in ON accounts
     FOR EACH ROW EXECUTE FUNCTION end_passes('accounts');
-CREATE TRIGGER end_passes AFTER UPDATE OF id, status, created_by OR DELETE ON tenants
+CREATE TRIGGER end_passes AFTER UPDATE OF id, status, created_by, held_until OR DELETE ON tenants
     FOR EACH ROW EXECUTE FUNCTION end_passes('tenants');
 CREATE TRIGGER end_passes AFTER UPDATE OF tenant_id, id, account_id, role, is_active, artist_id OR DELETE ON users
     FOR EACH ROW EXECUTE FUNCTION end_passes('users');

@@ -15,9 +15,10 @@ CREATE FUNCTION enter(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Binds this transaction to a tenant and to the user whom the account is there, if the session and the account live, the
 -- tenant is active, the user is active in it and its roles hold the permission; or to a visitor, if the session is a visit to
--- this tenant. RHSES, RHTEN, RHEML (nobody has proven the account's e-mail, and it was not made for this tenant), RHPER:
--- refused. A pass says all of that at once; a read by one whose primary role suffices leaves one for the requests that follow. What is
--- returned is whether there was one, for whoever counts.
+-- this tenant. RHSES, RHTEN, RHEML (nobody has proven the account's e-mail, and it was not made for this tenant), RHQUO (a
+-- quota of requests is used up, and this does not ask what is; visitors are let in), RHPER: refused. A pass says all of that at
+-- once; a read by one whose primary role suffices leaves one for the requests that follow. What is returned is whether there was
+-- one, for whoever counts.
 DECLARE
     user_id  uuid;
     artist   uuid;
@@ -25,6 +26,7 @@ DECLARE
     reach    text;
     staff    text;
     unproven boolean;
+    held     boolean;
     login_at timestamptz; -- to be noted; NULL: it has been
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true);
@@ -54,8 +56,9 @@ BEGIN
            END,
            p.staff,
            a.email_verified_at IS NULL AND t.created_by IS NOT NULL AND t.created_by <> a.id AND t.id IS DISTINCT FROM a.made_in,
+           t.held_until > now() AND operation <> 'tenant.usage',
            CASE WHEN u.last_login IS NULL OR u.last_login < s.created_at THEN s.created_at END
-      INTO user_id, artist, visitor, reach, staff, unproven, login_at
+      INTO user_id, artist, visitor, reach, staff, unproven, held, login_at
       FROM sessions s
       JOIN accounts a         ON a.id = s.account_id
       LEFT JOIN tenants t     ON t.id = tenant AND t.status = 'active'
@@ -68,11 +71,13 @@ BEGIN
        AND a.is_active;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'the session is over' USING ERRCODE = 'RHSES';
-    ELSIF user_id IS NULL OR reach IS DISTINCT FROM 'any' OR unproven OR login_at IS NOT NULL THEN -- one look for most requests
+    ELSIF user_id IS NULL OR reach IS DISTINCT FROM 'any' OR unproven OR held OR login_at IS NOT NULL THEN -- one look for most requests
         IF user_id IS NULL AND visitor IS NULL THEN
             RAISE EXCEPTION 'not a user of this tenant' USING ERRCODE = 'RHTEN';
         ELSIF unproven AND user_id IS NOT NULL THEN
             RAISE EXCEPTION 'nobody has proven this e-mail' USING ERRCODE = 'RHEML';
+        ELSIF held AND visitor IS NULL THEN
+            PERFORM refuse_requests();
         END IF;
         reach := CASE visitor WHEN 'superuser' THEN 'any'
                               WHEN 'staff'     THEN staff
@@ -111,7 +116,7 @@ CREATE FUNCTION enter_key(
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- Binds this transaction to the tenant and the user of an API key, if the key lives, the account and the user are active, and
--- both the user's roles and the key's scopes hold the permission. RHSES, RHTEN, RHEML, RHPER: refused, as in enter.
+-- both the user's roles and the key's scopes hold the permission. RHSES, RHTEN, RHEML, RHQUO, RHPER: refused, as in enter.
 DECLARE
     key_id   uuid;
     user_id  uuid;
@@ -121,6 +126,7 @@ DECLARE
     reach    text;
     alive    boolean;
     unproven boolean;
+    held     boolean;
     idle     boolean;
 BEGIN
     PERFORM set_config('app.tenant_id', tenant::text, true);
@@ -138,8 +144,9 @@ BEGIN
            END,
            t.status = 'active' AND u.is_active,
            a.email_verified_at IS NULL AND t.created_by IS NOT NULL AND t.created_by <> a.id AND t.id IS DISTINCT FROM a.made_in,
+           t.held_until > now() AND operation <> 'tenant.usage',
            k.last_used_at IS NULL OR k.last_used_at < now() - interval '1 minute'
-      INTO key_id, user_id, account, artist, scope, reach, alive, unproven, idle
+      INTO key_id, user_id, account, artist, scope, reach, alive, unproven, held, idle
       FROM api_keys k
       JOIN users u            ON u.tenant_id = k.tenant_id AND u.id = k.user_id
       JOIN accounts a         ON a.id = u.account_id
@@ -157,6 +164,8 @@ BEGIN
         RAISE EXCEPTION 'not a user of this tenant' USING ERRCODE = 'RHTEN';
     ELSIF unproven THEN
         RAISE EXCEPTION 'nobody has proven this e-mail' USING ERRCODE = 'RHEML';
+    ELSIF held THEN
+        PERFORM refuse_requests();
     END IF;
     IF reach IS DISTINCT FROM 'any' THEN
         reach := least(reach, custom_reach(user_id, permission));

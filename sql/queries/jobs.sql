@@ -52,6 +52,6 @@ RETURNING *;
 
 -- TenantExpire deletes what is over of the tenant, at most so many rows of each kind; whether there may be more.
 -- name: TenantExpire :one
-SELECT (expire_rows(@most::integer) OR expire_deliveries(@most::integer))::boolean AS more
+SELECT (expire_rows(@most::integer) OR expire_deliveries(@most::integer) OR expire_events(@most::integer))::boolean AS more
   FROM tenants
  WHERE id = @tenant_id;
