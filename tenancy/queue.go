@@ -23,6 +23,13 @@ func OpenQueue(ctx context.Context, url string, t *telemetry.Telemetry) (*pgxpoo
 	}
 	config.MinConns, config.MaxConns = 0, queueConnections
 	config.ConnConfig.RuntimeParams["application_name"] = "rowhouse worker"
+	conn, err := schema.Connect(ctx, "DATABASE_URL", config.ConnConfig, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.Close(ctx); err != nil {
+		return nil, err
+	}
 	config.AfterConnect = schema.SettleWorker
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
