@@ -180,7 +180,7 @@ func TestUnread(t *testing.T) {
 	defer listener.Close()
 	var links [2]*link
 	for i := range links {
-		conn, err := doors.watch.dial(t.Context(), (&net.Dialer{}).DialContext, "tcp", listener.Addr().String())
+		conn, err := doors.watch.dial(t.Context(), (&net.Dialer{}).DialContext, "tcp", listener.Addr().String(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
