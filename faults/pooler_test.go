@@ -53,6 +53,7 @@ func TestPooler(t *testing.T) {
 			t.Errorf("%d writes were not done after the pooler was back", now-refused)
 		}
 		stop()
+		count(t, "outages", len(back))
 		within(t, "back", back, backLimit)
 		l.report(d)
 	}

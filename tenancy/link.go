@@ -20,7 +20,7 @@ type link struct {
 	net.Conn // nil while it is being dialled
 	watch    *watch
 	server   *server
-	host     string       // of the configuration, by its place; empty: there is no other to be asked instead
+	host     string       // of the configuration, by its address; empty: there is no other to be asked instead
 	since    atomic.Int64 // own time since when something is waited for from the server; 0: nothing is
 	reads    atomic.Int64 // how many waits there were
 	end      func()
@@ -46,7 +46,7 @@ func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
 	hosts := d.watch.order(config)
 	host := map[string]string{} // by address
 	for _, h := range hosts {
-		host[place(h.Host, h.Port)] = place(h.Host, h.Port)
+		host[addressOf(h.Host, h.Port)] = addressOf(h.Host, h.Port)
 	}
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return d.watch.dial(ctx, dial, network, address, host[address])
@@ -58,7 +58,7 @@ func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
 		for _, at := range found {
 			for _, h := range hosts {
 				if h.Host == name {
-					host[place(at, h.Port)] = place(name, h.Port)
+					host[addressOf(at, h.Port)] = addressOf(name, h.Port)
 				}
 			}
 		}
@@ -67,8 +67,8 @@ func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
 	return nil
 }
 
-// place is a host of a configuration, or an address of one.
-func place(host string, port uint16) string {
+// addressOf is a host of a configuration, or an address of one.
+func addressOf(host string, port uint16) string {
 	_, address := pgconn.NetworkAddress(host, port)
 	return address
 }
@@ -77,15 +77,15 @@ func place(host string, port uint16) string {
 // with waiting for it. It returns them, or none where there is only one.
 func (w *watch) order(config *pgx.ConnConfig) []*pgconn.FallbackConfig {
 	hosts := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
-	first := place(config.Host, config.Port)
-	if !slices.ContainsFunc(hosts, func(h *pgconn.FallbackConfig) bool { return place(h.Host, h.Port) != first }) {
+	first := addressOf(config.Host, config.Port)
+	if !slices.ContainsFunc(hosts, func(h *pgconn.FallbackConfig) bool { return addressOf(h.Host, h.Port) != first }) {
 		return nil
 	}
 	w.mu.Lock()
 	rank := map[string]int{w.served: -1, w.silenced: 1}
 	w.mu.Unlock()
 	slices.SortStableFunc(hosts, func(a, b *pgconn.FallbackConfig) int {
-		return cmp.Compare(rank[place(a.Host, a.Port)], rank[place(b.Host, b.Port)])
+		return cmp.Compare(rank[addressOf(a.Host, a.Port)], rank[addressOf(b.Host, b.Port)])
 	})
 	config.Host, config.Port, config.TLSConfig, config.Fallbacks = hosts[0].Host, hosts[0].Port, hosts[0].TLSConfig, hosts[1:]
 	return hosts

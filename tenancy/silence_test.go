@@ -303,7 +303,7 @@ func TestGivenUpWhileDialled(t *testing.T) {
 	_, err := d.watch.dial(t.Context(), func(context.Context, string, string) (net.Conn, error) {
 		d.watch.giveUp(errAlone)
 		return ours, nil
-	}, "tcp", "127.0.0.1:5432")
+	}, "tcp", "127.0.0.1:5432", "")
 	if !errors.Is(err, errAlone) {
 		t.Errorf("got %v, want %v", err, errAlone)
 	}
