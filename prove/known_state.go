@@ -241,7 +241,7 @@ var loosely = []struct{ why, entries string }{
 		rest.Route.collisions 3e6efdb4  rest.limitsOf 70917cff  rest.document.fieldCodes 70917cff
 		sql.Tables c4b98771  sql.Meaning 2bc14963  sql.Columns d32d7ac3  sql.Indexes d32d7ac3
 		sql.catalogue e65eaab7  sql.Constraints d32d7ac3  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b  sql.tables 69ee81e0
-		sql.wrongModes 04b2e195`},
+		sql.wrongModes e3b0c442`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 65f85658 cmd/rowhouse.together b0aeb2fc`},
 	{"a worker, made at its start: a job is given its own arguments and keeps nothing of another", `
