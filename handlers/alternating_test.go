@@ -426,7 +426,12 @@ func (k *talk) account(readsOnly bool) {
 
 // process is one server process over the world's database, with addresses that fail; its handler may stand behind another.
 func (a *alternation) process(w *world, around func(http.Handler) http.Handler) string {
-	server, url := w.serve(w.db.Server()+"&pool_max_conns=1", worldConfig(nil))
+	return a.processOf(w, w.db.Server(), around)
+}
+
+// processOf is process by another way to the database.
+func (a *alternation) processOf(w *world, database string, around func(http.Handler) http.Handler) string {
+	server, url := w.serve(database+"&pool_max_conns=1", worldConfig(nil))
 	for _, route := range table([]row{
 		{"GET /panic/:item_id", http.StatusOK, "", rest.Need(itemsRead, panicHaving)},
 		{"GET /items/export/broken", http.StatusOK, "", rest.Download(itemsRead, "items", exportBroken)},
@@ -594,30 +599,35 @@ func TestAlternatingTenants(t *testing.T) {
 	for _, mode := range modes {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			k := &talk{alternation: base, t: t, mode: mode}
-			k.url = base.process(base.world.copy(t), nil)
-			k.all(false)
-			found := base.crossings(k.listens, base.alone(t, k.listens))
-			for _, crossing := range found[:min(len(found), 20)] {
-				t.Error(crossing)
-			}
-			succeeded := map[string]bool{}
-			for _, l := range k.listens {
-				if l.route != "" && l.status == routeOf(t, l.route).Status {
-					succeeded[l.tenant+" "+l.route] = true
-				}
-			}
-			for i := range routes {
-				for _, s := range base.sides {
-					if name := s.name + " " + routes[i].Pattern; !succeeded[name] && (mode == "header" && routes[i].Scope != rest.PlatformScope || routes[i].Scope == rest.TenantScope) {
-						t.Errorf("%s is never tried with success by %s: give it a request in samples, or in accountTurns", name, mode)
-					}
-				}
-			}
-			t.Attr("requests", strconv.Itoa(len(k.listens)))
-			t.Attr("crossings", strconv.Itoa(len(found)))
+			base.converse(t, mode, base.process(base.world.copy(t), nil))
 		})
 	}
+}
+
+// converse has both tenants ask a process for everything by one mode, and fails the test for what crosses, and for a route that is never tried with success.
+func (a *alternation) converse(t *testing.T, mode, url string) {
+	t.Helper()
+	k := &talk{alternation: a, t: t, mode: mode, url: url}
+	k.all(false)
+	found := a.crossings(k.listens, a.alone(t, k.listens))
+	for _, crossing := range found[:min(len(found), 20)] {
+		t.Error(crossing)
+	}
+	succeeded := map[string]bool{}
+	for _, l := range k.listens {
+		if l.route != "" && l.status == routeOf(t, l.route).Status {
+			succeeded[l.tenant+" "+l.route] = true
+		}
+	}
+	for i := range routes {
+		for _, s := range a.sides {
+			if name := s.name + " " + routes[i].Pattern; !succeeded[name] && (mode == "header" && routes[i].Scope != rest.PlatformScope || routes[i].Scope == rest.TenantScope) {
+				t.Errorf("%s is never tried with success by %s: give it a request in samples, or in accountTurns", name, mode)
+			}
+		}
+	}
+	t.Attr("requests", strconv.Itoa(len(k.listens)))
+	t.Attr("crossings", strconv.Itoa(len(found)))
 }
 
 // What a process may keep from one tenant's request to the next, put around the real server on purpose, is each noticed, with a sentence that

@@ -129,11 +129,11 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		rest.Server.readyz efb55d41  rest.readiness.Mutex efea4f72`},
 	{"texts of statements as they are in db, and the shapes of lists: words and NULLs, never a value", `
 		tenancy.Database.asList 2974bf87  tenancy.Database.count 0ff7298b  tenancy.Database.prepare da5fbdcf
-		tenancy.Database.prepared be051999  tenancy.Database.remember 51d63d64  tenancy.Database.shapes fa4a4dcc
+		tenancy.Database.prepared be051999  tenancy.Database.remember 7fee2a66  tenancy.Database.shapes fa4a4dcc
 		tenancy.shapes.count 8d603703  tenancy.shapes.made df032e2f  tenancy.shapes.of accc8199`},
 	{"the connections: bindings are local to a transaction, and what a connection keeps of its own is the number of its generation", `
 		tenancy.Database.Close b3116a9e  tenancy.Database.acquire 5ee1c039  tenancy.Database.generation 4861bd5b
-		tenancy.Database.outcome cbb2e4c7  tenancy.Database.pool 44c0fc35  tenancy.Open ca0a9383`},
+		tenancy.Database.outcome cbb2e4c7  tenancy.Database.pool 44c0fc35  tenancy.Open 65e411f9`},
 	{"what the operator sees of the process, made at its start: numbers under names out of the program, and spans of such names that wait to be " +
 		"sent to his collector; no request reads any of it", `
 		telemetry.counts.registry 23afcce5  telemetry.counts.requests 90e2126e  telemetry.counts.requestSeconds c51242c4
@@ -163,20 +163,20 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"why the last attempt to connect failed, in the server's words; the log alone shows it", `
 		tenancy.Database.refused 71928e15  tenancy.refused.TraceConnectEnd bbf932de  tenancy.refused.last b6daacf3`},
 	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `
-		tenancy.Database.Reach 0dd8cf9d  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look cb3e9d13
+		tenancy.Database.Reach 98dff85f  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look 2dca2e02
 		tenancy.Database.lookAlone 0519b5a3  tenancy.Database.lookAtQueues 1cba526b  tenancy.Database.run 7c448ee4
 		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 0b61c1df
-		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp ddd9b73d  tenancy.link.readable 1b78b7c0
+		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp 03cf0407  tenancy.link.readable 1b78b7c0
 		tenancy.link.reads 02ce5bc4  tenancy.link.server ca4050ef  tenancy.link.since fdf18587  tenancy.link.waited 02a338e9
 		tenancy.link.watch 5dc2f785  tenancy.link.why cd6d7d6d  tenancy.newCrowd 4526ebc7  tenancy.newQuestion b243b33f
 		tenancy.newQueue 1ea60917  tenancy.question.answered 4769a08e  tenancy.question.close 4944cbf1  tenancy.question.to 20e53bf9
 		tenancy.queue.Context e30d9213  tenancy.queue.leave e5f83a6e  tenancy.queue.refuse 444a2258  tenancy.queue.waiting 81bb5b61
 		tenancy.server.asked 459faed1  tenancy.server.heard 0ac86951  tenancy.server.links d60cee68  tenancy.server.look 5e4310e5
-		tenancy.server.rest 28d2347a  tenancy.sockaddr 0d999cbe  tenancy.sslRequest 62fc0563  tenancy.watch.begin d9f0e7ea
-		tenancy.watch.dial 252195b5  tenancy.watch.end 2aab3fdf  tenancy.watch.enter b94f4a32  tenancy.watch.leave df5278ff
+		tenancy.server.rest 28d2347a  tenancy.sockaddr 0d999cbe  tenancy.sslRequest 62fc0563  tenancy.watch.begin e7d1415d
+		tenancy.watch.dial 9dc5ce3c  tenancy.watch.end 2aab3fdf  tenancy.watch.enter b94f4a32  tenancy.watch.leave df5278ff
 		tenancy.watch.line 323a4668  tenancy.watch.mu 9828eed5  tenancy.watch.now b090e6fd  tenancy.watch.once e6de9669
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
-		tenancy.watch.servers 39201fd5`},
+		tenancy.watch.ready 3ac31154  tenancy.watch.servers 39201fd5`},
 	{"a command that makes the demonstration, for nobody", `
 		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 3764cf02`},
 	{"the configuration, read at start and changed by no request", `
@@ -244,7 +244,8 @@ var loosely = []struct{ why, entries string }{
 		sql.newIndex 5a8b16a6  sql.Constraint.Max 90cc2eb2  sql.Constraint.limit b8c31c33
 		rest.Route.collisions 3e6efdb4  rest.limitsOf 70917cff  rest.document.fieldCodes 70917cff
 		sql.Tables c4b98771  sql.Meaning 2bc14963  sql.Columns d32d7ac3  sql.Indexes d32d7ac3
-		sql.catalogue e65eaab7  sql.Constraints d32d7ac3  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b  sql.tables 69ee81e0`},
+		sql.catalogue e65eaab7  sql.Constraints d32d7ac3  sql.Latest 0ad42472  sql.Migrations c42a4340  sql.Settings 9657c037  sql.files 562cc78b  sql.tables 69ee81e0
+		sql.wrongModes e3b0c442`},
 	{"the start and the end of the process; it is called once, and no request comes through", `
 		cmd/rowhouse.claim 8f514aa6  cmd/rowhouse.main b0aeb2fc  cmd/rowhouse.serve 65f85658 cmd/rowhouse.together b0aeb2fc`},
 	{"a worker, made at its start: a job is given its own arguments and keeps nothing of another", `

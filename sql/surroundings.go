@@ -72,14 +72,18 @@ func SettleWorker(ctx context.Context, conn *pgx.Conn) error {
 
 // Unfit lists what of the surroundings is not as this program needs it, one sentence each, whether or not the database is migrated. The
 // settings are looked at too: a pooler may have given the session that was settled to somebody else.
-func Unfit(ctx context.Context, conn *pgx.Conn) ([]string, error) {
+func Unfit(ctx context.Context, conn *pgx.Conn) ([]string, error) { return unfit(ctx, conn, false) }
+
+// unfit is Unfit, and where sessions are shared, of what each of them begins with: nobody has settled the next one.
+func unfit(ctx context.Context, conn *pgx.Conn, shared bool) ([]string, error) {
 	names := slices.Concat(slices.Collect(maps.Keys(Settings)), slices.Collect(maps.Keys(needs)))
 	slices.Sort(names)
 	var version int
 	var values []*string
 	err := conn.QueryRow(ctx, `
 		SELECT current_setting('server_version_num')::int,
-		       ARRAY(SELECT current_setting(name, true) FROM unnest($1::text[]) WITH ORDINALITY AS s (name, place) ORDER BY place)`, names).Scan(&version, &values)
+		       ARRAY(SELECT CASE WHEN $2 THEN (SELECT reset_val FROM pg_settings WHERE pg_settings.name = s.name) ELSE current_setting(name, true) END
+		               FROM unnest($1::text[]) WITH ORDINALITY AS s (name, place) ORDER BY place)`, names, shared).Scan(&version, &values)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,11 @@ func Unfit(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 		if need, ok := needs[name]; ok {
 			want, mend = need.want, need.mend
 		} else {
-			mend = fmt.Sprintf("a pooler shares the session, so set it on the login: ALTER ROLE … SET %s = '%s'", name, want)
+			value := "'" + want + "'"
+			if name == "search_path" {
+				value = want // in quotes it would be one name
+			}
+			mend = fmt.Sprintf("a pooler shares the session, so set it on the login: ALTER ROLE … SET %s = %s", name, value)
 		}
 		if values[i] != nil && *values[i] != want { // NULL: of a library that is not loaded yet, and so is its default
 			faults = append(faults, fmt.Sprintf("%s is %s and must be %s: %s", name, *values[i], want, mend))
@@ -207,8 +215,12 @@ func CatalogueOf(ctx context.Context, conn *pgx.Conn) (Catalogue, error) {
 }
 
 // Connect makes a settled connection for a program that starts, as the login of config. Its error is what PostgreSQL or the network said,
-// without a secret, or what of the surroundings is unfit. From is the variable that the login comes from.
-func Connect(ctx context.Context, from string, config *pgx.ConnConfig) (*pgx.Conn, error) {
+// without a secret, or what of the surroundings is unfit. From is the variable that the login comes from. Sessions says that the program
+// needs sessions of its own, and not only transactions.
+func Connect(ctx context.Context, from string, config *pgx.ConnConfig, sessions bool) (*pgx.Conn, error) {
+	if err := checkMode(config.DefaultQueryExecMode); err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
 	patient := config.Copy()
 	patient.ConnectTimeout = Patience / time.Duration(1+len(patient.Fallbacks)) // of each host, so that the last one is asked too
 	patient.Tracer = nil
@@ -218,10 +230,16 @@ func Connect(ctx context.Context, from string, config *pgx.ConnConfig) (*pgx.Con
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", from, Said(err))
 	}
-	err = Settle(began, conn)
+	between, err := probe(began, conn)
+	if err == nil {
+		err = checkPooler(between, config.DefaultQueryExecMode, sessions)
+	}
+	if err == nil {
+		err = Settle(began, conn)
+	}
 	var faults []string
 	if err == nil {
-		faults, err = Unfit(began, conn)
+		faults, err = unfit(began, conn, between.sessions)
 	}
 	if err == nil && len(faults) > 0 {
 		err = errors.New(strings.Join(faults, "\n"))
@@ -239,7 +257,7 @@ func ConnectOwner(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("DATABASE_MIGRATION_URL: %w", err)
 	}
-	return Connect(ctx, "DATABASE_MIGRATION_URL", config)
+	return Connect(ctx, "DATABASE_MIGRATION_URL", config, true)
 }
 
 // Said is an error of connecting in one line; it names the login and the database, and no password. That a clock of ours ended the attempt is

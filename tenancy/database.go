@@ -57,6 +57,7 @@ type Database struct {
 	refused     refused
 
 	// What has been run so far, so that a new connection prepares it before it serves.
+	prepares bool     // see remember
 	prepared sync.Map // SQL text → nothing
 	count    atomic.Int64
 
@@ -84,6 +85,7 @@ func Open(ctx context.Context, url string) (*Database, error) {
 	config.BeforeConnect = d.watched
 	config.ConnConfig.Tracer = &d.refused
 	config.AfterConnect = d.prepare
+	d.prepares = config.ConnConfig.DefaultQueryExecMode == pgx.QueryExecModeCacheStatement
 	// The pool's own ping of an idle connection would be a second round trip; a dead connection is found by using it.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	d.pool, err = pgxpool.NewWithConfig(ctx, config)
@@ -110,7 +112,7 @@ func stateOf(pool *pgxpool.Pool) func() telemetry.Pool {
 // Reach makes sure, before the first request, that the database is there and its surroundings are fit. It waits as a program does that
 // starts, and its error is what PostgreSQL said.
 func (d *Database) Reach(ctx context.Context) error {
-	conn, err := schema.Connect(ctx, "DATABASE_URL", d.pool.Config().ConnConfig)
+	conn, err := schema.Connect(ctx, "DATABASE_URL", d.pool.Config().ConnConfig, false)
 	if err != nil {
 		return err
 	}
@@ -214,7 +216,12 @@ func (d *Database) prepare(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
+// remember has each new connection prepare a statement. Other modes prepare nothing: what a name stands for is known to one session alone,
+// and a pooler may give the next statement to another.
 func (d *Database) remember(sql string) {
+	if !d.prepares {
+		return
+	}
 	if _, known := d.prepared.Load(sql); known || d.count.Load() >= maxPrepared {
 		return
 	}

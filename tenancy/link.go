@@ -1,10 +1,12 @@
 package tenancy
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -18,6 +20,7 @@ type link struct {
 	net.Conn // nil while it is being dialled
 	watch    *watch
 	server   *server
+	host     string       // of the configuration, by its address; empty: there is no other to be asked instead
 	since    atomic.Int64 // own time since when something is waited for from the server; 0: nothing is
 	reads    atomic.Int64 // how many waits there were
 	end      func()
@@ -36,23 +39,60 @@ const lookup = "name"
 // backstop bounds by the wall clock what own time should have bounded long before.
 const backstop = time.Minute
 
-// watched makes the connections of a configuration links.
+// watched makes the connections of a configuration links, and has the host asked first that is likeliest to serve.
 func (d *Database) watched(_ context.Context, config *pgx.ConnConfig) error {
 	dial, resolve := config.DialFunc, config.LookupFunc
 	config.ConnectTimeout = backstop
-	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		return d.watch.dial(ctx, dial, network, address)
+	hosts := d.watch.order(config)
+	host := map[string]string{} // by address
+	for _, h := range hosts {
+		host[addressOf(h.Host, h.Port)] = addressOf(h.Host, h.Port)
 	}
-	config.LookupFunc = func(ctx context.Context, host string) ([]string, error) {
-		ctx, l := d.watch.begin(ctx, lookup, host)
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		return d.watch.dial(ctx, dial, network, address, host[address])
+	}
+	config.LookupFunc = func(ctx context.Context, name string) ([]string, error) {
+		ctx, l := d.watch.begin(ctx, lookup, name, "")
 		defer d.watch.leave(l)
-		return resolve(ctx, host)
+		found, err := resolve(ctx, name)
+		for _, at := range found {
+			for _, h := range hosts {
+				if h.Host == name {
+					host[addressOf(at, h.Port)] = addressOf(name, h.Port)
+				}
+			}
+		}
+		return found, err
 	}
 	return nil
 }
 
-func (w *watch) dial(ctx context.Context, dial pgconn.DialFunc, network, address string) (net.Conn, error) {
-	ctx, l := w.begin(ctx, network, address)
+// addressOf is a host of a configuration, or an address of one.
+func addressOf(host string, port uint16) string {
+	_, address := pgconn.NetworkAddress(host, port)
+	return address
+}
+
+// order puts the host first that served last, and last the one that fell silent last: each connection to a primary that is gone would begin
+// with waiting for it. It returns them, or none where there is only one.
+func (w *watch) order(config *pgx.ConnConfig) []*pgconn.FallbackConfig {
+	hosts := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
+	first := addressOf(config.Host, config.Port)
+	if !slices.ContainsFunc(hosts, func(h *pgconn.FallbackConfig) bool { return addressOf(h.Host, h.Port) != first }) {
+		return nil
+	}
+	w.mu.Lock()
+	rank := map[string]int{w.served: -1, w.silenced: 1}
+	w.mu.Unlock()
+	slices.SortStableFunc(hosts, func(a, b *pgconn.FallbackConfig) int {
+		return cmp.Compare(rank[addressOf(a.Host, a.Port)], rank[addressOf(b.Host, b.Port)])
+	})
+	config.Host, config.Port, config.TLSConfig, config.Fallbacks = hosts[0].Host, hosts[0].Port, hosts[0].TLSConfig, hosts[1:]
+	return hosts
+}
+
+func (w *watch) dial(ctx context.Context, dial pgconn.DialFunc, network, address, host string) (net.Conn, error) {
+	ctx, l := w.begin(ctx, network, address, host)
 	conn, err := dial(ctx, network, address)
 	l.waited()
 	if err != nil {
@@ -74,8 +114,8 @@ func (w *watch) dial(ctx context.Context, dial pgconn.DialFunc, network, address
 }
 
 // begin is a link that is about to be. The context ends when it is given up.
-func (w *watch) begin(ctx context.Context, network, address string) (context.Context, *link) {
-	l := &link{watch: w}
+func (w *watch) begin(ctx context.Context, network, address, host string) (context.Context, *link) {
+	l := &link{watch: w, host: host}
 	ctx, l.end = context.WithCancel(ctx)
 	l.since.Store(w.now.Load())
 	w.enter(l, network, address)
@@ -129,9 +169,16 @@ func (l *link) Close() error {
 
 // giveUp ends whatever waits for the connection, under the lock of the watch.
 func (l *link) giveUp(why error) {
-	if l.why.CompareAndSwap(nil, &why) {
-		l.end()
+	if !l.why.CompareAndSwap(nil, &why) {
+		return
 	}
+	if w := l.watch; l.host != "" && (!l.ready || why == errSilent) {
+		w.silenced = l.host
+		if w.served == l.host {
+			w.served = ""
+		}
+	}
+	l.end()
 }
 
 // stalls says that the server is waited for, and that nothing is there which only nobody has read yet.
@@ -167,6 +214,9 @@ func (w *watch) ready(conn *pgx.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l.ready, l.pid = true, conn.PgConn().PID()
+	if w.served = l.host; w.silenced == l.host {
+		w.silenced = ""
+	}
 }
 
 // atWork is whether PostgreSQL is at work for a connection of this login, and not waiting for what we have to say.

@@ -32,6 +32,8 @@ type watch struct {
 	servers map[string]*server // by address
 	queues  []*queue           // of those who came before, oldest first
 	stuck   time.Duration      // how much of own time every connection there may be was waiting for PostgreSQL, and somebody for one of them
+
+	served, silenced string // the host that served a new connection last, and the one that fell silent last; empty: none
 }
 
 const (
@@ -147,8 +149,8 @@ func (d *Database) look(passed time.Duration) {
 		since := s.look(now, d.AcquireTimeout, w.queues)
 		for l := range s.links {
 			// Nobody waits any more for one that is being made, and it is good when the server is back: to begin it anew each time
-			// would keep a server busy that has just come back to all that was begun.
-			if began := time.Duration(l.since.Load()); l.ready && began != 0 && began <= since && l.stalls() {
+			// would keep a server busy that has just come back to all that was begun. But where there is another host, that is asked.
+			if began := time.Duration(l.since.Load()); (l.ready || l.host != "") && began != 0 && began <= since && l.stalls() {
 				l.giveUp(errSilent)
 			}
 			d.lookAlone(l, now)

@@ -180,7 +180,7 @@ func TestUnread(t *testing.T) {
 	defer listener.Close()
 	var links [2]*link
 	for i := range links {
-		conn, err := doors.watch.dial(t.Context(), (&net.Dialer{}).DialContext, "tcp", listener.Addr().String())
+		conn, err := doors.watch.dial(t.Context(), (&net.Dialer{}).DialContext, "tcp", listener.Addr().String(), "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -303,7 +303,7 @@ func TestGivenUpWhileDialled(t *testing.T) {
 	_, err := d.watch.dial(t.Context(), func(context.Context, string, string) (net.Conn, error) {
 		d.watch.giveUp(errAlone)
 		return ours, nil
-	}, "tcp", "127.0.0.1:5432")
+	}, "tcp", "127.0.0.1:5432", "")
 	if !errors.Is(err, errAlone) {
 		t.Errorf("got %v, want %v", err, errAlone)
 	}

@@ -63,7 +63,7 @@ func work(ctx context.Context, c config, t *telemetry.Telemetry, log *slog.Logge
 	deliverer := handlers.NewDeliverer(doors, tokens, webhooks.NewClient(webhooks.Options{Loopback: c.loopback}))
 	worker, err := jobs.Open(ctx, c.worker(), doors, tokens, cmp.Or(c.mail, mail.Nowhere(log)), deliverer, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("not working: %w", err)
 	}
 	defer worker.Close()
 	if err := worker.Start(ctx); err != nil {
