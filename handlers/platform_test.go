@@ -24,6 +24,8 @@ func platformOf(h house) map[string]request {
 	}
 	erase := "POST /platform/tenants/:tenant_id/erase"
 	all[erase] = all[erase].json(`{"confirm":"` + h.canary + `"}`)
+	quota := "PATCH /platform/tenants/:tenant_id/quotas/:subject"
+	all[quota] = call("PATCH", "/platform/tenants/"+h.id.String()+"/quotas/items").json(`{"maximum":1}`)
 	bring := "POST /platform/tenants/import"
 	all[bring] = with(all[bring], "no archive", "application/zstd")
 	return all
@@ -153,6 +155,41 @@ func TestPlatformSuspends(t *testing.T) {
 		t.Error("no job erases it now")
 	}
 	w.want(w.as(root, call("POST", of+"/resume")), 409, "state_conflict")
+}
+
+// A superuser sets how much a tenant may have, and takes the limit away again; the tenant's log says so.
+func TestPlatformQuotas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	root, admin := w.superuser(), w.A.people["admin"]
+	of := "/platform/tenants/" + w.A.id.String()
+	maximum := func(r request) *int64 {
+		for _, u := range content[usageOutput](t, w.want(w.as(root, r), 200)).Usage {
+			if u.Subject == "items" {
+				return u.Maximum
+			}
+		}
+		return nil
+	}
+	create := w.as(admin, call("POST", "/items").json(`{"name":"one more","price_cents":1}`), w.A)
+	if got := maximum(call("PATCH", of+"/quotas/items").json(`{"maximum":0}`)); got == nil || *got != 0 {
+		t.Errorf("got %v, want 0", got)
+	}
+	w.want(create, 402, "quota_exceeded")
+	if got := maximum(call("GET", of+"/usage")); got == nil || *got != 0 {
+		t.Errorf("got %v, want 0", got)
+	}
+	if got := maximum(call("PATCH", of+"/quotas/items").json(`{"maximum":null}`)); got != nil {
+		t.Errorf("got %v, want none", *got)
+	}
+	w.want(create, 201)
+	w.want(w.as(root, call("PATCH", of+"/quotas/chairs").json(`{"maximum":1}`)), 404, "not_found")
+	never := ids.New[ids.TenantID]().String()
+	w.want(w.as(root, call("PATCH", "/platform/tenants/"+never+"/quotas/items").json(`{"maximum":1}`)), 404, "not_found")
+	w.want(w.as(root, call("GET", "/platform/tenants/"+never+"/usage")), 404, "not_found")
+	if logged := testdb.Value[int](w.db, `SELECT count(*) FROM audit_events WHERE tenant_id = $1 AND action = 'tenant.quota' AND actor_account_id = $2`, w.A.id, root.account); logged != 2 {
+		t.Errorf("%d events, want 2", logged)
+	}
 }
 
 // An archive that a superuser takes over HTTP is the same as the command's, and makes the tenant again; the account's log tells of both. One that was

@@ -213,6 +213,8 @@ func (r *ring) accountSwaps(t *testing.T, never ids.TenantID) (all []swap) {
 		{"GET /platform/tenants/:tenant_id", "/platform/tenants/%s", ``, r.A.id.String(), never.String()},
 		{"GET /platform/tenants/:tenant_id/stats", "/platform/tenants/%s/stats", ``, r.A.id.String(), never.String()},
 		{"GET /platform/tenants/:tenant_id/export", "/platform/tenants/%s/export", ``, r.A.id.String(), never.String()},
+		{"GET /platform/tenants/:tenant_id/usage", "/platform/tenants/%s/usage", ``, r.A.id.String(), never.String()},
+		{"PATCH /platform/tenants/:tenant_id/quotas/:subject", "/platform/tenants/%s/quotas/items", `{"maximum":1}`, r.A.id.String(), never.String()},
 		{"POST /platform/tenants/:tenant_id/suspend", "/platform/tenants/%s/suspend", ``, r.A.id.String(), never.String()},
 		{"POST /platform/tenants/:tenant_id/resume", "/platform/tenants/%s/resume", ``, r.A.id.String(), never.String()},
 		{"POST /platform/tenants/:tenant_id/erase", "/platform/tenants/%s/erase", `{"confirm":"` + r.A.canary + `"}`, r.A.id.String(), never.String()},

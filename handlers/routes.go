@@ -168,7 +168,7 @@ var routes = table([]row{
 	{"GET /platform/tenants/:tenant_id", 200, "Tenant retrieved", rest.PlatformOne(platformTenantGet)},
 	{"GET /platform/tenants/:tenant_id/stats", 200, "Tenant counted", rest.PlatformOne(tenantStats)},
 	{"GET /platform/tenants/:tenant_id/usage", 200, "Usage retrieved", rest.PlatformOne(platformTenantUsage)},
-	{"PUT /platform/tenants/:tenant_id/quotas/:subject", 200, "Quota set", rest.PlatformOne(tenantQuota)},
+	{"PATCH /platform/tenants/:tenant_id/quotas/:subject", 200, "Quota set", rest.PlatformOne(tenantQuota)},
 	{"GET /platform/tenants/:tenant_id/export", 200, "Tenant exported", rest.PlatformDownload("application/zstd", "tar.zst", tenantExport)},
 	{"POST /platform/tenants/:tenant_id/suspend", 200, "Tenant suspended", rest.PlatformOne(tenantSuspend).Refusing(errTenant)},
 	{"POST /platform/tenants/:tenant_id/resume", 200, "Tenant resumed", rest.PlatformOne(tenantResume).Refusing(errTenant)},
