@@ -364,6 +364,7 @@ func tryQuotas(add adding) {
 		"there is no quota":        "",
 		"there is room for one":    quota("B", "items", 5, 4, "NULL"),
 		"there is room for none":   quota("B", "items", 5, 5, "NULL"),
+		"there is one, and full":   "; DELETE FROM quotas" + quota("B", "items", 5, 5, "NULL"),
 		"nothing is counted":       quota("B", "items", 5, 0, "NULL"),
 		"there is room, not for A": quota("B", "items", 5, 4, "NULL") + quota("A", "items", 5, 5, "NULL"),
 		"A alone has a quota":      quota("A", "items", 5, 5, "NULL"),

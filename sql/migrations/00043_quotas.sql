@@ -117,15 +117,17 @@ COMMENT ON FUNCTION within_quota(text, bigint, bigint) IS 'What is used of a quo
 CREATE FUNCTION hold_quota() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- After rows of the bound tenant are made or gone: counts them where there is a quota, whose row is locked until the transaction ends, so that of rivals
--- the last that has no room waits and is refused. One statement, which finds nothing where no quota is. Argument: the table's name. set_quota, which
--- counts what there is, does not miss a row: what is changed has locked the tenant before this looks, by the foreign key of its events.
+-- the last that has no room waits and is refused. It looks first: an UPDATE of no row would still fire what audits quotas. Argument: the table's name.
+-- set_quota, which counts what there is, does not miss a row: what is changed has locked the tenant before this looks, by the foreign key of its events.
 BEGIN
-    UPDATE public.quotas q
-       SET used = CASE TG_OP WHEN 'DELETE' THEN greatest(q.used - (SELECT count(*) FROM changed), 0)
-                             ELSE public.within_quota(q.subject, q.maximum, q.used + (SELECT count(*) FROM changed))
-                  END
-     WHERE q.tenant_id = public.current_tenant()
-       AND q.subject = TG_ARGV[0];
+    IF EXISTS (SELECT FROM public.quotas q WHERE q.tenant_id = public.current_tenant() AND q.subject = TG_ARGV[0]) THEN
+        UPDATE public.quotas q
+           SET used = CASE TG_OP WHEN 'DELETE' THEN greatest(q.used - (SELECT count(*) FROM changed), 0)
+                                 ELSE public.within_quota(q.subject, q.maximum, q.used + (SELECT count(*) FROM changed))
+                      END
+         WHERE q.tenant_id = public.current_tenant()
+           AND q.subject = TG_ARGV[0];
+    END IF;
     RETURN NULL;
 END
 $$;
