@@ -26,11 +26,8 @@ type PlatformTenant struct {
 
 func (p PlatformTenant) tenant() ids.TenantID { return p.TenantID }
 
-// one makes the tenant in the path that of the exchange.
-type one interface{ tenant() ids.TenantID }
-
 // PlatformOne is a route for superusers about one tenant, which the handler finds in its caller.
-func PlatformOne[In one, Out any](h work[In, Out]) Endpoint {
+func PlatformOne[In interface{ tenant() ids.TenantID }, Out any](h work[In, Out]) Endpoint {
 	e := describe[In, Out](PlatformScope, h)
 	e.run = served(func(x *exchange, in In) (Out, error) {
 		x.who.TenantID = in.tenant()
@@ -44,7 +41,7 @@ type File struct{}
 
 // PlatformDownload is such a route that streams a file. The handler says whether it may, and returns what writes it; a stream that breaks off does not look
 // whole.
-func PlatformDownload[App any, In one](media, extension string, h func(ctx context.Context, app App, who Caller, in In) (write func(io.Writer) error, err error)) Endpoint {
+func PlatformDownload[App any, In interface{ tenant() ids.TenantID }](media, extension string, h func(ctx context.Context, app App, who Caller, in In) (write func(io.Writer) error, err error)) Endpoint {
 	e := describe[In, File](PlatformScope, h)
 	e.app = reflect.TypeFor[App]()
 	e.Produces = []string{media}
