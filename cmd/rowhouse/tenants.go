@@ -138,19 +138,17 @@ func tenantStats() *cobra.Command {
 }
 
 func tenantQuota() *cobra.Command {
+	quotas := map[string]*int64{} // by subject; nil: as much as it likes
 	return &cobra.Command{
 		Use:   "quota TENANT [SUBJECT=MAXIMUM|SUBJECT=none]...",
 		Short: "Set how much a tenant may have, and print what it has",
 		Long: "Set how much a tenant may have, and print what it has. A subject is a table such as items or users, whose rows are counted, or jobs (those that\n" +
 			"are not done), audit_events (how many are kept), requests_per_minute or requests_per_day. A minus stands for what is not limited. What is there\n" +
 			"stays when a quota is set below it; more is refused. To set one counts its rows anew.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			tenant, err := parseTenant(args[0])
-			if err != nil {
-				return err
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cobra.MinimumNArgs(1)(cmd, args)
 			}
-			quotas := map[string]*int64{}
 			for _, arg := range args[1:] {
 				subject, most, given := strings.Cut(arg, "=")
 				maximum, err := strconv.ParseInt(most, 10, 64)
@@ -162,6 +160,13 @@ func tenantQuota() *cobra.Command {
 				default:
 					quotas[subject] = &maximum
 				}
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			tenant, err := parseTenant(args[0])
+			if err != nil {
+				return err
 			}
 			text, err := json.Marshal(quotas)
 			if err != nil {
