@@ -70,6 +70,7 @@ func (w *world) trials() (all []*trial) {
 		return t
 	}
 	tryDoors(add)
+	tryPlatform(add)
 	tryKeys(add)
 	tryPasses(add)
 	tryClaims(add)
@@ -240,6 +241,37 @@ func tryDoors(add adding) {
 	add("an account by a visit", "", account("root", "{root.v}", "account.get"))
 	add("an account by a visit that logs out", "", account("root", "{root.v}", "session.logout"))
 	add("an account by the session that a visit was begun from", "", account("root", "{root.s}", "account.get"))
+}
+
+// tryPlatform is enter_platform.
+func tryPlatform(add adding) {
+	all := "SELECT current_tenant(), my_account(), caller_field(3), caller_field(5)"
+	to := func(tenant, who, session string) string {
+		role := ""
+		if tenant == "NULL" {
+			role = ", set_config('role', 'rowhouse_login', true)"
+		}
+		return fmt.Sprintf(`SELECT enter_platform(%s, '{%s}', '%s', '10.0.0.1', 'test.test', 'req-1')%s`, tenant, who, session, role)
+	}
+	for _, tenant := range []string{"NULL", "'{B}'"} {
+		for name, scene := range map[string]string{
+			"":                             " ",
+			", whose session is revoked":   "UPDATE sessions SET revoked_at = now() WHERE id = '{root.s}'",
+			", whose session has expired":  "UPDATE sessions SET expires_at = now() WHERE id = '{root.s}'",
+			", whose account is none":      "UPDATE accounts SET is_active = false WHERE id = '{root}'",
+			", who is none any more":       "UPDATE accounts SET is_superuser = false WHERE id = '{root}'",
+			", all others out of order":    "UPDATE sessions SET revoked_at = now() WHERE id <> '{root.s}'; UPDATE accounts SET is_active = false, is_superuser = false WHERE id <> '{root}'",
+			", in tenants that are closed": "UPDATE tenants SET status = 'suspended'",
+		} {
+			add("a superuser"+name+", to "+tenant, scene, to(tenant, "root", "{root.s}"), all)
+		}
+		add("a superuser behind a tenant, to "+tenant, "", system("A"), to(tenant, "root", "{root.s}"), all)
+		add("a superuser by another's session, to "+tenant, "", to(tenant, "root", "{admin-a.s}"), all)
+		add("a superuser by no session, to "+tenant, "", to(tenant, "root", x1), all)
+		add("a superuser by a visit, to "+tenant, "", to(tenant, "root", "{root.v}"), all)
+		add("staff to "+tenant, "", to(tenant, "clerk", "{clerk.s}"), all)
+		add("an admin to "+tenant, "", to(tenant, "admin-b", "{admin-b.s}"), all)
+	}
 }
 
 // tryKeys is enter_key and key_account.
