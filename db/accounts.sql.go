@@ -48,7 +48,13 @@ func (q *Queries) AccountClose(ctx context.Context, arg AccountCloseParams) erro
 }
 
 const accountEvents = `-- name: AccountEvents :many
-SELECT account_events.id, account_events.created_at, account_events.account_id, account_events.action, account_events.about_tenant, account_events.reason, account_events.before, account_events.after, account_events.request_id, account_events.address
+SELECT account_events.created_at,
+       account_events.action,
+       account_events.about_tenant,
+       account_events.reason,
+       account_events.before,
+       account_events.after,
+       account_events.address
   FROM accounts
   JOIN account_events ON account_events.account_id = accounts.id
  WHERE accounts.id = $1
@@ -62,7 +68,13 @@ type AccountEventsParams struct {
 }
 
 type AccountEventsRow struct {
-	AccountEvent AccountEvent
+	CreatedAt   time.Time
+	Action      string
+	AboutTenant *ids.TenantID
+	Reason      *string
+	Before      []byte
+	After       []byte
+	Address     *string
 }
 
 // AccountEvents reads the newest events of the account, so many.
@@ -76,16 +88,13 @@ func (q *Queries) AccountEvents(ctx context.Context, arg AccountEventsParams) ([
 	for rows.Next() {
 		var i AccountEventsRow
 		if err := rows.Scan(
-			&i.AccountEvent.ID,
-			&i.AccountEvent.CreatedAt,
-			&i.AccountEvent.AccountID,
-			&i.AccountEvent.Action,
-			&i.AccountEvent.AboutTenant,
-			&i.AccountEvent.Reason,
-			&i.AccountEvent.Before,
-			&i.AccountEvent.After,
-			&i.AccountEvent.RequestID,
-			&i.AccountEvent.Address,
+			&i.CreatedAt,
+			&i.Action,
+			&i.AboutTenant,
+			&i.Reason,
+			&i.Before,
+			&i.After,
+			&i.Address,
 		); err != nil {
 			return nil, err
 		}

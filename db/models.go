@@ -7,7 +7,6 @@ package db
 import (
 	"time"
 
-	"github.com/jackc/pgx/v5/pgtype"
 	"rowhouse/ids"
 )
 
@@ -33,24 +32,6 @@ type Account struct {
 	Proofs int64
 	// When its proofs were last voided; NULL: never. A token of an outside issuer that was issued before is good no more.
 	NotBefore *time.Time
-}
-
-// Logins, changes of accounts, visits of superusers and staff, and refusals worth keeping.
-type AccountEvent struct {
-	ID        pgtype.UUID
-	CreatedAt time.Time
-	// Whom it is about. No reference: an event outlives its account.
-	AccountID *ids.AccountID
-	// The operation of the route; with .refused for a refusal.
-	Action string
-	// The tenant that was entered, or asked for whether or not it exists.
-	AboutTenant *ids.TenantID
-	Reason      *string
-	// The changed fields as they were; of a secret only that it changed.
-	Before    []byte
-	After     []byte
-	RequestID *string
-	Address   *string
 }
 
 // Credentials of programs, each of one user of one tenant.

@@ -107,7 +107,7 @@ func accountExport(ctx context.Context, tx *tenancy.Tx, who rest.Caller, _ struc
 		})
 	}
 	for i := range events {
-		e := &events[i].AccountEvent
+		e := &events[i]
 		out.Events = append(out.Events, AccountEvent{e.CreatedAt, e.Action, e.AboutTenant, e.Reason, typedIDs(e.Before), typedIDs(e.After), e.Address})
 	}
 	return out, nil

@@ -7,7 +7,7 @@ import (
 
 // What the queue holds, for a role that may look.
 const (
-	queued = `SELECT kind, state, attempt, priority, args, scheduled_at FROM river.river_job ORDER BY id DESC LIMIT 3`
+	queued = `SELECT kind, state, attempt, priority, args, metadata, scheduled_at FROM river.river_job ORDER BY id DESC LIMIT 3`
 	bare   = `SELECT set_config('app.tenant_id', '{B}', true), set_config('app.caller', '', true)`
 )
 
@@ -39,6 +39,7 @@ func tryJobs(add adding) {
 			add("a job due "+what+" where there is "+name, scene, system("B"), job(due), asOwner, queued)
 		}
 	}
+	add("a job is made by a request whose trace is kept", "", system("B"), "SELECT set_config('app.trace', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01', true)", job("now()"), asOwner, queued)
 	add("a tenant is made", "", `SELECT set_config('app.tenant_id', '`+x1+`', true)`, "INSERT INTO tenants (id, name, slug) VALUES ('"+x1+"', 'T', 't-1')", asOwner, queued)
 
 	// Two jobs of B and one of A, of which two have the same id, in the queue.

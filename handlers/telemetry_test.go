@@ -163,8 +163,8 @@ func TestCountsOfRefusals(t *testing.T) {
 	}
 }
 
-// A trace leads from the client's request to its statement, and another from the job to the endpoint of a webhook, which is told of it; of a
-// tracestate nothing goes on.
+// A trace leads from the client's request to its statement, and another from the job that this made, to which it is linked, to the endpoint of a webhook, which
+// is told of it; of a tracestate nothing goes on.
 func TestTraces(t *testing.T) {
 	t.Parallel()
 	w, kept := traced(t)
@@ -194,7 +194,7 @@ func TestTraces(t *testing.T) {
 	if got, want := message.header.Get("traceparent"), "00-"+at.TraceID().String()+"-"+at.SpanID().String()+"-01"; got != want || message.header.Get("tracestate") != "" {
 		t.Errorf("the endpoint is told %s, want %s; and %q", got, want, message.header.Get("tracestate"))
 	}
-	if jobs := kept.of(t, "job webhook.deliver"); len(jobs) != 1 || jobs[0].SpanContext().SpanID() != delivery[0].Parent().SpanID() || jobs[0].Parent().IsValid() {
+	if jobs := kept.of(t, "job webhook.deliver"); len(jobs) != 1 || len(jobs[0].Links()) != 1 || jobs[0].Links()[0].SpanContext.SpanID() != statement[0].SpanContext().SpanID() || jobs[0].SpanContext().SpanID() != delivery[0].Parent().SpanID() || jobs[0].Parent().IsValid() {
 		t.Errorf("got %v, and the delivery %v", jobs, delivery)
 	}
 	if trips := kept.of(t, "DeliveryPending"); len(trips) != 1 || trips[0].SpanContext().TraceID() != at.TraceID() {

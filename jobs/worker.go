@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -160,7 +161,13 @@ type watched struct {
 }
 
 func (m *watched) Work(ctx context.Context, job *rivertype.JobRow, inner func(context.Context) error) (err error) {
-	ctx, seen := m.worker.doors.Telemetry.Job(ctx, job.Kind, job.Attempt)
+	var from struct {
+		Traceparent string `json:"traceparent"`
+	}
+	if err := json.Unmarshal(job.Metadata, &from); err != nil {
+		m.worker.log.Warn("the metadata of a job cannot be read", "kind", job.Kind, "job", job.ID)
+	}
+	ctx, seen := m.worker.doors.Telemetry.Job(ctx, job.Kind, job.Attempt, from.Traceparent)
 	outcome := telemetry.JobPanicked
 	defer func() { seen.End(outcome) }()
 	defer func() {

@@ -87,7 +87,7 @@ var importable = map[string]use{
 	"github.com/caarlos0/env/v11":                                 {"cmd/rowhouse", "the environment"},
 	"github.com/arran4/golang-ical":                               {"handlers", "the text of calendars"},
 	"github.com/gin-gonic/gin":                                    {"rest", "the router"},
-	"github.com/go-json-experiment/json":                          {"auth handlers rest webhooks archive cmd/rowhouse", "requests, answers and messages, and the tokens and keys of outside issuers"},
+	"github.com/go-json-experiment/json":                          {"auth handlers rest webhooks archive jobs/worker.go cmd/rowhouse", "requests, answers and messages, and the tokens and keys of outside issuers"},
 	"github.com/go-json-experiment/json/jsontext":                 {"auth handlers rest webhooks archive", "the same"},
 	"github.com/go-playground/validator/v10":                      {"rest", "the rules of inputs"},
 	"github.com/gofrs/uuid/v5":                                    {"ids", "identifiers"},

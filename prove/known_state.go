@@ -147,7 +147,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		telemetry.Telemetry.Pool 008742c9  telemetry.Telemetry.Passwords 373ce209  telemetry.Telemetry.HTTP 63e993e6
 		telemetry.New 3e1b0dd8  telemetry.Telemetry.Close ef03d35a  telemetry.Telemetry.Request b35c0b44
 		telemetry.Telemetry.Trip 6e87bbca  telemetry.Telemetry.Unreached f4dc5503  telemetry.Telemetry.Limited 0122a84b
-		telemetry.Telemetry.Hook 5984b9cf  telemetry.Telemetry.Job 3fb2bbf6  telemetry.Job.End 36bcaeae
+		telemetry.Telemetry.Hook 5984b9cf  telemetry.Telemetry.Job 93ce2690  telemetry.Job.End 36bcaeae
 		telemetry.Telemetry.Delivery 5d059e14  telemetry.Delivery.End bd14a0c4
 		telemetry.counts.passes 4a93795c  telemetry.counts.passesMissed 08dbd104
 		telemetry.counts.passesHit 08dbd104  telemetry.Telemetry.Pass 3e12fd1d`},

@@ -154,6 +154,9 @@ func (t *Telemetry) Trip(ctx context.Context, statement string) (context.Context
 	return ctx, trip
 }
 
+// Traceparent names the trip, for a job that it makes; empty: its trace is not kept.
+func (p Trip) Traceparent() string { return kept(p.span) }
+
 // End says what the trip came to, and in which state PostgreSQL refused it: the SQLSTATE, of which the message may hold values.
 func (p Trip) End(outcome, state string) {
 	if p.of == nil {
@@ -224,14 +227,14 @@ type Job struct {
 	began time.Time
 }
 
-// Job begins work on one of a kind, in a trace of its own.
-func (t *Telemetry) Job(ctx context.Context, kind string, attempt int) (context.Context, Job) {
+// Job begins work on one of a kind, in a trace of its own, which is linked to whatever made it, as a traceparent names that; empty: nothing that is kept.
+func (t *Telemetry) Job(ctx context.Context, kind string, attempt int, from string) (context.Context, Job) {
 	if t == nil {
 		return ctx, Job{}
 	}
 	job := Job{of: t, kind: kind, began: time.Now()}
 	if t.tracer != nil {
-		ctx, job.span = t.tracer.Start(ctx, "job "+kind, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
+		ctx, job.span = t.tracer.Start(ctx, "job "+kind, trace.WithNewRoot(), trace.WithLinks(links(from)...), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(
 			attribute.String("rowhouse.job", kind), attribute.Int("rowhouse.attempt", attempt)))
 	}
 	return ctx, job
@@ -281,10 +284,7 @@ func (t *Telemetry) Delivery(ctx context.Context) (context.Context, Delivery) {
 
 // Traceparent is the header by which the receiver may go on with the trace; empty: there is none that is kept.
 func (d Delivery) Traceparent() string {
-	if d.span == nil || !d.span.IsRecording() {
-		return ""
-	}
-	return traceparent(d.span)
+	return kept(d.span)
 }
 
 // End says what the attempt came to.

@@ -43,7 +43,7 @@ func everything(t *Telemetry, tenant ids.TenantID) {
 	t.Unreached()
 	t.Limited("requests")
 	t.Hook("/hooks/clerk", "applied")
-	ctx, job := t.Job(context.Background(), "webhook.deliver", 1)
+	ctx, job := t.Job(context.Background(), "webhook.deliver", 1, "")
 	_, delivery := t.Delivery(ctx)
 	delivery.End(DeliveryUnanswered)
 	job.End(JobDone)

@@ -55,6 +55,22 @@ func traceparent(span trace.Span) string {
 	return carrier["traceparent"]
 }
 
+// kept is the traceparent of a span that is kept, or else empty.
+func kept(span trace.Span) string {
+	if span == nil || !span.IsRecording() {
+		return ""
+	}
+	return traceparent(span)
+}
+
+// links is the link to the span that a traceparent names, if it does.
+func links(traceparent string) []trace.Link {
+	if from := trace.SpanContextFromContext(belonging(context.Background(), []string{traceparent})); from.IsValid() {
+		return []trace.Link{{SpanContext: from}}
+	}
+	return nil
+}
+
 // named is the name that a statement has in sql/queries; of one that stands there not, its first word.
 func named(statement string) string {
 	if given, ok := strings.CutPrefix(statement, "-- name: "); ok {

@@ -29,6 +29,7 @@ const (
 	andSeeAll     = `, set_config('role', 'rowhouse_login', true)`
 	bindTenant    = `SELECT set_config('app.tenant_id', $1, true), set_config('app.caller', $2, true)`
 	bindNobody    = `SELECT set_config('role', 'rowhouse_login', true), set_config('app.tenant_id', '', true), set_config('app.caller', $1, true)`
+	bindTrace     = `SELECT set_config('app.trace', $1, true)`
 	noRoleAnd     = `SELECT set_config('role', 'none', true), `
 )
 
@@ -274,12 +275,15 @@ type trip struct {
 // send pipelines the statements and reads the results of all but the last. On an error the trip is closed. A client that hangs up does
 // not end it, which would break the connection under a transaction; the watch bounds it.
 func (t *trip) send(ctx context.Context) error {
+	ctx, t.seen = t.database.Telemetry.Trip(ctx, t.statements[len(t.statements)-1].sql)
+	if from := t.seen.Traceparent(); from != "" {
+		t.statements = slices.Insert(t.statements, len(t.statements)-1, statement{bindTrace, []any{from}})
+	}
 	batch := &pgx.Batch{}
 	for _, s := range t.statements {
 		t.database.remember(s.sql)
 		batch.Queue(s.sql, s.args...)
 	}
-	ctx, t.seen = t.database.Telemetry.Trip(ctx, t.statements[len(t.statements)-1].sql)
 	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
 	for _, s := range t.statements[:len(t.statements)-1] {
 		if err := t.skip(s); err != nil {

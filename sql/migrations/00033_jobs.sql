@@ -69,6 +69,12 @@ REVOKE EXECUTE ON FUNCTION jobs_touch() FROM PUBLIC;
 
 CREATE TRIGGER touch BEFORE UPDATE ON jobs FOR EACH ROW EXECUTE FUNCTION jobs_touch();
 
+CREATE FUNCTION queued_from() RETURNS jsonb
+LANGUAGE sql STABLE
+RETURN CASE WHEN current_setting('app.trace', true) <> '' THEN jsonb_build_object('traceparent', current_setting('app.trace', true)) ELSE '{}' END;
+COMMENT ON FUNCTION queued_from() IS 'What the queue keeps of whoever makes a job: the trace of the request, if that is kept, in the form of W3C Trace Context.';
+REVOKE EXECUTE ON FUNCTION queued_from() FROM PUBLIC;
+
 -- +goose StatementBegin
 CREATE FUNCTION queue_job() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
@@ -85,17 +91,19 @@ BEGIN
                AND j.finished_at IS NULL
              LIMIT 100) AS first;
     IF NEW.due_at <= now() THEN
-        INSERT INTO river.river_job (kind, args, priority, scheduled_at, state)
+        INSERT INTO river.river_job (kind, args, metadata, priority, scheduled_at, state)
         VALUES (NEW.kind,
                 jsonb_build_object('tenant_id', NEW.tenant_id, 'job_id', NEW.id, 'subject_id', NEW.subject_id),
+                queued_from(),
                 CASE WHEN ahead < 100 THEN 2 ELSE 4 END,
                 NEW.due_at,
                 'available')
         RETURNING id INTO NEW.queued_as;
     ELSE
-        INSERT INTO river.river_job (kind, args, priority, scheduled_at, state)
+        INSERT INTO river.river_job (kind, args, metadata, priority, scheduled_at, state)
         VALUES (NEW.kind,
                 jsonb_build_object('tenant_id', NEW.tenant_id, 'job_id', NEW.id, 'subject_id', NEW.subject_id),
+                queued_from(),
                 CASE WHEN ahead < 100 THEN 2 ELSE 4 END,
                 NEW.due_at,
                 'scheduled')
@@ -236,4 +244,5 @@ DROP FUNCTION note_queued();
 DROP FUNCTION note_job(uuid, uuid, bigint, text, integer, text, timestamptz, timestamptz);
 DROP FUNCTION plan_expiry();
 DROP FUNCTION queue_job();
+DROP FUNCTION queued_from();
 DROP FUNCTION jobs_touch();

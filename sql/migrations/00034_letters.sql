@@ -34,8 +34,8 @@ CREATE FUNCTION queue_letter() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 -- After a letter is made: puts it into the queue, before what is done for tenants, since somebody waits for it.
 BEGIN
-    INSERT INTO river.river_job (kind, args, priority)
-    VALUES ('letter.mail', jsonb_build_object('letter_id', NEW.id), 1);
+    INSERT INTO river.river_job (kind, args, metadata, priority)
+    VALUES ('letter.mail', jsonb_build_object('letter_id', NEW.id), queued_from(), 1);
     RETURN NULL;
 END
 $$;

@@ -114,7 +114,13 @@ SELECT sqlc.embed(identities)
 
 -- AccountEvents reads the newest events of the account, so many.
 -- name: AccountEvents :many
-SELECT sqlc.embed(account_events)
+SELECT account_events.created_at,
+       account_events.action,
+       account_events.about_tenant,
+       account_events.reason,
+       account_events.before,
+       account_events.after,
+       account_events.address
   FROM accounts
   JOIN account_events ON account_events.account_id = accounts.id
  WHERE accounts.id = @account_id
