@@ -22,9 +22,8 @@ SELECT tenants.id, tenants.name, tenants.slug, tenants.status, tenants.is_public
              WHERE (counted.status = $2 OR $2 IS NULL)
                AND (counted.name_key >= fold($3) AND counted.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
             ) END, -1)::bigint AS total
-  FROM accounts
-  JOIN tenants ON accounts.is_superuser
- WHERE accounts.id = $4
+  FROM tenants
+ WHERE EXISTS (SELECT FROM accounts WHERE accounts.id = $4 AND accounts.is_superuser)
    AND (tenants.status = $2 OR $2 IS NULL)
    AND (tenants.name_key >= fold($3) AND tenants.name_key < fold($3) || chr(1114111) OR $3 IS NULL)
    AND CASE WHEN $5::uuid IS NULL THEN true

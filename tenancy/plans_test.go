@@ -154,7 +154,7 @@ func (h house) listsByHand() []list {
 		{"AccountTenantList", "tenants", accountScope(who), db.AccountTenantListParams{AccountID: ada}, map[string]by{"": {}, "name": {}, "-name": {}}, nil},
 		{"PlatformTenants", "tenants", operatorScope("test"), db.PlatformTenantsParams{}, map[string]by{"": {}}, nil},
 		{"PlatformTenantList", "tenants", platformScope(Caller{AccountID: ada, SessionID: adaSession}), db.PlatformTenantListParams{AccountID: ada}, sorted("tenants", "name_key"), []filter{
-			{"Q", new("rare"), new("common"), ranged, "tenants_name_key_idx"},
+			{"Q", new("rare"), new("common"), passed, ""},
 			{"Status", new("suspended"), new("deleting"), passed, ""},
 		}},
 	}
@@ -295,7 +295,8 @@ func (s *skew) lists(t *testing.T) {
 							}
 							only = f
 						}
-						p, _ := e.explain(t, l.through, hear(t, l.through, l.query, l.argument(sort, after, chosen, after == nil)), forAny, false)
+						total := after == nil && l.query != "PlatformTenantList" // whose total is of the whole table
+						p, _ := e.explain(t, l.through, hear(t, l.through, l.query, l.argument(sort, after, chosen, total)), forAny, false)
 						plans++
 						fault := wholeTable(p)
 						switch {

@@ -10,9 +10,8 @@ SELECT sqlc.embed(tenants),
              WHERE (counted.status = sqlc.narg('status') OR sqlc.narg('status') IS NULL)
                AND (counted.name_key >= fold(sqlc.narg('q')) AND counted.name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
             ) END, -1)::bigint AS total
-  FROM accounts
-  JOIN tenants ON accounts.is_superuser
- WHERE accounts.id = @account_id
+  FROM tenants
+ WHERE EXISTS (SELECT FROM accounts WHERE accounts.id = @account_id AND accounts.is_superuser)
    AND (tenants.status = sqlc.narg('status') OR sqlc.narg('status') IS NULL)
    AND (tenants.name_key >= fold(sqlc.narg('q')) AND tenants.name_key < fold(sqlc.narg('q')) || chr(1114111) OR sqlc.narg('q') IS NULL)
    AND CASE WHEN sqlc.narg('after_id')::uuid IS NULL THEN true
