@@ -146,7 +146,7 @@ func (a *alternation) accountTurns(s *side, suffix string) (all []asking) {
 	w.db.Exec(`INSERT INTO invitations (tenant_id, email, role, invited_by, token_hash, expires_at, created_at, updated_at)
 		SELECT tenant_id, $3, role, invited_by, $2, expires_at, created_at, updated_at FROM invitations WHERE tenant_id = $1 LIMIT 1`, s.id, hash, s.canary+"-joins@example.com")
 
-	for _, path := range []string{"/me", "/me/tenants", "/tenants", "/auth/sessions"} {
+	for _, path := range []string{"/me", "/me/export", "/me/tenants", "/tenants", "/auth/sessions"} {
 		add("GET "+path, &stays, call("GET", path))
 	}
 	w.db.Exec(`UPDATE tenants SET is_public = true WHERE id = $1`, s.id)

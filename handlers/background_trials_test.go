@@ -168,6 +168,8 @@ func tryExpiry(add adding) {
 	kept := func(tenant, days string) string {
 		return `; INSERT INTO settings (tenant_id, key, value) VALUES ('{` + tenant + `}', 'audit_retention_days', '` + days + `')`
 	}
+	add("of an account there are answers, and no tenant is bound", rows("both")["answers"],
+		`SELECT set_config('app.tenant_id', '', true), set_config('app.caller', ' {both}', true)`, "SELECT expire_rows(10)")
 	add("of B there is nothing old", " ", system("B"), "SELECT expire_rows(10), expire_deliveries(10)")
 	for what, scene := range rows("B") {
 		both := "DELETE FROM deliveries; " + scene + "; " + strings.ReplaceAll(rows("A")[what], "0000001'", "0000001'")
