@@ -384,7 +384,7 @@ func (s *Server) stopOrphan(ctx context.Context, data string) error {
 }
 
 // readPostmaster reads postmaster.pid: the process that has or had the data, and whether it had come to take
-// connections, be it as a standby that only reads.
+// connections.
 func readPostmaster(data string) (pid int, ready bool) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
@@ -392,11 +392,7 @@ func readPostmaster(data string) (pid int, ready bool) {
 	}
 	lines := strings.Split(string(text), "\n")
 	pid, _ = strconv.Atoi(strings.TrimPrefix(lines[0], "-")) // negative when initdb's
-	if len(lines) <= 7 {
-		return pid, false
-	}
-	state := strings.TrimSpace(lines[7])
-	return pid, state == "ready" || state == "standby"
+	return pid, len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"
 }
 
 func (s *Server) logFile() string { return filepath.Join(s.dir, "postgres.log") }

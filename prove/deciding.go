@@ -51,7 +51,7 @@ var deciding = map[string]string{
 	"tenancy.Database.Platform": "7ed99547c5",
 	"tenancy.Database.Operator": "623c87edb3",
 	"tenancy.bindNobody":        "b733a03d76",
-	"tenancy.bindTrace": "ea36085b6c",
+	"tenancy.bindTrace":         "ea36085b6c",
 	"tenancy.bindTenant":        "c664b66acb",
 	"tenancy.enterAccount":      "9ca4026873",
 	"tenancy.enterByKey":        "90948a9600",

@@ -470,7 +470,6 @@ var places = map[string]map[string]pardon{
 		"rest.API.Show": {"what an endpoint is told is what its user sees; the endpoint, which is a row of the tenant, says who that is", "de49920b98"},
 	},
 	"Unscoped": {
-		"handlers.App.noteArchive":          {"a superuser took or brought an archive, as Platform has asked the database; it writes the log of that account", "66796e6b62"},
 		"handlers.tenantExport":             {"a superuser takes an archive, as Platform has asked the database; it writes the log of that account", "848dc571ba"},
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
 		"jobs.NewToken":                     {"the same", "70fa9e7931"},
