@@ -212,7 +212,7 @@ faults: ## Crowd, kill, cut, fill and freeze, and write docs/faults.md; half an 
 
 .PHONY: faults-sample
 faults-sample: ## Run a little of each of the faults
-	go test -tags faults -count=1 ./faults
+	go test -tags faults -count=1 -timeout 30m ./faults
 
 .PHONY: recipe-check
 recipe-check: ## Add a resource as README says, in a copy, and run what must then cover it; some minutes

@@ -27,7 +27,7 @@ func newStandby(primary *database) *database {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		primary.t.Fatal(err)
 	}
-	d := &database{t: primary.t, opts: primary.opts}
+	d := &database{t: primary.t, opts: primary.opts, name: primary.name}
 	d.opts.Dir = dir
 	primary.t.Cleanup(func() {
 		if d.pg != nil {

@@ -384,7 +384,7 @@ func (s *Server) stopOrphan(ctx context.Context, data string) error {
 }
 
 // readPostmaster reads postmaster.pid: the process that has or had the data, and whether it had come to take
-// connections.
+// connections, be it as a standby that only reads.
 func readPostmaster(data string) (pid int, ready bool) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
@@ -392,7 +392,12 @@ func readPostmaster(data string) (pid int, ready bool) {
 	}
 	lines := strings.Split(string(text), "\n")
 	pid, _ = strconv.Atoi(strings.TrimPrefix(lines[0], "-")) // negative when initdb's
-	return pid, len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready"
+	if len(lines) <= 7 {
+		return pid, false
+	}
+	state := strings.TrimSpace(lines[7])
+	_, err = os.Stat(filepath.Join(data, "standby.signal")) // without it, it recovers, and takes no connections until it has
+	return pid, state == "ready" || state == "standby" && err == nil
 }
 
 func (s *Server) logFile() string { return filepath.Join(s.dir, "postgres.log") }
