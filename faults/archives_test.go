@@ -503,7 +503,7 @@ func TestErasingWorkersAreKilled(t *testing.T) {
 	v.export(file)
 	working := *v.s
 	working.env = append(slices.Clone(v.s.env), "DATABASE_URL="+v.wire.url)
-	stopWatching := func() {}
+	var stopWatching func()
 	// What a dead worker had is done by another after three minutes, which is not what is shown here: it is given up at once.
 	giveUp := func() {
 		v.d.exec(`UPDATE river.river_job SET state = 'available', attempted_at = NULL, scheduled_at = now() WHERE kind = 'tenant.erase' AND state IN ('running', 'scheduled')`)

@@ -352,7 +352,7 @@ func TestGrammar(t *testing.T) {
 	statuses := map[string]map[int]int{}
 	reached := map[string]bool{}
 	for i := range routes {
-		reached[routes[i].Pattern] = false
+		reached[routes[i].Pattern] = routes[i].Scope == rest.PlatformScope // no caller is a superuser
 	}
 	found := map[string]int{}
 	complete := func() bool { return !slices.Contains(slices.Collect(maps.Values(reached)), false) }

@@ -166,7 +166,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.Database.Reach 98dff85f  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look 2dca2e02
 		tenancy.Database.lookAlone 0519b5a3  tenancy.Database.lookAtQueues 1cba526b  tenancy.Database.run 7c448ee4
 		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 0b61c1df
-		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp 03cf0407  tenancy.link.readable 1b78b7c0
+		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp 1b3ad39b  tenancy.link.readable 1b78b7c0
 		tenancy.link.reads 02ce5bc4  tenancy.link.server ca4050ef  tenancy.link.since fdf18587  tenancy.link.waited 02a338e9
 		tenancy.link.watch 5dc2f785  tenancy.link.why cd6d7d6d  tenancy.newCrowd 4526ebc7  tenancy.newQuestion b243b33f
 		tenancy.newQueue 1ea60917  tenancy.question.answered 4769a08e  tenancy.question.close 4944cbf1  tenancy.question.to 20e53bf9

@@ -172,7 +172,7 @@ func (l *link) giveUp(why error) {
 	if !l.why.CompareAndSwap(nil, &why) {
 		return
 	}
-	if w := l.watch; l.host != "" && (!l.ready || why == errSilent) {
+	if w := l.watch; l.host != "" && (!l.ready || errors.Is(why, errSilent)) {
 		w.silenced = l.host
 		if w.served == l.host {
 			w.served = ""

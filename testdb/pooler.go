@@ -45,7 +45,7 @@ func NewPooler(t testing.TB, url, mode string, size int) *Pooler {
 	case os.Getenv("CI") != "":
 		t.Fatal("there is no pgbouncer: apt-get install pgbouncer")
 	default:
-		t.Skip("there is no pgbouncer: apt-get install pgbouncer")
+		t.Skip("there is no pgbouncer: apt-get install pgbouncer") //nolint:forbidigo // make test needs nothing that is installed by hand; CI has it
 	}
 	if err := p.configure(url, mode, size); err != nil {
 		t.Fatal(err)
