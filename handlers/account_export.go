@@ -69,7 +69,7 @@ const (
 	exportedEvents   = 10_000
 )
 
-// accountExport reads all of it as it was at one moment or shortly after.
+// accountExport reads all of it, one thing after the other.
 func accountExport(ctx context.Context, tx *tenancy.Tx, who rest.Caller, _ struct{}) (out accountExportOutput, err error) {
 	account, err := tx.Account(who).AccountGet(ctx, who.AccountID)
 	if err != nil {

@@ -146,7 +146,7 @@ type tenantEraseInput struct {
 	Confirm *string `json:"confirm" required:"true" limit:"tenants.name" doc:"The tenant's name, to be sure." example:"Analytical Engines"`
 }
 
-// tenantErase gives a tenant up without a grace, so that a job erases it now.
+// tenantErase gives a tenant up without a grace: it cannot be taken back, and a job erases it after the head start that it leaves to the command.
 func tenantErase(ctx context.Context, q *db.Queries, who rest.Caller, in tenantEraseInput) (PlatformTenant, error) {
 	row, err := q.TenantEraseNow(ctx, db.TenantEraseNowParams{TenantID: who.TenantID, Confirm: *in.Confirm})
 	return newPlatformTenant(row), err

@@ -152,7 +152,7 @@ func TestPlatformSuspends(t *testing.T) {
 	w.want(w.as(root, call("POST", of+"/erase").json(`{"confirm":"another"}`)), 422, "validation_failed")
 	w.want(w.as(root, call("POST", of+"/erase").json(`{"confirm":"`+w.A.canary+`"}`)), 200)
 	if due := testdb.Value[bool](w.db, `SELECT bool_and(due_at <= now()) FROM jobs WHERE tenant_id = $1 AND kind = 'tenant.erase'`, w.A.id); !due {
-		t.Error("no job erases it now")
+		t.Error("no job is due that erases it")
 	}
 	w.want(w.as(root, call("POST", of+"/resume")), 409, "state_conflict")
 }
