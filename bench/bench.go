@@ -190,7 +190,8 @@ func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn) error {
 		var username string
 		_, err = pgx.ForEachRow(rows, []any{&tenant, &item, &account, &session, &username}, func() error {
 			if made[account] == "" {
-				token, err := tokens.Sign(auth.Claims{Account: account, Session: session, IssuedAt: time.Now(), Expires: time.Now().Add(auth.MaxTokenTime)})
+				now := time.Now()
+				token, err := tokens.Sign(auth.Claims{Account: account, Session: session, IssuedAt: now, Expires: now.Add(auth.MaxTokenTime)})
 				if err != nil {
 					return err
 				}

@@ -379,7 +379,8 @@ var plain = func() (tables []string) {
 // token is an access token of the person; with a tenant, bound to it.
 func (w *world) token(p person, tenant ...ids.TenantID) string {
 	w.t.Helper()
-	claims := auth.Claims{Account: p.account, Session: p.session, IssuedAt: time.Now(), Expires: time.Now().Add(auth.MaxTokenTime)}
+	now := time.Now()
+	claims := auth.Claims{Account: p.account, Session: p.session, IssuedAt: now, Expires: now.Add(auth.MaxTokenTime)}
 	if len(tenant) > 0 {
 		claims.Tenant = tenant[0]
 	}
