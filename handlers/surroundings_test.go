@@ -136,7 +136,7 @@ func (w *world) begin(t *testing.T) string {
 		t.Fatal(err)
 	}
 	w.server, w.URL = w.serve(w.db.Server(), worldConfig(func(c *Config) { c.Migration = latest }))
-	if err := w.server.doors.Reach(t.Context()); err != nil {
+	if err := w.server.doors.Reach(t.Context(), false); err != nil {
 		return err.Error()
 	}
 	if err := w.server.Check(t.Context()); err != nil {

@@ -420,7 +420,7 @@ var places = map[string]map[string]pardon{
 		"handlers.App.prove":           {"the keys of an account that changes hands end in all its tenants; AccountUserTenants named them", "896a6885c7"},
 		"handlers.Shut":                {"the keys and invitations of an account that is shut end in all its tenants; AccountUserTenants named them", "dd14faec37"},
 		"handlers.App.visit":           {"SessionVisit, before it in the transaction, has let in a superuser or staff alone; it writes the tenant's log", "96d028f2c5"},
-		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "3764cf02dd"},
+		"cmd/rowhouse.seed":            {"it makes the demonstration's tenants", "3f1f67856e"},
 		"cmd/rowhouse.demoStudio":      {"what the demonstration's studio has, as soon as it is made", "4e2e745d9b"},
 		"cmd/rowhouse.demoAppointment": {"the same", "d712771e74"},
 		"archive.Archivist.Export":     {"the operator exports a tenant", "71c4bc5615"},
@@ -549,7 +549,7 @@ var places = map[string]map[string]pardon{
 		"sql.Settle":                   {"the settings of a session, none of which binds it", "95f09d630f"},
 		"sql.SettleWorker":             {"the same, with the role of a worker's queue", "57de7595eb"},
 		"sql.backend":                  {"it reads the process that serves it", "36a12ae73b"},
-		"sql.namesReach":               {"it prepares SELECT 1, and looks for its name among prepared statements", "9a802649ab"},
+		"sql.namesReach":               {"it prepares SELECT 1, and looks for its name among prepared statements", "1d867a7cd9"},
 		"sql.unfit":                    {"it reads settings", "12da4e645a"},
 		"sql.CatalogueOf":              {"it reads the catalogue and the permissions", "e4b27a4234"},
 		"sql.needs":                    {"what an operator is told to say", "58d20bd187"},
@@ -612,7 +612,7 @@ func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission aut
 func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
 func (d *Database) Operator(reason string) *db.Queries
 func (d *Database) Platform(who Caller) *db.Queries
-func (d *Database) Reach(ctx context.Context) error
+func (d *Database) Reach(ctx context.Context, sessions bool) error
 func (d *Database) Recall(ctx context.Context, who Caller, permission auth.Permission, key string) (fingerprint, answer []byte, err error)
 func (d *Database) SchemaFaults(ctx context.Context) (faults []string, err error)
 func (d *Database) System(tenant ids.TenantID, reason string) *db.Queries

@@ -163,7 +163,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 	{"why the last attempt to connect failed, in the server's words; the log alone shows it", `
 		tenancy.Database.refused 71928e15  tenancy.refused.TraceConnectEnd bbf932de  tenancy.refused.last b6daacf3`},
 	{"since when which connection has waited, and who is queued for one: times and numbers, and no byte of what goes through", `
-		tenancy.Database.Reach 98dff85f  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look 2dca2e02
+		tenancy.Database.Reach 7924a5c3  tenancy.Database.Warm 71cd4476  tenancy.Database.inquire fc915889  tenancy.Database.look 2dca2e02
 		tenancy.Database.lookAlone 0519b5a3  tenancy.Database.lookAtQueues 1cba526b  tenancy.Database.run 7c448ee4
 		tenancy.Database.start a65d4d7c  tenancy.Database.watch b92fd9ad  tenancy.link.Close f4ace10f  tenancy.link.Conn 0b61c1df
 		tenancy.link.Read d30ffb86  tenancy.link.end 6ac5115d  tenancy.link.giveUp 1b3ad39b  tenancy.link.readable 1b78b7c0
@@ -178,7 +178,7 @@ var lasting = merged(listing(false, []struct{ why, entries string }{
 		tenancy.watch.open 9b1edbad  tenancy.watch.over 33188b22  tenancy.watch.queue d2fb4e58  tenancy.watch.queues 6f7d249d
 		tenancy.watch.ready 3ac31154  tenancy.watch.servers 39201fd5`},
 	{"a command that makes the demonstration, for nobody", `
-		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 3764cf02`},
+		cmd/rowhouse.demoClients 625469ab  cmd/rowhouse.demoStudio 4e2e745d  cmd/rowhouse.demoWeek f0f0ddf3  cmd/rowhouse.seed 3f1f6785`},
 	{"the configuration, read at start and changed by no request", `
 		rest.Server.config 671ea2d6`},
 }), listing(true, loosely))

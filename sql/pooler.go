@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // pooler is what a pooler before PostgreSQL shares, if there is one.
@@ -66,6 +67,9 @@ func backend(ctx context.Context, conn *pgx.Conn) (pid uint32, err error) {
 func namesReach(ctx context.Context, conn *pgx.Conn) (reach bool, err error) {
 	name := "rowhouse_" + rand.Text() // of one that broke off here, it may still be there
 	tx, err := conn.Begin(ctx)
+	if refused := new(pgconn.PgError); errors.As(err, &refused) && refused.Code == "08P01" { // PgBouncer's own; PostgreSQL begins one
+		return false, errors.New("a pooler shares the session and allows no transactions: give its pool_mode the value session, or transaction")
+	}
 	if err != nil {
 		return false, err
 	}

@@ -222,7 +222,11 @@ func Connect(ctx context.Context, from string, config *pgx.ConnConfig, sessions 
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	patient := config.Copy()
-	patient.ConnectTimeout = Patience / time.Duration(1+len(patient.Fallbacks)) // of each host, so that the last one is asked too
+	hosts := map[string]bool{fmt.Sprint(patient.Host, " ", patient.Port): true} // each may stand there twice, with TLS and without
+	for _, f := range patient.Fallbacks {
+		hosts[fmt.Sprint(f.Host, " ", f.Port)] = true
+	}
+	patient.ConnectTimeout = Patience / time.Duration(len(hosts)) // of each, so that the last one is asked too
 	patient.Tracer = nil
 	began, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()

@@ -110,9 +110,9 @@ func stateOf(pool *pgxpool.Pool) func() telemetry.Pool {
 }
 
 // Reach makes sure, before the first request, that the database is there and its surroundings are fit. It waits as a program does that
-// starts, and its error is what PostgreSQL said.
-func (d *Database) Reach(ctx context.Context) error {
-	conn, err := schema.Connect(ctx, "DATABASE_URL", d.pool.Config().ConnConfig, false)
+// starts, and its error is what PostgreSQL said. Sessions says that the program will need sessions of its own as well, as OpenQueue does.
+func (d *Database) Reach(ctx context.Context, sessions bool) error {
+	conn, err := schema.Connect(ctx, "DATABASE_URL", d.pool.Config().ConnConfig, sessions)
 	if err != nil {
 		return err
 	}

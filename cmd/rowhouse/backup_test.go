@@ -181,7 +181,7 @@ func converse(t *testing.T, cluster *localpg.Server, env vars, tokens map[string
 			}
 		}
 	}
-	began := time.Now().UTC().Format("2006-01-02T15:04:05")
+	began := time.Now()
 	numbers := map[string]string{}
 	made := ""
 	for _, e := range conversation {
@@ -219,10 +219,10 @@ func converse(t *testing.T, cluster *localpg.Server, env vars, tokens map[string
 			return cmp.Or(numbers[id], id)
 		})
 		text = anyTime.ReplaceAllStringFunc(text, func(at string) string {
-			if at >= began {
-				return "now"
+			if when, err := time.Parse(time.RFC3339, at); err == nil && when.Before(began) {
+				return at
 			}
-			return at
+			return "now"
 		})
 		e.answer = fmt.Sprint(answer.StatusCode, " ", text)
 		told = append(told, e)

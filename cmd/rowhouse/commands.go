@@ -47,10 +47,10 @@ func commands() []*cobra.Command {
 
 // keySteps say what a value of keys rotate is for.
 var keySteps = map[auth.KeyStep]string{
-	auth.KeyFirst:   "A first key. Give it to every server.",
-	auth.KeyAdded:   "Step 1 of 3: the new key verifies, the old one still signs. Give this to every server and restart each; then run rowhouse keys rotate with it.",
-	auth.KeySigns:   "Step 2 of 3, for when every server has the value of step 1: the new key signs. Give this to every server and restart each; a day later run rowhouse keys rotate with it.",
-	auth.KeyDropped: "Step 3 of 3, for a day after every server had the value of step 2: the old key goes, and what it made with it. Give this to every server and restart each.",
+	auth.KeyFirst:   "A first key. Give it to every server and worker.",
+	auth.KeyAdded:   "Step 1 of 3: the new key verifies, the old one still signs. Give this to every server and worker and restart each; then run rowhouse keys rotate with it.",
+	auth.KeySigns:   "Step 2 of 3, for when every server and worker has the value of step 1: the new key signs. Give this to each and restart it; a day later run rowhouse keys rotate with it.",
+	auth.KeyDropped: "Step 3 of 3, for a day after every server and worker had the value of step 2: the old key goes, and what it made with it. Give this to each and restart it.",
 }
 
 func keysCommand() *cobra.Command {

@@ -73,7 +73,7 @@ func seed(ctx context.Context, url string) error {
 	}
 	defer doors.Close()
 	doors.AcquireTimeout = operatorWait // beside all that a start does on a small machine
-	if err := doors.Reach(ctx); err != nil {
+	if err := doors.Reach(ctx, false); err != nil {
 		return err
 	}
 	system := tenancy.Caller{Operation: "demo.seed"}

@@ -269,7 +269,7 @@ func TestKeysRotate(t *testing.T) {
 	if keys, err := auth.ParseKeys(added); !ok || err != nil || len(keys) != 2 {
 		t.Errorf("the first step is not the old key and then a new one: %v", err)
 	}
-	if signs := rotate(added, "Step 2 of 3, for when every server has the value of step 1:"); signs != fresh+","+old {
+	if signs := rotate(added, "Step 2 of 3, for when every server and worker has the value of step 1:"); signs != fresh+","+old {
 		t.Error("the second step is not the new key and then the old one")
 	}
 	if last := rotate(fresh+","+old, "Step 3 of 3, for a day after"); last != fresh {

@@ -221,7 +221,7 @@ func operate(ctx context.Context, do func(context.Context, *tenancy.Database) er
 	}
 	defer doors.Close()
 	doors.AcquireTimeout = operatorWait
-	if err := doors.Reach(ctx); err != nil {
+	if err := doors.Reach(ctx, false); err != nil {
 		return err
 	}
 	latest, err := schema.Latest()

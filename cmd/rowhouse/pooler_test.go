@@ -61,6 +61,7 @@ func TestStartBehindSharedSessions(t *testing.T) {
 			refused(plain, "not serving: "+want, "serve")
 			refused(plain, want, "account", "show", "ann")
 		}
+		refused(plain, "not working: DATABASE_URL: a pooler shares the session, and what is done here needs one of its own", "worker")
 		refused(plain, "DATABASE_MIGRATION_URL: a pooler shares the session, and what is done here needs one of its own", "migrate", "up")
 
 		got := refuses(t, described, "serve")
@@ -99,7 +100,7 @@ func TestStartBehindSharedStatements(t *testing.T) {
 	pool := testdb.NewPooler(t, d.Server(), "statement", 3)
 	env := pooledEnv(pool, d, "&default_query_exec_mode=cache_describe")
 	for _, args := range [][]string{{"serve"}, {"worker"}, {"migrate", "up"}} {
-		if got := refuses(t, env, args...); !strings.Contains(got, "transaction blocks not allowed in statement pooling mode") || strings.Contains(got, "\n") {
+		if got := refuses(t, env, args...); !strings.Contains(got, "allows no transactions: give its pool_mode the value session, or transaction") || strings.Contains(got, "\n") {
 			t.Errorf("%s: got\n%s", args[0], got)
 		}
 	}

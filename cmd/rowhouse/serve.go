@@ -142,7 +142,7 @@ func serve(ctx context.Context, c config, listen func() (net.Listener, error), t
 	}
 	defer doors.Close()
 	doors.Observe(t, "requests")
-	if err := doors.Reach(ctx); err != nil {
+	if err := doors.Reach(ctx, false); err != nil {
 		return fmt.Errorf("not serving: %w", err)
 	}
 	doors.Warm(ctx)

@@ -46,7 +46,7 @@ func work(ctx context.Context, c config, t *telemetry.Telemetry, log *slog.Logge
 	}
 	defer doors.Close()
 	doors.Observe(t, "jobs")
-	if err := doors.Reach(ctx); err != nil {
+	if err := doors.Reach(ctx, true); err != nil {
 		return fmt.Errorf("not working: %w", err)
 	}
 	latest, err := schema.Latest()
