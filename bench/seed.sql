@@ -53,8 +53,7 @@ CREATE TABLE bare.audit_events (LIKE audit_events INCLUDING ALL);
 INSERT INTO bare.items (tenant_id, id, name, description, price_cents, created_at, updated_at)
 SELECT tenant_id, id, name, description, price_cents, created_at, updated_at
   FROM items;
-ALTER TABLE bare.items        ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
-ALTER TABLE bare.audit_events ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
+ALTER TABLE bare.items ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
 DO $$
 DECLARE
     definition text;

@@ -120,6 +120,7 @@ SELECT $1, $2, 'tenant.visit', 'tenant', tenants.id, jsonb_build_object('reason'
   FROM tenants
  WHERE tenants.id = $1
    AND tenants.status = 'active'
+   FOR KEY SHARE
 RETURNING id
 `
 
@@ -131,7 +132,8 @@ type AuditEventVisitParams struct {
 	Address   *string
 }
 
-// AuditEventVisit notes in the tenant's log that a superuser or staff enters it; pgx.ErrNoRows when there is no such active tenant.
+// AuditEventVisit notes in the tenant's log that a superuser or staff enters it; pgx.ErrNoRows when there is no such active tenant. The tenant is locked,
+// since no change of a row of its has done that.
 func (q *Queries) AuditEventVisit(ctx context.Context, arg AuditEventVisitParams) (ids.AuditEventID, error) {
 	row := q.db.QueryRow(ctx, auditEventVisit,
 		arg.TenantID,

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -408,6 +409,71 @@ func TestEraseTogether(t *testing.T) {
 	}
 	if _, _, err := v.Erase(t.Context(), v.doors, v.A.id, "tenant.erase", silent); !errors.Is(err, pgx.ErrNoRows) {
 		t.Errorf("one that is gone: got %v", err)
+	}
+}
+
+// No event outlives its tenant, though nothing in the database ties the two together: whoever writes one has locked what the erasure takes, which waits
+// for him and then takes his event too.
+func TestEventsGoWithTheirTenant(t *testing.T) {
+	t.Parallel()
+	by := tenancy.Caller{Operation: "test"}
+	for name, write := range map[string]func(v *vault, q *db.Queries) error{
+		"a visit": func(v *vault, q *db.Queries) error {
+			_, err := q.AuditEventVisit(t.Context(), db.AuditEventVisitParams{TenantID: v.A.id, Reason: "test"})
+			return err
+		},
+		"a row is changed": func(v *vault, q *db.Queries) error {
+			_, err := q.ItemUpdate(t.Context(), db.ItemUpdateParams{TenantID: v.A.id, ID: v.A.own, Name: new("Elm table")})
+			return err
+		},
+		"a row is removed": func(v *vault, q *db.Queries) error {
+			_, err := q.ItemDelete(t.Context(), db.ItemDeleteParams{TenantID: v.A.id, ID: v.A.own})
+			return err
+		},
+		"a row is made": func(v *vault, q *db.Queries) error {
+			_, err := q.ItemCreate(t.Context(), db.ItemCreateParams{TenantID: v.A.id, Name: "Elm table", PriceCents: 1})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			v := newVault(t, newRows(t))
+			v.db.Exec(`DO $$ -- its one item is all that is left to erase, so that the erasure that has waited for it goes on to its end
+				DECLARE
+				    name text;
+				BEGIN
+				    PERFORM set_config('session_replication_role', 'replica', true);
+				    FOR name IN SELECT tenant_tables() LOOP
+				        EXECUTE format('DELETE FROM %I WHERE tenant_id = ''` + v.A.id.UUID() + `'' AND %L NOT IN (''items'', ''tenants'')', name, name);
+				    END LOOP;
+				    DELETE FROM items WHERE tenant_id = '` + v.A.id.UUID() + `' AND id <> '` + v.A.own.UUID() + `';
+				END $$`)
+			var erased sync.WaitGroup
+			if err := v.doors.Atomic(t.Context(), func(tx *tenancy.Tx) error {
+				if err := write(v, tx.Provision(v.A.id, by)); err != nil {
+					return err
+				}
+				v.db.Exec(`WITH untold AS MATERIALIZED (SELECT set_config('session_replication_role', 'replica', true))
+					UPDATE tenants SET status = 'deleting', erase_at = now() FROM untold WHERE id = $1`, v.A.id)
+				erased.Go(func() {
+					if _, _, err := v.Erase(t.Context(), v.doors, v.A.id, "tenant.erase", silent); err != nil {
+						t.Error(err)
+					}
+				})
+				v.until(`SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')
+				             OR NOT EXISTS (SELECT FROM tenants WHERE id = $1)`, v.A.id)
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+			erased.Wait()
+			if n := testdb.Value[int](v.db, `SELECT count(*) FROM audit_events e WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = e.tenant_id)`); n > 0 {
+				t.Errorf("%d events have outlived their tenant", n)
+			}
+			if n := testdb.Value[int](v.db, `SELECT count(*) FROM tenants WHERE id = $1`, v.A.id); n > 0 {
+				t.Error("the tenant is still there")
+			}
+		})
 	}
 }
 

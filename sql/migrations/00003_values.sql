@@ -87,11 +87,19 @@ $$;
 -- +goose StatementEnd
 COMMENT ON FUNCTION fold_unicode(text) IS 'fold() of what is not ASCII.';
 
+-- +goose StatementBegin
 CREATE FUNCTION fold(name text) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN octet_length(name) = length(name) THEN lower(name COLLATE "C")
-            ELSE fold_unicode(name)
-       END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+-- In PL/pgSQL, which is read once on a connection: PostgreSQL reads a generated column's expression anew in each statement, and with it the text of
+-- what is in SQL.
+BEGIN
+    IF octet_length(name) = length(name) THEN
+        RETURN lower(name COLLATE "C");
+    END IF;
+    RETURN public.fold_unicode(name);
+END
+$$;
+-- +goose StatementEnd
 COMMENT ON FUNCTION fold(text) IS 'What names are compared, sorted and searched by: regardless of case and of how accents are composed, the same in every locale.';
 
 REVOKE EXECUTE ON FUNCTION uuid_v7(), fold_unicode(text), fold(text) FROM PUBLIC;

@@ -86,21 +86,24 @@ COMMENT ON FUNCTION note_delivery() IS 'Writes an event of a delivery that someb
 -- +goose StatementBegin
 CREATE FUNCTION deliver_events() RETURNS trigger
 LANGUAGE plpgsql AS $$
--- After events: a message to each endpoint that is told of them. Of what was asked for of deliveries there is none, which would be told of again.
+-- After events of the bound tenant: a message to each endpoint that is told of them. Of what was asked for of deliveries there is none, which would be
+-- told of again. It looks first: most tenants have no endpoint, and an INSERT of nothing costs twice as much.
 BEGIN
-    INSERT INTO public.deliveries (tenant_id, webhook_id, event, entity_type, entity_id, entity_version, row_count, is_removal, occurred_at)
-    SELECT n.tenant_id,
-           w.id,
-           n.action,
-           n.entity_type,
-           n.entity_id,
-           n.entity_version,
-           n.row_count,
-           n.entity_version IS NOT NULL AND n.before IS NOT NULL AND n.after IS NULL,
-           n.created_at
-      FROM made n
-      JOIN public.webhooks w ON w.tenant_id = n.tenant_id AND w.disabled_at IS NULL AND (w.events IS NULL OR n.action = ANY (w.events))
-     WHERE n.entity_type <> 'delivery';
+    IF EXISTS (SELECT FROM public.webhooks w WHERE w.tenant_id = public.current_tenant() AND w.disabled_at IS NULL) THEN
+        INSERT INTO public.deliveries (tenant_id, webhook_id, event, entity_type, entity_id, entity_version, row_count, is_removal, occurred_at)
+        SELECT n.tenant_id,
+               w.id,
+               n.action,
+               n.entity_type,
+               n.entity_id,
+               n.entity_version,
+               n.row_count,
+               n.entity_version IS NOT NULL AND n.before IS NOT NULL AND n.after IS NULL,
+               n.created_at
+          FROM made n
+          JOIN public.webhooks w ON w.tenant_id = n.tenant_id AND w.disabled_at IS NULL AND (w.events IS NULL OR n.action = ANY (w.events))
+         WHERE n.entity_type <> 'delivery';
+    END IF;
     RETURN NULL;
 END
 $$;

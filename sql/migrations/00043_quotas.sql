@@ -118,8 +118,11 @@ CREATE FUNCTION hold_quota() RETURNS trigger
 LANGUAGE plpgsql AS $$
 -- After rows of the bound tenant are made or gone: counts them where there is a quota, whose row is locked until the transaction ends, so that of rivals
 -- the last that has no room waits and is refused. It looks first: an UPDATE of no row would still fire what audits quotas. Argument: the table's name.
--- set_quota, which counts what there is, does not miss a row: what is changed has locked the tenant before this looks, by the foreign key of its events.
+-- set_quota, which counts what there is, does not miss a row: the tenant is locked before this looks, of a row that is made by its foreign key.
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        PERFORM FROM public.tenants t WHERE t.id = public.current_tenant() FOR KEY SHARE;
+    END IF;
     IF EXISTS (SELECT FROM public.quotas q WHERE q.tenant_id = public.current_tenant() AND q.subject = TG_ARGV[0]) THEN
         UPDATE public.quotas q
            SET used = CASE TG_OP WHEN 'DELETE' THEN greatest(q.used - (SELECT count(*) FROM changed), 0)

@@ -29,11 +29,13 @@ SELECT sqlc.embed(audit_events),
  LIMIT @size::integer
 OFFSET @skip::integer;
 
--- AuditEventVisit notes in the tenant's log that a superuser or staff enters it; pgx.ErrNoRows when there is no such active tenant.
+-- AuditEventVisit notes in the tenant's log that a superuser or staff enters it; pgx.ErrNoRows when there is no such active tenant. The tenant is locked,
+-- since no change of a row of its has done that.
 -- name: AuditEventVisit :one
 INSERT INTO audit_events (tenant_id, actor_account_id, action, entity_type, entity_id, after, request_id, address)
 SELECT @tenant_id, @account_id, 'tenant.visit', 'tenant', tenants.id, jsonb_build_object('reason', @reason::text), @request_id, @address
   FROM tenants
  WHERE tenants.id = @tenant_id
    AND tenants.status = 'active'
+   FOR KEY SHARE
 RETURNING id;
