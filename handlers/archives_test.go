@@ -426,6 +426,10 @@ func TestEventsGoWithTheirTenant(t *testing.T) {
 			_, err := q.ItemUpdate(t.Context(), db.ItemUpdateParams{TenantID: v.A.id, ID: v.A.own, Name: new("Elm table")})
 			return err
 		},
+		"a row is written as it was": func(v *vault, q *db.Queries) error { // of which no event tells
+			_, err := q.ItemUpdate(t.Context(), db.ItemUpdateParams{TenantID: v.A.id, ID: v.A.own})
+			return err
+		},
 		"a row is removed": func(v *vault, q *db.Queries) error {
 			_, err := q.ItemDelete(t.Context(), db.ItemDeleteParams{TenantID: v.A.id, ID: v.A.own})
 			return err
