@@ -223,7 +223,7 @@ var powers = map[string]power{
 	"set_quota":              {"catalogue unread definer", "tenant", "it sets a quota of the bound tenant, to which row-level security holds the owner too, and counts, once it has locked the bound tenant's row", "2e8d65681a"},
 	"count_requests":         {"settings", "tenant", "it counts requests of the bound tenant, and waits for no disk", "7b1dde43d7"},
 	"expire_events":          {"unread definer forgets", "tenant", "it deletes events of the bound tenant beyond its quota", "ad2d1b6ff9"},
-	"erase_rows":             {"unread definer accounts queue forgets", "tenant", "it deletes rows of the bound tenant, to which row-level security holds the owner too, once it is given up and its time has come; and what points at it, by its id", "aaa78cca83"},
+	"erase_rows":             {"unread definer accounts queue forgets", "tenant", "it deletes rows of the bound tenant, to which row-level security holds the owner too, once it is given up and its time has come; and what points at it, by its id", "baaea69bfe"},
 	"migration_version":      {"definer catalogue", "unscoped", "it reads the table of goose, on which no role holds a privilege", "c92ecb3004"},
 	"identity_enter":         {"accounts", "unscoped", "it begins the session of who came with a verified token of an outside issuer, and links him where both e-mails are proven", "8915f81c8c"},
 	"identity_session_ended": {"accounts", "", "a trigger that keeps tokens from before from beginning another session", "c35b0c3b7c"},
