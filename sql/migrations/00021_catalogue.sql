@@ -57,6 +57,10 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
       FROM pg_class c
      WHERE c.relnamespace = 'public'::regnamespace
        AND (c.relkind = 'm' OR c.relkind = 'v' AND NOT coalesce(c.reloptions @> '{security_invoker=true}', false))
+       AND NOT EXISTS ( -- an extension's own, such as pg_stat_statements, shows no table of ours
+           SELECT 1 FROM pg_depend d
+             JOIN pg_class k ON k.oid = d.classid AND k.relname = 'pg_class'
+            WHERE d.objid = c.oid AND d.deptype = 'e')
     UNION ALL
     SELECT format('function %s: SECURITY DEFINER without a pinned search_path', p.proname)
       FROM pg_proc p
