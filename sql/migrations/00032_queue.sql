@@ -97,6 +97,7 @@ SELECT 'main', version
 GRANT SELECT, INSERT, UPDATE, DELETE ON river.river_job, river.river_leader, river.river_queue, river.river_notification TO rowhouse_worker;
 GRANT SELECT ON river.river_migration TO rowhouse_worker;
 GRANT USAGE, SELECT ON SEQUENCE river.river_job_id_seq, river.river_notification_id_seq TO rowhouse_worker;
+REVOKE EXECUTE ON FUNCTION river.river_job_state_in_bitmask(bit, river.river_job_state) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION river.river_job_state_in_bitmask(bit, river.river_job_state) TO rowhouse_worker;
 
 -- +goose Down
