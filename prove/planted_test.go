@@ -259,6 +259,7 @@ func TestPlantedTables(t *testing.T) {
 		{"a Down that runs what nobody reads", migration, "", "-- +goose Down\nDO 'BEGIN EXECUTE $x$DROP POLICY tenant_only ON items$x$; END'; /*!*/\n", "DO: prove cannot see"},
 		{"statements out of the environment", migration, "", "-- +goose ENVSUB ON\nALTER TABLE items ADD COLUMN note text;\n", "-- +goose ENVSUB ON: goose may read it otherwise"},
 
+		{"another table in the migration that is not read", "sql/migrations/00032_queue.sql", "-- +goose Up\n", "-- +goose Up\nCREATE TABLE river.others (id uuid);\n", "it is not read: what stands there may reach rows of tenants"},
 		{"a block beside the one for roles", "sql/migrations/00001_database_roles.sql", "GRANT USAGE ON SCHEMA public TO", "DO 'BEGIN EXECUTE $x$ALTER ROLE rowhouse_app BYPASSRLS$x$; END'; /*!*/\nGRANT USAGE ON SCHEMA public TO", "DO: prove cannot see"},
 		{"another role in the block for roles", "sql/migrations/00001_database_roles.sql", "DO $$\nDECLARE\n    made text;\nBEGIN\n    FOREACH made IN ARRAY ARRAY[\n        'CREATE ROLE rowhouse_app    NOLOGIN',", "DO $$\nDECLARE\n    made text;\nBEGIN\n    FOREACH made IN ARRAY ARRAY[\n        'CREATE ROLE rowhouse_app    NOLOGIN BYPASSRLS',", "DO: prove cannot see"},
 
