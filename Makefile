@@ -155,6 +155,11 @@ bench-compare: ## Compare the hot requests with those of BASE=HEAD~1, in turns; 
 	for turn in $$(seq $(TURNS)); do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
 	(cd $$dir && $(BENCHSTAT) old new)
 
+.PHONY: bench-compare-release
+bench-compare-release: ## Measure the server beside that of BASE=HEAD~1, each over its own database of the same rows, in five rounds; eight minutes
+	@dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/tree; rm -rf $$dir' EXIT && git worktree add --quiet --detach $$dir/tree $(BASE) && \
+	go run ./cmd/bench -compare $$dir/tree
+
 ##@ Write
 
 .PHONY: format

@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"os"
@@ -35,6 +34,7 @@ type size struct {
 var (
 	whole  = size{tenants: 1000, items: 1000, giant: 1_000_000, all: 10_000, rounds: 3, conns: []int{1, 16, 64}, seconds: 3}
 	sample = size{tenants: 200, items: 1000, giant: 20_000, all: 2000, rounds: 1, conns: []int{16}, seconds: 2}
+	duel   = size{tenants: 200, items: 1000, giant: 20_000, all: 2000, rounds: 5, conns: []int{16}, seconds: 3}
 )
 
 const (
@@ -45,6 +45,7 @@ const (
 // A bench is one run of everything.
 type bench struct {
 	size
+	trees    []tree
 	dir      string
 	postgres *localpg.Server
 	version  string // of PostgreSQL
@@ -55,16 +56,30 @@ type bench struct {
 
 // Run measures everything, or what only lists, separated by commas; quickly, one short round of the main requests over fewer rows. It
 // prints what became of the goals, and writes the page to a file when one is named. The working directory is the root of the repository.
-func Run(ctx context.Context, quick bool, only, file string) (err error) {
+func Run(ctx context.Context, quick bool, only, file string) error {
+	of := whole
+	if quick {
+		of = sample
+	}
+	return run(ctx, of, []tree{{".", database, rowhouseName}}, func(b *bench) error {
+		if err := b.measure(ctx, only); err != nil {
+			return err
+		}
+		return b.report(file)
+	})
+}
+
+// A tree is the source of a release, in a directory, whose program of that name serves a database of its own.
+type tree struct{ dir, database, program string }
+
+// run builds and seeds what is measured, and measures.
+func run(ctx context.Context, of size, trees []tree, measure func(b *bench) error) (err error) {
 	for _, tool := range []string{"wrk", "pgbench"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%s is not installed: apt-get install wrk postgresql", tool)
 		}
 	}
-	b := &bench{size: whole, keys: auth.GenerateKey()}
-	if quick {
-		b.size = sample
-	}
+	b := &bench{size: of, trees: trees, keys: auth.GenerateKey()}
 	if b.dir, err = os.MkdirTemp("", "rowhouse-bench-"); err != nil {
 		return err
 	}
@@ -76,11 +91,12 @@ func Run(ctx context.Context, quick bool, only, file string) (err error) {
 		return err
 	}
 	say("build")
-	for _, program := range []string{"./cmd/rowhouse", "./bench/floor"} {
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-o", b.path(filepath.Base(program)), program)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w\n%s", err, output)
+	if err := b.build(ctx, ".", "./bench/floor", floorName); err != nil {
+		return err
+	}
+	for _, t := range trees {
+		if err := b.build(ctx, t.dir, "./cmd/rowhouse", t.program); err != nil {
+			return err
 		}
 	}
 	say("seed")
@@ -91,10 +107,17 @@ func Run(ctx context.Context, quick bool, only, file string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.postgres.Stop()) }()
-	if err := b.measure(ctx, only); err != nil {
-		return err
+	return measure(b)
+}
+
+// build builds a program of the tree in dir as a release does.
+func (b *bench) build(ctx context.Context, dir, program, name string) error {
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-tags", "nomsgpack", "-o", b.path(name), program)
+	build.Dir, build.Env = dir, append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, output)
 	}
-	return b.report(file)
+	return nil
 }
 
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
@@ -118,10 +141,7 @@ func (b *bench) start(ctx context.Context, durable bool) (*localpg.Server, error
 	}})
 }
 
-//go:embed seed.sql
-var seedSQL string
-
-// seed fills the database of this run, and says what is asked for.
+// seed fills the databases of this run, and says what is asked for, which is the same in each.
 func (b *bench) seed(ctx context.Context) (err error) {
 	if b.postgres, err = b.start(ctx, false); err != nil {
 		return err
@@ -136,25 +156,38 @@ func (b *bench) seed(ctx context.Context) (err error) {
 		return err
 	}
 	b.version, _, _ = strings.Cut(b.version, " ") // without whose package it is
-	if err := schema.CreateDatabase(ctx, superuser, database); err != nil {
-		return err
-	}
-	if err := schema.Up(ctx, b.postgres.URL(schema.Owner, database)); err != nil {
-		return err
-	}
-	if err := schema.GrantServer(ctx, superuser); err != nil {
-		return err
-	}
 	hash, err := auth.NewPasswords(1, 1).Hash(ctx, password)
 	if err != nil {
 		return err
 	}
-	conn, err := pgx.Connect(ctx, b.postgres.URL("postgres", database))
+	for _, t := range b.trees {
+		if err := schema.CreateDatabase(ctx, superuser, t.database); err != nil {
+			return err
+		}
+		migrate := exec.CommandContext(ctx, b.path(t.program), "migrate", "up", "--grant", schema.Server)
+		migrate.Env = append(os.Environ(), "DATABASE_MIGRATION_URL="+b.postgres.URL(schema.Owner, t.database))
+		if output, err := migrate.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", t.program, err, output)
+		}
+		if err := b.fill(ctx, t, hash); err != nil {
+			return fmt.Errorf("%s: %w", t.program, err)
+		}
+	}
+	return nil
+}
+
+// fill fills the database of a tree, as that tree says.
+func (b *bench) fill(ctx context.Context, t tree, hash string) error {
+	seedSQL, err := os.ReadFile(filepath.Join(t.dir, "bench", "seed.sql"))
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, b.postgres.URL("postgres", t.database))
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	sql := strings.NewReplacer("$TENANTS", fmt.Sprint(b.tenants), "$ITEMS", fmt.Sprint(b.items), "$GIANT", fmt.Sprint(b.giant), "$ALL", fmt.Sprint(b.all), "$HASH", hash).Replace(seedSQL)
+	sql := strings.NewReplacer("$TENANTS", fmt.Sprint(b.tenants), "$ITEMS", fmt.Sprint(b.items), "$GIANT", fmt.Sprint(b.giant), "$ALL", fmt.Sprint(b.all), "$HASH", hash).Replace(string(seedSQL))
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		return fmt.Errorf("seed.sql: %w", err)
 	}

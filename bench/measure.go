@@ -83,7 +83,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 	bare := b.postgres.URL("postgres", database)
 	var took []float64
 	for range starts {
-		s, err := b.rowhouse(ctx, guarded)
+		s, err := b.rowhouse(ctx, rowhouseName, guarded)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 	b.ready = median(took)
 	servers := map[string]*server{}
 	for name, start := range map[string]func() (*server, error){
-		rowhouseName: func() (*server, error) { return b.rowhouse(ctx, guarded) },
+		rowhouseName: func() (*server, error) { return b.rowhouse(ctx, rowhouseName, guarded) },
 		floorName:    func() (*server, error) { return b.floor(ctx, bare, false) },
 		auditedName:  func() (*server, error) { return b.floor(ctx, bare, true) },
 	} {
@@ -132,7 +132,7 @@ func (b *bench) hold(ctx context.Context, contests []contest, servers map[string
 		for _, conns := range c.conns {
 			l, names := c.load, c.servers
 			l.conns = conns
-			if conns == 16 && slices.Contains([]string{"get", "list", "create", "update", "mix"}, l.name) {
+			if conns == 16 && len(b.trees) == 1 && slices.Contains([]string{"get", "list", "create", "update", "mix"}, l.name) {
 				names = append(slices.Clone(names), pgbenchName)
 			} else if conns != 16 && len(names) > len(reads) {
 				names = reads // the third is a goal at 16 alone
@@ -179,13 +179,17 @@ func (b *bench) contest(ctx context.Context, l load, names []string, warm int, s
 
 // tidy does before each contest what autovacuum and checkpoints would do in the middle of one.
 func (b *bench) tidy(ctx context.Context) error {
-	conn, err := pgx.Connect(ctx, b.postgres.URL("postgres", database))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	for _, sql := range []string{"VACUUM items, audit_events, bare.items, bare.audit_events, sessions", "CHECKPOINT"} {
-		if _, err := conn.Exec(ctx, sql); err != nil {
+	for _, t := range b.trees {
+		conn, err := pgx.Connect(ctx, b.postgres.URL("postgres", t.database))
+		if err != nil {
+			return err
+		}
+		for _, sql := range []string{"VACUUM items, audit_events, bare.items, bare.audit_events, sessions", "CHECKPOINT"} {
+			if _, err = conn.Exec(ctx, sql); err != nil {
+				break
+			}
+		}
+		if err = errors.Join(err, conn.Close(ctx)); err != nil {
 			return err
 		}
 	}
@@ -251,7 +255,7 @@ func (b *bench) far(ctx context.Context, guarded, bare, only string) error {
 		u.RawQuery = query.Encode()
 		return u.String()
 	}
-	rowhouse, err := b.rowhouse(ctx, there(guarded))
+	rowhouse, err := b.rowhouse(ctx, rowhouseName, there(guarded))
 	if err != nil {
 		return err
 	}

@@ -89,9 +89,9 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// rowhouse serves as in production: everything checked, every limit counted, and a line a request in the log.
-func (b *bench) rowhouse(ctx context.Context, url string) (*server, error) {
-	return b.serve(ctx, rowhouseName, "/readyz", []string{"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + b.keys}, "rowhouse", "serve")
+// rowhouse serves as in production: everything checked, every limit counted, and a line a request in the log. The program is that of a tree.
+func (b *bench) rowhouse(ctx context.Context, program, url string) (*server, error) {
+	return b.serve(ctx, program, "/readyz", []string{"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + b.keys}, program, "serve")
 }
 
 // floor serves the tables of the schema bare.

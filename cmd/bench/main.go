@@ -16,11 +16,18 @@ import (
 func main() {
 	quick := flag.Bool("quick", false, "one short round of the main requests, at 16 connections, of fewer rows")
 	file := flag.String("write", "", "write the report to `FILE`")
+	before := flag.String("compare", "", "measure this release beside the one whose source is in `DIR`, and nothing else")
 	only := flag.String("only", "", "measure only these `loads`, separated by commas")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := bench.Run(ctx, *quick, *only, *file); err != nil {
+	var err error
+	if *before != "" {
+		err = bench.Compare(ctx, *before)
+	} else {
+		err = bench.Run(ctx, *quick, *only, *file)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
