@@ -47,3 +47,22 @@ func TestAlternatingThroughPgBouncer(t *testing.T) {
 		})
 	}
 }
+
+// Connections that are made while others have served are right too, behind sessions that are shared: they prepare nothing under a name that another has
+// given the session already.
+func TestLaterThroughPgBouncer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	through := w.pooled(t, "transaction", 1)
+	url := through.Through(w.db, schema.Server) + "&pool_max_conns=1&default_query_exec_mode=cache_describe"
+	_, one := w.serve(url, worldConfig(nil))
+	_, two := w.serve(url, worldConfig(nil))
+	get := w.as(w.A.people["admin"], call("GET", "/items"), w.A)
+	for range 2 {
+		if got := w.atOnce([]request{get, get}, one, two); got[0] != "200" || got[1] != "200" {
+			t.Fatalf("got %q", got)
+		}
+		through.Kill()
+		through.Start()
+	}
+}
