@@ -35,6 +35,12 @@ const modestly = 100
 // ends are the calls that end the passes of a whole tenant, however many there are.
 var ends = map[string]bool{"TenantDelete": true, "TenantEraseNow": true, "TenantSuspend": true}
 
+// counts are the calls that read more of a table, and why.
+var counts = map[string]map[string]string{
+	"QuotaSet":       {"items": "it counts what there is"},
+	"ArtistBookings": {"appointments": "where one of an artist is expected, the index of his appointments by when they were made is as good as that by when they are"},
+}
+
 // What a statement is planned for: any values, as the server plans what it has run some times, or those that it is run with. A list has
 // it chosen by its door.
 const (
@@ -377,7 +383,7 @@ func (s *skew) calls(t *testing.T) {
 						t.Errorf("%s in a tenant of %d, %s: %s\n%v", accessor, h.size, mode, fault, p)
 					}
 					for table, r := range read {
-						if table == "passes" && ends[accessor] {
+						if table == "passes" && ends[accessor] || counts[accessor][table] != "" && r.Rows <= int64(h.size) {
 							continue
 						}
 						if readWhole[table] == "" && (r.Scans > 0 || r.Rows > modestly) {
@@ -414,7 +420,11 @@ func (s *skew) deepPages(t *testing.T) {
 			page, last := s.lastOfPage(t, l, sort, order, depth)
 			deepest = max(deepest, page)
 			firstRows, firstBlocks := read(nil)
-			if rows, blocks := read(last); max(rows, firstRows) > pageSize+2 || rows == 0 || blocks > 2*firstBlocks+2 { // a page may lie across two leaves, and two blocks of rows
+			most := pageSize + 2.0 // what is behind the page, and what the cursor names
+			if order.unique {
+				most++ // to sort what is equal but for its id, the next that is not is read
+			}
+			if rows, blocks := read(last); max(rows, firstRows) > most || rows == 0 || blocks > 2*firstBlocks+2 { // a page may lie across two leaves, and two blocks of rows
 				t.Errorf("%s, sort %q: page %d reads %g rows in %d blocks, page 1 %g in %d, want a page's and up to twice the blocks and two",
 					l.query, sort, page+1, rows, blocks, firstRows, firstBlocks)
 			}
