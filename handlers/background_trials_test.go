@@ -170,6 +170,7 @@ func tryExpiry(add adding) {
 	}
 	add("of an account there are answers, and no tenant is bound", rows("both")["answers"],
 		`SELECT set_config('app.tenant_id', '', true), set_config('app.caller', ' {both}', true)`, "SELECT expire_rows(10)")
+	add("a tenant is given up", "", system("B"), "UPDATE tenants SET status = 'deleting', erase_at = '2099-01-01Z' WHERE id = '{B}'")
 	add("of B there is nothing old", " ", system("B"), "SELECT expire_rows(10), expire_deliveries(10)")
 	for what, scene := range rows("B") {
 		both := "DELETE FROM deliveries; " + scene + "; " + strings.ReplaceAll(rows("A")[what], "0000001'", "0000001'")
