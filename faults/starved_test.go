@@ -16,9 +16,10 @@ const (
 	starving = 10
 	// crowd is how many clients ask at once: far more than there are connections to the database.
 	crowd = 24
-	// lines are those of a large import.
-	lines = 60_000
 )
+
+// lines are those of a large import.
+func lines() int { return times(60_000, 10_000) }
 
 // A server without processors, over a database that has what it needs, is late and never wrong: each start serves, each request has the
 // answer that it would have had, the first ones after a long rest too, and each large import is acknowledged. No answer is 503.
@@ -60,7 +61,7 @@ func TestStarved(t *testing.T) {
 	count(t, "imports", int(c.imports.Load()))
 	count(t, "unavailable", int(c.unavailable.Load()))
 	made := collect[struct{ N int }](d, `SELECT count(*)::int FROM items WHERE name LIKE 'line %'`)[0].N
-	if want := lines * int(c.imports.Load()); made != want {
+	if want := lines() * int(c.imports.Load()); made != want {
 		t.Errorf("got %d imported items, want the %d that were acknowledged", made, want)
 	}
 }
@@ -102,7 +103,7 @@ func (c *crowded) ask(clients, requests, imports int) {
 			one.http.Timeout = 5 * hung // late is what it is to be
 			defer one.http.CloseIdleConnections()
 			var body strings.Builder
-			for i := range lines {
+			for i := range lines() {
 				fmt.Fprintf(&body, "{\"name\":\"line %d of %d\",\"price_cents\":1}\n", i, n)
 			}
 			got, err := one.send("POST", "/items/import", body.String(), "Content-Type", "application/x-ndjson")
