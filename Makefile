@@ -156,7 +156,7 @@ bench-compare: ## Compare the hot requests with those of BASE=HEAD~1, in turns; 
 	(cd $$dir && $(BENCHSTAT) old new)
 
 .PHONY: bench-compare-release
-bench-compare-release: ## Measure the server beside that of BASE=HEAD~1, each over its own database of the same rows, in five rounds; eight minutes
+bench-compare-release: ## Measure the server beside that of BASE=HEAD~1, each over its own database of the same rows, in five rounds; five minutes
 	@dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/tree; rm -rf $$dir' EXIT && git worktree add --quiet --detach $$dir/tree $(BASE) && \
 	go run ./cmd/bench -compare $$dir/tree
 

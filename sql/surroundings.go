@@ -222,11 +222,7 @@ func Connect(ctx context.Context, from string, config *pgx.ConnConfig, sessions 
 		return nil, fmt.Errorf("%s: %w", from, err)
 	}
 	patient := config.Copy()
-	hosts := map[string]bool{fmt.Sprint(patient.Host, " ", patient.Port): true} // each may stand there twice, with TLS and without
-	for _, f := range patient.Fallbacks {
-		hosts[fmt.Sprint(f.Host, " ", f.Port)] = true
-	}
-	patient.ConnectTimeout = Patience / time.Duration(len(hosts)) // of each, so that the last one is asked too
+	patient.ConnectTimeout = patience(patient)
 	patient.Tracer = nil
 	began, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
@@ -253,6 +249,16 @@ func Connect(ctx context.Context, from string, config *pgx.ConnConfig, sessions 
 		return nil, fmt.Errorf("%s: %w", from, Said(err))
 	}
 	return conn, nil
+}
+
+// patience is how long each host may say nothing, so that the last one is asked too. Where TLS may be left out a host stands there twice, and both
+// attempts share its time.
+func patience(config *pgx.ConnConfig) time.Duration {
+	hosts := map[string]bool{fmt.Sprint(config.Host, " ", config.Port): true}
+	for _, f := range config.Fallbacks {
+		hosts[fmt.Sprint(f.Host, " ", f.Port)] = true
+	}
+	return Patience / time.Duration(len(hosts))
 }
 
 // ConnectOwner is Connect for whoever changes the schema.

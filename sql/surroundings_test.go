@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -217,5 +218,24 @@ func TestLoginFaults(t *testing.T) {
 			t.Errorf("%s: got %q", give, got)
 		}
 		execute(t, superuser, take)
+	}
+}
+
+// Each host of a URL has its share of the time, and one that is asked with TLS and without has no less.
+func TestPatience(t *testing.T) {
+	t.Parallel()
+	for url, want := range map[string]time.Duration{
+		"postgres://db1/x?sslmode=prefer":          Patience,
+		"postgres://db1/x?sslmode=disable":         Patience,
+		"postgres://db1,db2/x?sslmode=prefer":      Patience / 2,
+		"postgres://db1:1,db1:2/x?sslmode=disable": Patience / 2,
+	} {
+		config, err := pgx.ParseConfig(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := patience(config); got != want {
+			t.Errorf("%s: got %v, want %v", url, got, want)
+		}
 	}
 }
