@@ -119,10 +119,11 @@ func (g *grammar) faults(p *phrase, made *http.Request, got response) (all []fau
 	if n := len(got.body); got.status >= 400 && n > maxRefusal {
 		add("large", "a refusal of %d bytes", n)
 	}
-	if strings.Contains(got.body+fmt.Sprint(got.header), g.w.B.canary) {
+	if strings.Contains(got.body+fmt.Sprint(got.header), g.w.B.canary) && p.route.Name != "platformTenantList" {
 		add("leak", "another tenant's rows: %v", got)
 	}
-	if !p.caller.alive && p.route.Scope == rest.TenantScope && got.status < 400 {
+	superuser := p.caller.name == operatorName || p.caller.name == "superuser by header"
+	if (!p.caller.alive && p.route.Scope == rest.TenantScope || !superuser && p.route.Scope == rest.PlatformScope) && got.status < 400 {
 		add("let in", "who may not enter was let in: %v", got)
 	}
 	o := operationOf(made.Method, made.URL.Path)
@@ -352,7 +353,7 @@ func TestGrammar(t *testing.T) {
 	statuses := map[string]map[int]int{}
 	reached := map[string]bool{}
 	for i := range routes {
-		reached[routes[i].Pattern] = routes[i].Scope == rest.PlatformScope // no caller is a superuser
+		reached[routes[i].Pattern] = routes[i].Name == "tenantImport" // takes an archive, which no grammar makes
 	}
 	found := map[string]int{}
 	complete := func() bool { return !slices.Contains(slices.Collect(maps.Values(reached)), false) }

@@ -25,7 +25,7 @@ type grammar struct {
 	r       *rand.Rand
 	callers []caller
 	nobody  ids.TenantID // of no house
-	spare   house        // to be given up
+	spare   house        // to be given up, suspended and erased
 	eyes    caller       // sees everything of the house, and is never lost
 	made    int          // names that are new
 
@@ -111,6 +111,9 @@ func newGrammar(w *world, seed uint64) *grammar {
 		rows: map[string][]string{}, foreign: map[string][]string{}, cursors: map[string][]string{}, tags: map[string]string{},
 	}
 	g.eyes = g.visitor("superuser")
+	operator := w.account("operator-of-all")
+	w.db.Exec(`UPDATE accounts SET is_superuser = true WHERE id = $1`, operator.account)
+	g.callers = append(g.callers, caller{operatorName, func(r request) request { return w.as(operator, r) }, true, false})
 	for _, table := range tablesOfPaths() {
 		w.inEveryState(w.A, table)
 	}
@@ -119,6 +122,7 @@ func newGrammar(w *world, seed uint64) *grammar {
 		"tenant_slug": {testdb.Value[string](w.db, `SELECT slug FROM tenants WHERE id = $1`, w.A.id)},
 		"username": testdb.Value[[]string](w.db, `
 			SELECT array_agg(username ORDER BY id) FROM users WHERE tenant_id = $1 AND is_active AND public_profile AND search_visibility = 'public'`, w.A.id),
+		"subject": {"items", "users", "jobs", "audit_events"},
 	}
 	g.stateOf = stateQuery(w)
 	g.look()
@@ -138,7 +142,6 @@ func (g *grammar) look() {
 			rows[kindOf(parameter)] = testdb.Value[[]string](g.w.db, `SELECT coalesce((array_agg(id::text ORDER BY created_at DESC))[:200], '{}') FROM `+table+` WHERE tenant_id = $1`+where, h.id)
 		}
 	}
-	g.rows["tenant"], g.foreign["tenant"] = []string{g.w.A.id.UUID()}, []string{g.w.B.id.UUID()}
 }
 
 // kindOf is the prefix of the ids that a parameter names.
@@ -179,6 +182,17 @@ func (g *grammar) visitor(power string) caller {
 	return caller{"visit of a " + power, func(r request) request { return bearer(token, r) }, true, false}
 }
 
+// operatorName is the caller who is a superuser and visits no tenant.
+const operatorName = "operator"
+
+// keepSpare sees to it that the spare house has one of the statuses.
+func (g *grammar) keepSpare(statuses ...string) {
+	if g.spare.id.IsZero() || !slices.Contains(statuses, testdb.Value[string](g.w.db, `SELECT status FROM tenants WHERE id = $1`, g.spare.id)) {
+		g.state = ""
+		g.spare = g.w.makeHouse("S"+strconv.Itoa(g.made), g.fresh("spare"))
+	}
+}
+
 // Operations by whom nobody is to be lost: they end the session, the account, or the user who asks.
 var ownEnd = map[string]bool{
 	"sessionLogout": true, "sessionLogoutAll": true, "sessionRevoke": true, "sessionSwitchTenant": true, "accountPasswordChange": true,
@@ -207,6 +221,14 @@ func (g *grammar) phrase() *phrase {
 	if p.route.Welcomes && g.chance(50) {
 		p.caller = g.callers[0] // nobody
 	}
+	g.rows["tenant"], g.foreign["tenant"] = []string{g.w.A.id.UUID()}, []string{g.w.B.id.UUID()}
+	if p.route.Scope == rest.PlatformScope { // to whom the two houses are alike, and what is done to them would be seen everywhere
+		g.keepSpare("active", "suspended")
+		g.rows["tenant"], g.foreign["tenant"] = []string{g.spare.id.UUID()}, []string{g.spare.id.UUID()}
+		if g.chance(70) {
+			p.caller = g.callers[len(g.callers)-1] // the operator
+		}
+	}
 	somebody := person{}
 	if ownEnd[p.route.Name] && p.caller.user {
 		somebody = g.person()
@@ -219,10 +241,7 @@ func (g *grammar) phrase() *phrase {
 	}
 	confirm := "another"
 	if p.route.Name == "tenantDelete" && p.caller.alive {
-		if g.spare.id.IsZero() || testdb.Value[string](g.w.db, `SELECT status FROM tenants WHERE id = $1`, g.spare.id) != "active" {
-			g.state = ""
-			g.spare = g.w.makeHouse("S"+strconv.Itoa(g.made), g.fresh("spare"))
-		}
+		g.keepSpare("active")
 		confirm = g.spare.canary
 		token := g.w.token(g.spare.people["admin"], g.spare.id)
 		p.caller = caller{"spare admin", func(r request) request { return bearer(token, r) }, true, true}
@@ -510,6 +529,8 @@ func (g *grammar) value(p *phrase, f *rest.Field, somebody person) string {
 		return text(g.token(name, somebodysName))
 	case "tenant_id":
 		return text(g.w.A.id.String())
+	case "confirm":
+		return text(g.spare.canary)
 	case "artist_id":
 		return g.artist()
 	case "permissions", "scopes":

@@ -154,7 +154,7 @@ func tenantErase(ctx context.Context, q *db.Queries, who rest.Caller, in tenantE
 
 // tenantExport streams an archive of a tenant; the account's log says that it was taken.
 func tenantExport(ctx context.Context, app *App, who rest.Caller, _ rest.PlatformTenant) (write func(io.Writer) error, err error) {
-	if _, err := app.doors.Platform(who).TenantGet(ctx, who.TenantID); err != nil {
+	if _, err := app.doors.PlatformTenant(who).TenantGet(ctx, who.TenantID); err != nil {
 		return nil, err
 	}
 	err = app.doors.Unscoped(who).AccountEventCreate(ctx, db.AccountEventCreateParams{
@@ -185,7 +185,7 @@ func tenantImport(ctx context.Context, app *App, who rest.Caller, in tenantImpor
 	if in.As != nil && *in.As == "new" {
 		options.As = ids.New[ids.TenantID]()
 	} else if in.As != nil {
-		if err := options.As.Parse(*in.As); err != nil {
+		if err := options.As.Parse(*in.As); err != nil || options.As.IsZero() {
 			return out, rest.Invalid(rest.FieldError{Field: "as", Code: "format", Detail: "The id of a tenant, or new."})
 		}
 	}

@@ -118,14 +118,14 @@ func TestPlatformTenants(t *testing.T) {
 	if want := testdb.Value[int64](w.db, `SELECT count(*) FROM items WHERE tenant_id = $1`, w.A.id); counted["items"] != want || counted["tenants"] != 1 {
 		t.Errorf("got %v, want %d items and 1 tenant", counted, want)
 	}
-	never := ids.New[ids.TenantID]().String()
-	for _, r := range []request{
-		call("GET", "/platform/tenants/"+never), call("GET", "/platform/tenants/"+never+"/stats"), call("GET", "/platform/tenants/"+never+"/export"),
-		call("POST", "/platform/tenants/"+never+"/suspend"), call("POST", "/platform/tenants/"+never+"/resume"),
-		call("POST", "/platform/tenants/"+never+"/erase").json(`{"confirm":"x"}`),
-	} {
-		w.want(w.as(root, r), 404, "not_found")
+	for _, nobodys := range []ids.TenantID{ids.New[ids.TenantID](), {}} { // the nil UUID is no tenant's, and does not mean all of them
+		for pattern, r := range platformOf(house{id: nobodys, canary: "x"}) {
+			if strings.Contains(pattern, ":tenant_id") {
+				w.want(w.as(root, r), 404, "not_found")
+			}
+		}
 	}
+	w.want(w.as(root, with(call("POST", "/platform/tenants/import?as="+ids.TenantID{}.String()), "", "application/zstd")), 422, "validation_failed", "as:format")
 }
 
 // What a superuser does with a tenant is in its log, with his account and no user; nobody enters it while it is suspended.

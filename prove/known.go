@@ -470,7 +470,7 @@ var places = map[string]map[string]pardon{
 		"rest.API.Show": {"what an endpoint is told is what its user sees; the endpoint, which is a row of the tenant, says who that is", "de49920b98"},
 	},
 	"Unscoped": {
-		"handlers.tenantExport":             {"a superuser takes an archive, as Platform has asked the database; it writes the log of that account", "848dc571ba"},
+		"handlers.tenantExport":             {"a superuser takes an archive, as PlatformTenant has asked the database; it writes the log of that account", "848dc571ba"},
 		"handlers.createAccount":            {"whoever calls it is here too", "dbe449380b"},
 		"jobs.NewToken":                     {"the same", "70fa9e7931"},
 		"cmd/rowhouse.activeAccount":        {"the same", "494b17d794"},
@@ -522,7 +522,7 @@ var places = map[string]map[string]pardon{
 		"archive.exportAccounts":            {"a tenant that the operator has named", "cfccc2ebb4"},
 		"cmd/rowhouse.parseTenant":          {"the operator names it", "3f3f85ad2a"},
 		"cmd/rowhouse.tenantImport":         {"the same, or it is a new one", "b58abe3fc8 608571f0f1"},
-		"rest.PlatformOne":                  {"the tenant that a superuser names, as Platform asks the database", "bab8594226"},
+		"rest.PlatformOne":                  {"the tenant that a superuser names, as PlatformTenant asks the database", "bab8594226"},
 		"rest.PlatformDownload":             {"the same", "bab8594226"},
 		"handlers.platformTenantGet":        {"the same", "609307929c"},
 		"handlers.platformTenantUsage":      {"the same", "e52c6e9903"},
@@ -582,7 +582,7 @@ var places = map[string]map[string]pardon{
 const generatedBase = "4c1bf8429f"
 
 // doorway is what tenancy exports: all that the rest of the program can do with the database. Of what hands out queries, Enter asks the
-// database for session or key, account, user and permission, Account for session and account, Platform for them and a superuser, and the others stand in doors.
+// database for session or key, account, user and permission, Account for session and account, Platform and PlatformTenant for them and a superuser, and the others stand in doors.
 const doorway = `
 Caller.AccountID ids.AccountID
 Caller.Address string
@@ -612,6 +612,7 @@ func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission aut
 func (d *Database) LoginFaults(ctx context.Context) (faults []string, err error)
 func (d *Database) Operator(reason string) *db.Queries
 func (d *Database) Platform(who Caller) *db.Queries
+func (d *Database) PlatformTenant(who Caller) *db.Queries
 func (d *Database) Reach(ctx context.Context, sessions bool) error
 func (d *Database) Recall(ctx context.Context, who Caller, permission auth.Permission, key string) (fingerprint, answer []byte, err error)
 func (d *Database) SchemaFaults(ctx context.Context) (faults []string, err error)

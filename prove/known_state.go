@@ -224,7 +224,7 @@ var loosely = []struct{ why, entries string }{
 	{"the route table: adapters make it once, before anybody asks, and what they capture is the handler and its permission; " +
 		"a request's variables are within the function that takes its exchange", `
 		rest.Endpoint.app c286fbdb  rest.Endpoint.Unkeyed bd256479  rest.Server.Serve 75090477  rest.API.Guessed e3b0c442  rest.API.Routes 8569445a  rest.Endpoint.Row 60f34b0b
-		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769  rest.platformEntry 4ce99ade  rest.Platform 36872656  rest.PlatformOne 36872656  rest.PlatformDownload 02d5009b  rest.PlatformUpload 1535f354
+		rest.Route.Endpoint e3b0c442  rest.Account acd54805  rest.AccountChange 57281e33  rest.accountEntry d6b0b769  rest.platformEntry 31c8266c  rest.platformTenantEntry cbf726de  rest.Platform 36872656  rest.PlatformOne 36872656  rest.PlatformDownload 02d5009b  rest.PlatformUpload 1535f354
 		rest.Atomic 1535f354  rest.Change bd256479  handlers.distinct 66b298e5  rest.Endpoint.Accepts b74f7dad
 		rest.Endpoint.Input 71dea697  rest.Endpoint.Line ef4fa9ca  rest.Endpoint.Output bd1c7228
 		rest.Endpoint.Produces 226c5115  rest.Endpoint.As bd256479  rest.Route.isDocument 0e9ea49d  rest.Endpoint.run c77e3190  rest.Need 578089c5  rest.Open 1535f354

@@ -17,7 +17,10 @@ func Platform[In, Out any](h work[In, Out]) Endpoint {
 	return e
 }
 
-var platformEntry = entry{alone: func(x *exchange) *db.Queries { return x.server.doors.Platform(x.who) }}
+var (
+	platformEntry       = entry{alone: func(x *exchange) *db.Queries { return x.server.doors.Platform(x.who) }}
+	platformTenantEntry = entry{alone: func(x *exchange) *db.Queries { return x.server.doors.PlatformTenant(x.who) }}
+)
 
 // PlatformTenant is embedded in the input of a route for superusers about one tenant.
 type PlatformTenant struct {
@@ -31,7 +34,7 @@ func PlatformOne[In interface{ tenant() ids.TenantID }, Out any](h work[In, Out]
 	e := describe[In, Out](PlatformScope, h)
 	e.run = served(func(x *exchange, in In) (Out, error) {
 		x.who.TenantID = in.tenant()
-		return once(x, platformEntry, h, in)
+		return once(x, platformTenantEntry, h, in)
 	})
 	return e
 }

@@ -97,15 +97,15 @@ func behalfScope(tenant ids.TenantID, user ids.UserID, permission auth.Permissio
 	return s
 }
 
-// platformScope is that of a superuser: of the tenant that the caller names, or else of all.
-func platformScope(who Caller) *scope {
-	s := &scope{bind: enterPlatform, args: []any{nil, who.AccountID, who.SessionID, who.Address, who.Operation, who.RequestID}}
-	if who.TenantID.IsZero() {
+// platformScope is that of a superuser: of one tenant, or, where tenant is nil, of all.
+func platformScope(tenant *ids.TenantID, who Caller) *scope {
+	s := &scope{bind: enterPlatform, args: []any{tenant, who.AccountID, who.SessionID, who.Address, who.Operation, who.RequestID}}
+	if tenant == nil {
 		s.bind += andSeeAll
 		s.account = who.AccountID
-		return s
+	} else {
+		s.tenant = *tenant
 	}
-	s.args[0], s.tenant = who.TenantID, who.TenantID
 	return s
 }
 
@@ -153,10 +153,15 @@ func (d *Database) OnBehalf(tenant ids.TenantID, user ids.UserID, permission aut
 	return db.New(dbtx{&door{database: d, scope: behalfScope(tenant, user, permission, reason)}})
 }
 
-// Platform is the door of superusers: the database checks that the session and the account live and that it is a superuser's. With a tenant in the caller
-// it is the tenant scope of that, whatever its status, without a user and with every permission; without one, all tenants' own rows and no others.
+// Platform is the door of superusers to all tenants' own rows and no others: the database checks that the session and the account live and that it is a
+// superuser's.
 func (d *Database) Platform(who Caller) *db.Queries {
-	return db.New(dbtx{&door{database: d, scope: platformScope(who), many: true}})
+	return db.New(dbtx{&door{database: d, scope: platformScope(nil, who), many: true}})
+}
+
+// PlatformTenant is their door to the tenant that the caller names: its scope, whatever its status, without a user and with every permission.
+func (d *Database) PlatformTenant(who Caller) *db.Queries {
+	return db.New(dbtx{&door{database: d, scope: platformScope(&who.TenantID, who), many: true}})
 }
 
 // Operator is that sight of all tenants for the command line, where no caller asks.

@@ -159,7 +159,7 @@ func (h house) listsByHand() []list {
 		// The order is that of tenants and the choice that of users, which no index has both. The rows are the account's own.
 		{"AccountTenantList", "tenants", accountScope(who), db.AccountTenantListParams{AccountID: ada}, map[string]by{"": {}, "name": {}, "-name": {}}, nil},
 		{"PlatformTenants", "tenants", operatorScope("test"), db.PlatformTenantsParams{}, map[string]by{"": {}}, nil},
-		{"PlatformTenantList", "tenants", platformScope(Caller{AccountID: ada, SessionID: adaSession}), db.PlatformTenantListParams{AccountID: ada}, sorted("tenants", "name_key"), []filter{
+		{"PlatformTenantList", "tenants", platformScope(nil, Caller{AccountID: ada, SessionID: adaSession}), db.PlatformTenantListParams{AccountID: ada}, sorted("tenants", "name_key"), []filter{
 			{"Q", new("rare"), new("common"), passed, ""},
 			{"Status", new("suspended"), new("deleting"), passed, ""},
 		}},
