@@ -155,10 +155,14 @@ bench-compare: ## Compare the hot requests with those of BASE=HEAD~1, in turns; 
 	for turn in $$(seq $(TURNS)); do (bench $$dir/tree old) && (bench "$$PWD" new) || exit 1; done && \
 	(cd $$dir && $(BENCHSTAT) old new)
 
+.PHONY: bench-growth
+bench-growth: ## Measure how costs grow with tenants, items and EVENTS=10000000, and draw docs/growth.svg; half an hour, and 25 GB of disk
+	go run ./cmd/bench -growth docs/growth.svg $(if $(EVENTS),-events $(EVENTS))
+
 .PHONY: bench-compare-release
-bench-compare-release: ## Measure the server beside that of BASE=HEAD~1, each over its own database of the same rows, in five rounds; five minutes
+bench-compare-release: ## Measure the server beside that of BASE=HEAD~1, each over its own database of the same rows, and beside PREST=prestd, in five rounds; ten minutes
 	@dir=$$(mktemp -d) && trap 'git worktree remove --force $$dir/tree; rm -rf $$dir' EXIT && git worktree add --quiet --detach $$dir/tree $(BASE) && \
-	go run ./cmd/bench -compare $$dir/tree
+	go run ./cmd/bench -compare $$dir/tree $(if $(PREST),-prest $(PREST))
 
 ##@ Write
 

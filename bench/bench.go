@@ -20,21 +20,34 @@ import (
 	schema "rowhouse/sql"
 )
 
-// A size is how much there is, and how long is measured.
-type size struct {
+// rows are how much there is in a database.
+type rows struct {
 	tenants int // of that many items each
 	items   int
-	giant   int // items of one further tenant
-	all     int // tenants; the rest has ten items each
+	giant   int  // items of one further tenant
+	all     int  // tenants; the rest has ten items each
+	events  int  // of the giant
+	bare    bool // whether the floor's tables have the items too
+}
+
+// A pace is how long is measured.
+type pace struct {
 	rounds  int
 	conns   []int
 	seconds int // of each measurement
 }
 
+// A size is both.
+type size struct {
+	rows
+	pace
+}
+
 var (
-	whole  = size{tenants: 1000, items: 1000, giant: 1_000_000, all: 10_000, rounds: 3, conns: []int{1, 16, 64}, seconds: 3}
-	sample = size{tenants: 200, items: 1000, giant: 20_000, all: 2000, rounds: 1, conns: []int{16}, seconds: 2}
-	duel   = size{tenants: 200, items: 1000, giant: 20_000, all: 2000, rounds: 5, conns: []int{16}, seconds: 3}
+	whole  = size{rows{tenants: 1000, items: 1000, giant: 1_000_000, all: 10_000, bare: true}, pace{rounds: 3, conns: []int{1, 16, 64}, seconds: 3}}
+	few    = rows{tenants: 200, items: 1000, giant: 20_000, all: 2000, bare: true}
+	sample = size{few, pace{rounds: 1, conns: []int{16}, seconds: 2}}
+	duel   = size{few, pace{rounds: 5, conns: []int{16}, seconds: 3}}
 )
 
 const (
@@ -61,7 +74,7 @@ func Run(ctx context.Context, quick bool, only, file string) error {
 	if quick {
 		of = sample
 	}
-	return run(ctx, of, []tree{{".", database, rowhouseName}}, func(b *bench) error {
+	return run(ctx, of, []tree{{".", database, rowhouseName, of.rows}}, func(b *bench) error {
 		if err := b.measure(ctx, only); err != nil {
 			return err
 		}
@@ -70,7 +83,13 @@ func Run(ctx context.Context, quick bool, only, file string) error {
 }
 
 // A tree is the source of a release, in a directory, whose program of that name serves a database of its own.
-type tree struct{ dir, database, program string }
+type tree struct {
+	dir, database, program string
+	rows                   rows
+}
+
+// file is that of what may be asked of its database; see seed.sql.
+func (b *bench) file(database, of string) string { return b.path(database + "-" + of) }
 
 // run builds and seeds what is measured, and measures.
 func run(ctx context.Context, of size, trees []tree, measure func(b *bench) error) (err error) {
@@ -187,18 +206,19 @@ func (b *bench) fill(ctx context.Context, t tree, hash string) error {
 		return err
 	}
 	defer conn.Close(ctx)
-	sql := strings.NewReplacer("$TENANTS", fmt.Sprint(b.tenants), "$ITEMS", fmt.Sprint(b.items), "$GIANT", fmt.Sprint(b.giant), "$ALL", fmt.Sprint(b.all), "$HASH", hash).Replace(string(seedSQL))
+	sql := strings.NewReplacer("$TENANTS", fmt.Sprint(t.rows.tenants), "$ITEMS", fmt.Sprint(t.rows.items), "$GIANT", fmt.Sprint(t.rows.giant), "$ALL", fmt.Sprint(t.rows.all),
+		"$EVENTS", fmt.Sprint(t.rows.events), "$BARE", fmt.Sprint(t.rows.bare), "$HASH", hash).Replace(string(seedSQL))
 	if _, err := conn.Exec(ctx, sql); err != nil {
 		return fmt.Errorf("seed.sql: %w", err)
 	}
 	if _, err := conn.Exec(ctx, "VACUUM ANALYZE"); err != nil {
 		return err
 	}
-	return b.writeRows(ctx, conn)
+	return b.writeRows(ctx, conn, t)
 }
 
 // writeRows writes what is asked for, with a token of each account, into the files that requests.lua reads.
-func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn) error {
+func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn, t tree) error {
 	keys, err := auth.ParseKeys(b.keys)
 	if err != nil {
 		return err
@@ -206,9 +226,9 @@ func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn) error {
 	tokens := auth.NewTokens(keys, "rowhouse", "rowhouse-api")
 	made := map[ids.AccountID]string{}
 	for file, which := range map[string]string{
-		"thousand":     fmt.Sprintf("tenant < %d", b.tenants),
-		"giant":        fmt.Sprintf("tenant = %d", b.tenants),
-		"ten":          fmt.Sprintf("tenant > %d AND tenant <= %[1]d + 10", b.tenants),
+		"thousand":     fmt.Sprintf("tenant < %d", t.rows.tenants),
+		"giant":        fmt.Sprintf("tenant = %d", t.rows.tenants),
+		"ten":          fmt.Sprintf("tenant > %d AND tenant <= %[1]d + 10", t.rows.tenants),
 		"ten-thousand": "item_id IN (SELECT DISTINCT ON (tenant) item_id FROM bare.asked ORDER BY tenant, md5(item_id::text))",
 	} {
 		rows, err := conn.Query(ctx, `SELECT tenant_id, item_id, account_id, session_id, username FROM bare.asked WHERE `+which+` ORDER BY md5(item_id::text) LIMIT 20000`)
@@ -239,7 +259,7 @@ func (b *bench) writeRows(ctx context.Context, conn *pgx.Conn) error {
 		if text.Len() == 0 {
 			return fmt.Errorf("no rows of %s", which)
 		}
-		if err := os.WriteFile(b.path(file), []byte(text.String()), 0o644); err != nil {
+		if err := os.WriteFile(b.file(t.database, file), []byte(text.String()), 0o644); err != nil {
 			return err
 		}
 	}

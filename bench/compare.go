@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	schema "rowhouse/sql"
 )
@@ -11,13 +12,13 @@ import (
 const beforeName = "before"
 
 // Compare measures the release in the working directory beside that whose source is in the directory before: two servers over two databases of the same
-// rows, and the floor, in turns. It prints what each figure of the one is to that of the other.
-func Compare(ctx context.Context, before string) error {
-	trees := []tree{{".", database, rowhouseName}, {before, "before", beforeName}}
+// rows, and the floor, in turns; and pREST, when its program is named. It prints what each figure of the one is to that of the other.
+func Compare(ctx context.Context, before, prest, only string) error {
+	trees := []tree{{".", database, rowhouseName, duel.rows}, {before, "before", beforeName, duel.rows}}
 	return run(ctx, duel, trees, func(b *bench) error {
 		servers := map[string]*server{}
 		for _, t := range trees {
-			s, err := b.rowhouse(ctx, t.program, b.postgres.URL(schema.Server, t.database))
+			s, err := b.rowhouse(ctx, t, b.postgres.URL(schema.Server, t.database))
 			if err != nil {
 				return err
 			}
@@ -30,11 +31,27 @@ func Compare(ctx context.Context, before string) error {
 		}
 		defer floor.stop()
 		servers[floorName] = floor
+		all := []string{rowhouseName, beforeName, floorName}
+		if prest != "" {
+			peer, err := b.prest(ctx, prest)
+			if err != nil {
+				return err
+			}
+			defer peer.stop()
+			servers[prestName] = peer
+			all = append(all, prestName)
+		}
 		contests := b.contests("")
 		for i := range contests {
-			contests[i].servers = []string{rowhouseName, beforeName, floorName}
+			contests[i].servers, contests[i].ceiling = all, false
+			if contests[i].name == "list" {
+				contests[i].conns = []int{16, 64} // many lists at once are what takes most memory
+			}
 		}
-		if err := b.hold(ctx, contests, servers, ""); err != nil {
+		contests = append(contests,
+			contest{load: load{name: "import of 100 000", request: importName, rows: "thousand"}, servers: []string{rowhouseName, beforeName}, conns: []int{1}},
+		)
+		if err := b.hold(ctx, contests, servers, only); err != nil {
 			return err
 		}
 		b.compared()
@@ -45,14 +62,22 @@ func Compare(ctx context.Context, before string) error {
 // compared prints the figures of this release, each with what it is to that of the one before.
 func (b *bench) compared() {
 	all := linesOf(b.measured)
-	fmt.Println("| | requests/s | to before | to the floor | p99 ms | to before | CPU of server, s/1000 | to before | of PostgreSQL | to before | MiB | failed |")
-	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
-	for _, load := range all.byLoad() {
-		now := load.find(load[0].Load, load[0].Conns, rowhouseName)
-		before := load.find(load[0].Load, load[0].Conns, beforeName)
-		floor := load.find(load[0].Load, load[0].Conns, floorName)
-		fmt.Printf("| %s | %.0f | %.2f | %.2f | %.1f | %.2f | %.3f | %.2f | %.3f | %.2f | %.1f | %d |\n", now.Load,
-			now.Rate(), now.Rate()/before.Rate(), now.Rate()/floor.Rate(), now.P99(), now.P99()/before.P99(),
-			now.ServerCPU(), now.ServerCPU()/before.ServerCPU(), now.PostgresCPU(), now.PostgresCPU()/before.PostgresCPU(), now.Memory(), now.Failed()+before.Failed())
+	fmt.Println("| | connections | requests/s | to before | to the floor | to pREST | p99 ms | to before | to the floor | CPU of server, s/1000 | to before | of PostgreSQL | to before | MiB | failed |")
+	fmt.Println("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+	for _, now := range all {
+		if now.Server != rowhouseName {
+			continue
+		}
+		before, floor, prest := all.find(now.Load, now.Conns, beforeName), all.find(now.Load, now.Conns, floorName), all.find(now.Load, now.Conns, prestName)
+		fmt.Printf("| %s | %d |", now.Load, now.Conns)
+		for _, n := range []string{
+			figure(now.Rate()), hundredths(now.Rate() / before.Rate()), hundredths(now.Rate() / floor.Rate()), hundredths(now.Rate() / prest.Rate()),
+			figure(now.P99()), hundredths(now.P99() / before.P99()), hundredths(now.P99() / floor.P99()),
+			figure(now.ServerCPU()), hundredths(now.ServerCPU() / before.ServerCPU()), figure(now.PostgresCPU()), hundredths(now.PostgresCPU() / before.PostgresCPU()),
+			figure(now.Memory()), strconv.Itoa(now.Failed() + before.Failed() + floor.Failed() + prest.Failed()),
+		} {
+			fmt.Printf(" %s |", n)
+		}
+		fmt.Println()
 	}
 }

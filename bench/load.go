@@ -1,11 +1,14 @@
 package bench
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -43,7 +46,7 @@ type load struct {
 	name    string
 	request string // see requests.lua; empty: a GET of address
 	address string
-	rows    string // the file of what is asked for
+	rows    string // the file of what is asked for; see seed.sql
 	conns   int
 }
 
@@ -55,7 +58,7 @@ var wrkResult = regexp.MustCompile(`RESULT (\d+) (\d+) (\d+) (\d+) (\d+)`)
 func (b *bench) wrk(ctx context.Context, s *server, l load, seconds int) (measurement, error) {
 	m := measurement{load: l.name, conns: l.conns, server: s.name}
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(l.conns), fmt.Sprintf("-d%ds", seconds), "--timeout", "10s", "-s", b.path("requests.lua"), s.base)
-	cmd.Env = append(os.Environ(), "OPERATION="+l.request, "ROWS="+b.path(l.rows), "ADDRESS="+l.address, "PASSWORD="+password)
+	cmd.Env = append(append(os.Environ(), s.asked...), "OPERATION="+l.request, "ROWS="+b.file(s.database, l.rows), "ADDRESS="+l.address, "PASSWORD="+password)
 	err := b.watch(&m, s.process.Process.Pid, func() error {
 		output, err := cmd.CombinedOutput()
 		said := wrkResult.FindSubmatch(output)
@@ -110,7 +113,7 @@ var (
 // since pgbench takes 128 scripts, and the mix has four of each row.
 func (b *bench) pgbench(ctx context.Context, l load, seconds int) (measurement, error) {
 	m := measurement{load: l.name, conns: l.conns, server: pgbenchName}
-	text, err := os.ReadFile(b.path(l.rows))
+	text, err := os.ReadFile(b.file(database, l.rows))
 	if err != nil {
 		return m, err
 	}
@@ -180,5 +183,63 @@ func (b *bench) hashes(ctx context.Context, l load, seconds int) (measurement, e
 	err = all.Wait()
 	m.requests = float64(done.Load())
 	m.rate = m.requests / time.Since(began).Seconds()
+	return m, err
+}
+
+// asked is one line of what may be asked for.
+type asked struct{ tenant, item, token string }
+
+// first is the first line of such a file.
+func (b *bench) first(database, of string) (a asked, err error) {
+	text, err := os.ReadFile(b.file(database, of))
+	if err != nil {
+		return a, err
+	}
+	_, err = fmt.Sscan(string(text), &a.tenant, &a.item, &a.token)
+	return a, err
+}
+
+// ask has the request ask in its name.
+func (a asked) ask(r *http.Request) {
+	r.Header.Set("X-Tenant-Id", a.tenant)
+	r.Header.Set("Authorization", "Bearer "+a.token)
+}
+
+const (
+	importName = "import"
+	importRows = 100_000
+)
+
+// imports sends one file of many items; its rate is that of rows.
+func (b *bench) imports(ctx context.Context, s *server, l load) (measurement, error) {
+	m := measurement{load: l.name, conns: l.conns, server: s.name}
+	row, err := b.first(s.database, l.rows)
+	if err != nil {
+		return m, err
+	}
+	var lines bytes.Buffer
+	for i := range importRows {
+		fmt.Fprintf(&lines, "{\"name\":\"An imported item %d\",\"description\":\"made to be measured\",\"price_cents\":%d}\n", i, 1+i%10_000)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.base+"/api/v1/items/import", &lines)
+	if err != nil {
+		return m, err
+	}
+	row.ask(request)
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	err = b.watch(&m, s.process.Process.Pid, func() error {
+		began := time.Now()
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		text, err := io.ReadAll(answer.Body)
+		if answer.StatusCode != http.StatusOK {
+			err = fmt.Errorf("import: %s %.500s", answer.Status, text)
+		}
+		m.requests = importRows
+		m.rate = importRows / time.Since(began).Seconds()
+		return errors.Join(err, answer.Body.Close())
+	})
 	return m, err
 }

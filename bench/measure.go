@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,6 +19,7 @@ const (
 	rowhouseName = "rowhouse"
 	floorName    = "floor"
 	auditedName  = "floor with audit"
+	prestName    = "pREST"
 )
 
 // The servers of those who read, and of those who write.
@@ -33,7 +33,8 @@ type contest struct {
 	load
 	servers []string
 	conns   []int
-	warm    int // seconds before the first round; 0: one
+	warm    int  // seconds before the first round; 0: one
+	ceiling bool // at 16 connections against pgbench too
 }
 
 // The loads that goals compare with one another.
@@ -53,22 +54,22 @@ func (b *bench) deep() bool { return b.giant > 50*deepPage }
 // contests are those of a near PostgreSQL. The cursor is of the page after deepPage.
 func (b *bench) contests(cursor string) []contest {
 	all := []contest{
-		{load: load{name: "get", request: "get", rows: "thousand"}, servers: reads, conns: b.conns},
-		{load: load{name: "list", request: "list", rows: "thousand"}, servers: reads, conns: b.conns},
-		{load: load{name: "create", request: "create", rows: "thousand"}, servers: writes, conns: b.conns},
-		{load: load{name: "update", request: "update", rows: "thousand"}, servers: writes, conns: b.conns},
-		{load: load{name: "mix", request: "mix", rows: "thousand"}, servers: writes, conns: b.conns},
+		{load: load{name: "get", request: "get", rows: "thousand"}, servers: reads, conns: b.conns, ceiling: true},
+		{load: load{name: "list", request: "list", rows: "thousand"}, servers: reads, conns: b.conns, ceiling: true},
+		{load: load{name: "create", request: "create", rows: "thousand"}, servers: writes, conns: b.conns, ceiling: true},
+		{load: load{name: "update", request: "update", rows: "thousand"}, servers: writes, conns: b.conns, ceiling: true},
+		{load: load{name: "mix", request: "mix", rows: "thousand"}, servers: writes, conns: b.conns, ceiling: true},
 	}
 	if !b.deep() {
 		return all
 	}
-	few := []int{2} // what takes half a second must not wait for a connection
+	two := []int{2} // what takes half a second must not wait for a connection
 	const path = "/api/v1/items?page_size=50"
 	return append(all,
 		contest{load: load{name: "page 19", address: path + "&page=19", rows: "thousand"}, servers: reads, conns: []int{16}},
 		contest{load: load{name: firstPage, address: path, rows: "giant"}, servers: reads, conns: []int{16}},
 		contest{load: load{name: byCursor, address: path + "&cursor=" + url.QueryEscape(cursor), rows: "giant"}, servers: []string{rowhouseName}, conns: []int{16}},
-		contest{load: load{name: "item 500 000 by page", address: fmt.Sprintf("%s&page=%d", path, deepPage+1), rows: "giant"}, servers: reads, conns: few},
+		contest{load: load{name: "item 500 000 by page", address: fmt.Sprintf("%s&page=%d", path, deepPage+1), rows: "giant"}, servers: reads, conns: two},
 		contest{load: load{name: getOfTen, request: "get", rows: "ten"}, servers: reads, conns: []int{16}},
 		contest{load: load{name: getOfMany, request: "get", rows: "ten-thousand"}, servers: reads, conns: []int{16}, warm: 10},
 		contest{load: load{name: "login", request: "login", rows: "thousand"}, servers: []string{rowhouseName, hashesName}, conns: []int{16, 200}},
@@ -83,7 +84,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 	bare := b.postgres.URL("postgres", database)
 	var took []float64
 	for range starts {
-		s, err := b.rowhouse(ctx, rowhouseName, guarded)
+		s, err := b.rowhouse(ctx, b.trees[0], guarded)
 		if err != nil {
 			return err
 		}
@@ -94,7 +95,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 	b.ready = median(took)
 	servers := map[string]*server{}
 	for name, start := range map[string]func() (*server, error){
-		rowhouseName: func() (*server, error) { return b.rowhouse(ctx, rowhouseName, guarded) },
+		rowhouseName: func() (*server, error) { return b.rowhouse(ctx, b.trees[0], guarded) },
 		floorName:    func() (*server, error) { return b.floor(ctx, bare, false) },
 		auditedName:  func() (*server, error) { return b.floor(ctx, bare, true) },
 	} {
@@ -108,7 +109,7 @@ func (b *bench) measure(ctx context.Context, only string) error {
 	cursor := ""
 	if b.deep() {
 		var err error
-		if cursor, err = b.cursor(ctx, servers[rowhouseName]); err != nil {
+		if cursor, err = b.cursor(ctx, servers[rowhouseName], deepPage); err != nil {
 			return err
 		}
 	}
@@ -132,9 +133,9 @@ func (b *bench) hold(ctx context.Context, contests []contest, servers map[string
 		for _, conns := range c.conns {
 			l, names := c.load, c.servers
 			l.conns = conns
-			if conns == 16 && len(b.trees) == 1 && slices.Contains([]string{"get", "list", "create", "update", "mix"}, l.name) {
+			if c.ceiling && conns == 16 {
 				names = append(slices.Clone(names), pgbenchName)
-			} else if conns != 16 && len(names) > len(reads) {
+			} else if c.ceiling {
 				names = reads // the third is a goal at 16 alone
 			}
 			if err := b.contest(ctx, l, names, max(1, c.warm), servers); err != nil {
@@ -156,6 +157,9 @@ func (b *bench) contest(ctx context.Context, l load, names []string, warm int, s
 			return b.pgbench(ctx, l, seconds)
 		case hashesName:
 			return b.hashes(ctx, l, seconds)
+		}
+		if l.request == importName {
+			return b.imports(ctx, servers[name], l)
 		}
 		return b.wrk(ctx, servers[name], l, seconds)
 	}
@@ -196,19 +200,17 @@ func (b *bench) tidy(ctx context.Context) error {
 	return nil
 }
 
-// cursor is that of the page after item 500 000 of the giant.
-func (b *bench) cursor(ctx context.Context, s *server) (string, error) {
-	text, err := os.ReadFile(b.path("giant"))
+// cursor is that of the page of 50 of the giant which follows so many.
+func (b *bench) cursor(ctx context.Context, s *server, pages int) (string, error) {
+	row, err := b.first(s.database, "giant")
 	if err != nil {
 		return "", err
 	}
-	row := strings.Fields(string(text))
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/api/v1/items?page_size=50&page=%d", s.base, deepPage), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s/api/v1/items?page_size=50&page=%d", s.base, pages), nil)
 	if err != nil {
 		return "", err
 	}
-	request.Header.Set("X-Tenant-Id", row[0])
-	request.Header.Set("Authorization", "Bearer "+row[2])
+	row.ask(request)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return "", err
@@ -221,7 +223,7 @@ func (b *bench) cursor(ctx context.Context, s *server) (string, error) {
 		return "", err
 	}
 	if said.Page.Next == nil {
-		return "", fmt.Errorf("page %d of the giant: %s, and no cursor of the next", deepPage, answer.Status)
+		return "", fmt.Errorf("page %d of the giant: %s, and no cursor of the next", pages, answer.Status)
 	}
 	return *said.Page.Next, nil
 }
@@ -255,7 +257,7 @@ func (b *bench) far(ctx context.Context, guarded, bare, only string) error {
 		u.RawQuery = query.Encode()
 		return u.String()
 	}
-	rowhouse, err := b.rowhouse(ctx, rowhouseName, there(guarded))
+	rowhouse, err := b.rowhouse(ctx, b.trees[0], there(guarded))
 	if err != nil {
 		return err
 	}

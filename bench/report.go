@@ -12,7 +12,7 @@ import (
 	"text/template"
 )
 
-//go:embed performance.md.tmpl
+//go:embed *.tmpl
 var templates embed.FS
 
 // report prints what became of the goals, and writes the whole page to a file, when one is named.
@@ -23,7 +23,7 @@ func (b *bench) report(file string) error {
 		Tenants: b.tenants, Items: b.items, Giant: b.giant, Small: b.all - b.tenants - 1, Rounds: b.rounds, Seconds: b.seconds,
 		Goals: b.goals(all), Others: others(all), Loads: all.byLoad(),
 	}
-	layouts, err := template.New("").Funcs(template.FuncMap{"figure": figure, "hundredths": hundredths}).ParseFS(templates, "*")
+	layouts, err := template.New("").Funcs(template.FuncMap{"figure": figure, "hundredths": hundredths}).ParseFS(templates, "performance.md.tmpl")
 	if err != nil {
 		return err
 	}

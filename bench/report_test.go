@@ -1,11 +1,17 @@
 package bench
 
 import (
+	"cmp"
+	"encoding/xml"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // A page of few measurements leaves out the goals that they say nothing of, and says of the rest whether they are met.
@@ -54,6 +60,36 @@ func TestReport(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(page)
+	}
+}
+
+// A curve is drawn of what a load costs in each stage, to the first, and not higher than the drawing.
+func TestGrowth(t *testing.T) {
+	t.Parallel()
+	b := &bench{trees: stages(1_000_000)}
+	for stage, cpu := range map[string]float64{"small": 0.4, "medium": 0.5, "large": 1.2} {
+		b.measured = append(b.measured, measurement{load: "get", conns: 16, server: stage, requests: 1000, rate: 1000, serverCPU: cpu / 4, postgresCPU: cpu * 3 / 4})
+	}
+	slices.SortFunc(b.measured, func(x, y measurement) int { return cmp.Compare(x.serverCPU, y.serverCPU) })
+	want := []curve{{"get", []point{{"small", 0.4, 1, 0, -80}, {"medium", 0.5, 1.25, 70, -100}, {"large", 1.2, 3, 140, -160}}}}
+	if diff := gocmp.Diff(want, b.curves(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Error(diff)
+	}
+	file := filepath.Join(t.TempDir(), "growth.svg")
+	if err := b.drawn(file); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := xml.Unmarshal(text, new(struct{ XMLName xml.Name })); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{`points="0,-80 70,-100 140,-160 "`, ">1.25</text>", ">0.400 ms</text>", "large: 100000 tenants, 9989990 items, of which one tenant has 8000000 and all 1000000 events"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("nothing says %q in %s", want, text)
+		}
 	}
 }
 

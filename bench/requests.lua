@@ -3,25 +3,40 @@
 --   ADDRESS    path and query of such a GET
 --   ROWS       a file of lines "tenant item token username"
 --   PASSWORD   of everybody
+--   PREST      the path of the table in pREST, when that is asked
+--   TOKEN      of everybody, in place of the row's
 local operation = os.getenv("OPERATION")
 local items = "/api/v1/items"
 
 local function format(method, path, row, body)
   return wrk.format(method, path, {
-    ["Host"] = wrk.headers["Host"], ["Authorization"] = "Bearer " .. row.token, ["X-Tenant-Id"] = row.tenant, ["Content-Type"] = body and "application/json",
+    ["Host"] = wrk.headers["Host"], ["Authorization"] = "Bearer " .. (os.getenv("TOKEN") or row.token), ["X-Tenant-Id"] = row.tenant,
+    ["Content-Type"] = body and "application/json",
   }, body)
 end
+
+local new = '"name":"A new item","description":"made to be measured","price_cents":4321}'
+
+local function change() return '{"price_cents":' .. math.random(1, 9999) .. '}' end
 
 local formats = {
   get    = function(row) return format("GET", items .. "/" .. row.item, row) end,
   list   = function(row) return format("GET", items, row) end,
-  create = function(row) return format("POST", items, row, '{"name":"A new item","description":"made to be measured","price_cents":4321}') end,
-  update = function(row) return format("PATCH", items .. "/" .. row.item, row, '{"price_cents":' .. math.random(1, 9999) .. '}') end,
+  create = function(row) return format("POST", items, row, "{" .. new) end,
+  update = function(row) return format("PATCH", items .. "/" .. row.item, row, change()) end,
   login  = function(row)
     return wrk.format("POST", "/api/v1/auth/login", { ["Host"] = wrk.headers["Host"], ["Content-Type"] = "application/json" },
       '{"login":"' .. row.username .. '","password":"' .. os.getenv("PASSWORD") .. '"}')
   end,
 }
+local prest = os.getenv("PREST")
+if prest then
+  local function where(row) return prest .. "?tenant_id=" .. row.tenant end
+  formats.get    = function(row) return format("GET", where(row) .. "&id=" .. row.item, row) end
+  formats.list   = function(row) return format("GET", where(row) .. "&_order=-created_at,-id&_page=1&_page_size=50", row) end
+  formats.create = function(row) return format("POST", prest, row, '{"tenant_id":"' .. row.tenant .. '",' .. new) end
+  formats.update = function(row) return format("PATCH", where(row) .. "&id=" .. row.item .. "&_returning=*", row, change()) end
+end
 formats[operation] = formats[operation] or function(row) return format("GET", os.getenv("ADDRESS"), row) end
 
 local ready, count = {}, 0 -- the text of every request, made before any is sent

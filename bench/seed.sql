@@ -1,6 +1,6 @@
 -- What is measured: tenants 0 to 999 of 1 000 items each, whose items were made in turns; tenant 1000 of a million; and of ten
 -- thousand tenants the rest, of ten items each. Each tenant has one user, its admin, and their session. $TENANTS, $ITEMS, $GIANT,
--- $ALL and $HASH, of the password of everybody, are replaced.
+-- $ALL, the giant's $EVENTS, whether the floor has the items too, $BARE, and $HASH, of the password of everybody, are replaced.
 SET session_replication_role = replica; -- no triggers: nobody did this
 
 -- A later item's id sorts after an earlier one's, as UUIDs of version 7 do.
@@ -28,8 +28,8 @@ CREATE TEMP TABLE later AS
 SELECT indexname, indexdef
   FROM pg_indexes
  WHERE schemaname = 'public'
-   AND tablename = 'items'
-   AND indexname <> 'items_pkey';
+   AND tablename IN ('items', 'audit_events')
+   AND indexname NOT LIKE '%\_pkey';
 DO $$
 DECLARE
     name text;
@@ -45,6 +45,11 @@ SELECT pg_temp.uuid_of('tenant', tenant), pg_temp.uuid_of('item', n), 'Item name
        CASE WHEN n % 5 > 0 THEN 'A description of item number ' || n || ' with some words in it' END,
        1 + n * 7919 % 10000, timestamptz '2026-01-01Z' + n * interval '10 s', timestamptz '2026-01-01Z' + n * interval '10 s'
   FROM seeds;
+INSERT INTO audit_events (tenant_id, id, created_at, actor_user_id, actor_account_id, action, entity_type, entity_id, entity_version, before, after, request_id, address)
+SELECT pg_temp.uuid_of('tenant', $TENANTS), pg_temp.uuid_of('event', n), timestamptz '2026-01-01Z' + n * interval '1 s',
+       pg_temp.uuid_of('user', $TENANTS), pg_temp.uuid_of('account', $TENANTS), 'item.update', 'item', pg_temp.uuid_of('item', $TENANTS * $ITEMS + n % $GIANT), 2,
+       jsonb_build_object('price_cents', n % 10000), jsonb_build_object('price_cents', 1 + n % 10000), md5(n::text), '192.0.2.1'
+  FROM generate_series(0::bigint, $EVENTS - 1) n;
 
 -- The floor's tables: the same columns, constraints and indexes, and no walls and triggers.
 CREATE SCHEMA bare;
@@ -52,7 +57,8 @@ CREATE TABLE bare.items        (LIKE items        INCLUDING ALL);
 CREATE TABLE bare.audit_events (LIKE audit_events INCLUDING ALL);
 INSERT INTO bare.items (tenant_id, id, name, description, price_cents, created_at, updated_at)
 SELECT tenant_id, id, name, description, price_cents, created_at, updated_at
-  FROM items;
+  FROM items
+ WHERE $BARE;
 ALTER TABLE bare.items ADD FOREIGN KEY (tenant_id) REFERENCES tenants (id);
 DO $$
 DECLARE

@@ -3,6 +3,9 @@ package bench
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -20,14 +23,16 @@ import (
 
 // A server is a process that is measured.
 type server struct {
-	name    string
-	base    string // URL
-	process *exec.Cmd
-	ready   time.Duration // from its start until it answered
+	name     string
+	base     string // URL
+	database string
+	asked    []string // what requests.lua is told of it besides
+	process  *exec.Cmd
+	ready    time.Duration // from its start until it answered
 }
 
 // serve runs a program until stop or kill, and returns when it answers at health, other than that it is not ready. In the arguments,
-// ADDRESS is where it is to listen; the environment says so in HTTP_ADDR.
+// ADDRESS is where it is to listen; the environment says so in HTTP_ADDR, and may name its $PORT.
 func (b *bench) serve(ctx context.Context, name, health string, environment []string, program string, args ...string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -35,6 +40,10 @@ func (b *bench) serve(ctx context.Context, name, health string, environment []st
 	}
 	for i := range args {
 		args[i] = strings.ReplaceAll(args[i], "ADDRESS", address)
+	}
+	_, port, _ := net.SplitHostPort(address)
+	for i := range environment {
+		environment[i] = strings.ReplaceAll(environment[i], "$PORT", port)
 	}
 	output, err := os.Create(b.path(name + ".log"))
 	if err != nil {
@@ -89,9 +98,13 @@ func freeAddress() (string, error) {
 	return listener.Addr().String(), listener.Close()
 }
 
-// rowhouse serves as in production: everything checked, every limit counted, and a line a request in the log. The program is that of a tree.
-func (b *bench) rowhouse(ctx context.Context, program, url string) (*server, error) {
-	return b.serve(ctx, program, "/readyz", []string{"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + b.keys}, program, "serve")
+// rowhouse serves the database of a tree, at url, as in production: everything checked, every limit counted, and a line a request in the log.
+func (b *bench) rowhouse(ctx context.Context, t tree, url string) (*server, error) {
+	s, err := b.serve(ctx, t.program, "/readyz", []string{"DATABASE_URL=" + url, "TOKEN_SIGNING_KEYS=" + b.keys}, t.program, "serve")
+	if err == nil {
+		s.database = t.database
+	}
+	return s, err
 }
 
 // floor serves the tables of the schema bare.
@@ -100,7 +113,61 @@ func (b *bench) floor(ctx context.Context, url string, audit bool) (*server, err
 	if audit {
 		name = auditedName
 	}
-	return b.serve(ctx, name, "/", nil, "floor", "-address", "ADDRESS", "-database", url+"&search_path=bare&pool_max_conns=8", fmt.Sprintf("-audit=%t", audit))
+	s, err := b.serve(ctx, name, "/", nil, "floor", "-address", "ADDRESS", "-database", url+"&search_path=bare&pool_max_conns=8", fmt.Sprintf("-audit=%t", audit))
+	if err == nil {
+		s.database = database
+	}
+	return s, err
+}
+
+// prestConfig is of pREST: it checks a token, and may do anything with one table.
+const prestConfig = `
+[http]
+host = "localhost"
+[pg]
+host = %q
+user = "postgres"
+database = %q
+maxopenconn = 16
+maxidleconn = 16
+single = true
+cache = true
+[ssl]
+mode = "disable"
+[jwt]
+default = true
+key = %q
+algo = "HS256"
+[access]
+restrict = true
+[[access.tables]]
+name = "items"
+permissions = ["read", "write", "delete"]
+fields = ["*"]
+`
+
+// prest serves the floor's tables by pREST (prestd.com), which is built elsewhere. It reads each answer from PostgreSQL as JSON.
+func (b *bench) prest(ctx context.Context, program string) (*server, error) {
+	if err := os.Symlink(program, b.path("prestd")); err != nil {
+		return nil, err
+	}
+	socket, err := b.socketDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(b.path("prest.toml"), fmt.Appendf(nil, prestConfig, socket, database, b.keys), 0o600); err != nil {
+		return nil, err
+	}
+	s, err := b.serve(ctx, prestName, "/_health", []string{"PREST_CONF=" + b.path("prest.toml"), "PREST_HTTP_PORT=$PORT", "HOME=" + b.dir}, "prestd")
+	if err != nil {
+		return nil, err
+	}
+	encoded := base64.RawURLEncoding.EncodeToString
+	token := encoded([]byte(`{"alg":"HS256","typ":"JWT"}`)) + "." + encoded(fmt.Appendf(nil, `{"sub":"bench","exp":%d}`, time.Now().Add(time.Hour).Unix()))
+	mac := hmac.New(sha256.New, []byte(b.keys))
+	mac.Write([]byte(token))
+	s.database, s.asked = database, []string{"PREST=/" + database + "/bare/items", "TOKEN=" + token + "." + encoded(mac.Sum(nil))}
+	return s, nil
 }
 
 // cpu is what a process and all below it have used, in seconds.
