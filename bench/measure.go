@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -172,7 +173,8 @@ func (b *bench) contest(ctx context.Context, l load, names []string, warm int, s
 		for _, name := range names {
 			m, err := put(name, b.seconds)
 			if err != nil {
-				return err
+				log, _ := os.ReadFile(b.path(name + ".log"))
+				return fmt.Errorf("%s: %w\n%s", name, err, log[max(0, len(log)-2000):])
 			}
 			say("%-22s %2d  %-16s %7.0f/s", m.load, m.conns, m.server, m.rate)
 			b.measured = append(b.measured, m)

@@ -204,7 +204,10 @@ func peak(pid int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(text), "VmHWM:")
+	_, rest, alive := strings.Cut(string(text), "VmHWM:")
+	if !alive {
+		return 0, fmt.Errorf("process %d has ended", pid)
+	}
 	kib, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 	return kib / 1024, err
 }
