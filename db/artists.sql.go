@@ -22,11 +22,16 @@ SELECT artists.is_active AS works,
        coalesce((
             SELECT jsonb_agg(jsonb_build_object('From', p.starts_at, 'To', p.ends_at))
                    FILTER (WHERE p.status <> 'cancelled' AND p.ends_at > $2::timestamptz)
-              FROM appointments p
-             WHERE p.tenant_id = $1
-               AND p.artist_id = $3
-               AND p.starts_at > $2::timestamptz - interval '24 hours'
-               AND p.starts_at < $4::timestamptz), '[]')::jsonb AS booked
+              FROM (SELECT appointments.starts_at,
+                           appointments.ends_at,
+                           appointments.status
+                      FROM appointments
+                     WHERE appointments.tenant_id = $1
+                       AND appointments.artist_id = $3
+                       AND appointments.starts_at > $2::timestamptz - interval '24 hours'
+                       AND appointments.starts_at < $4::timestamptz
+                     ORDER BY appointments.starts_at
+                   ) AS p), '[]')::jsonb AS booked
   FROM artists
  WHERE artists.tenant_id = $1
    AND artists.id = $3
@@ -48,7 +53,8 @@ type ArtistBookingsRow struct {
 // ArtistBookings reads when an artist is not free between two moments, as pairs of the beginnings and ends of what is
 // booked, and what the tenant has set; of one who works here no more, in which works is false. pgx.ErrNoRows when the
 // tenant has none of that id. What began earlier than a day before is over. What was cancelled is left out last: if it were
-// a condition of the rows, they would be met by the index that lets none overlap, which has an artist's in no order.
+// a condition of the rows, they would be met by the index that lets none overlap, which has an artist's in no order; and were they not
+// asked for in order, by that of when they were made wherever an artist is expected to have one.
 func (q *Queries) ArtistBookings(ctx context.Context, arg ArtistBookingsParams) (ArtistBookingsRow, error) {
 	row := q.db.QueryRow(ctx, artistBookings,
 		arg.TenantID,

@@ -36,10 +36,7 @@ const modestly = 100
 var ends = map[string]bool{"TenantDelete": true, "TenantEraseNow": true, "TenantSuspend": true}
 
 // counts are the calls that read more of a table, and why.
-var counts = map[string]map[string]string{
-	"QuotaSet":       {"items": "it counts what there is"},
-	"ArtistBookings": {"appointments": "where one of an artist is expected, the index of his appointments by when they were made is as good as that by when they are"},
-}
+var counts = map[string]map[string]string{"QuotaSet": {"items": "it counts what there is"}}
 
 // What a statement is planned for: any values, as the server plans what it has run some times, or those that it is run with. A list has
 // it chosen by its door.
