@@ -629,13 +629,16 @@ func TestArchiveRoundTrip(t *testing.T) {
 		if said := v.run("erase", v.archived.tenant(), "--confirm", "archived"); json.Unmarshal([]byte(said[strings.Index(said, "{"):]), &signed) != nil || signed.Signature == "" {
 			t.Fatalf("the certificate: %s", said)
 		}
-		// Those of what the erasure itself has written are among its rows of events and of jobs.
+		rows := map[string]int{}
 		for name, text := range was {
-			table, _, _ := strings.Cut(strings.TrimPrefix(name, "tables/"), "/")
-			if !strings.HasPrefix(name, "tables/") || table == "audit_events" || table == "jobs" {
-				continue
+			if of, ok := strings.CutPrefix(name, "tables/"); ok {
+				table, _, _ := strings.Cut(of, "/") // which has more files than one when it is large
+				rows[table] += strings.Count(text, "\n")
 			}
-			if n := strings.Count(text, "\n"); signed.Certificate.Rows[table] != n {
+		}
+		for table, n := range rows {
+			// Those of what the erasure itself has written are among its rows of events and of jobs.
+			if table != "audit_events" && table != "jobs" && signed.Certificate.Rows[table] != n {
 				t.Errorf("of %d %s the certificate has %d", n, table, signed.Certificate.Rows[table])
 			}
 		}

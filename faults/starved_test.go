@@ -88,7 +88,6 @@ func (c *crowded) ask(clients, requests, imports int) {
 	for range clients {
 		all.Go(func() {
 			one := c.who.client()
-			one.http.Timeout = 5 * hung // late is what it is to be
 			defer one.http.CloseIdleConnections()
 			for n := next.Add(1); n <= int64(requests); n = next.Add(1) {
 				k := kinds[n%int64(len(kinds))]
@@ -100,7 +99,6 @@ func (c *crowded) ask(clients, requests, imports int) {
 	for n := range imports {
 		all.Go(func() {
 			one := c.who.client()
-			one.http.Timeout = 5 * hung // late is what it is to be
 			defer one.http.CloseIdleConnections()
 			var body strings.Builder
 			for i := range lines() {
