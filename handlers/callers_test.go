@@ -49,25 +49,26 @@ func (w *world) callers(h house) (all []caller) {
 	stranger := named("stranger")
 	add("stranger", false, false, byHeader(w.token(stranger)))
 
-	for name, by := range map[string]struct {
+	for _, by := range []struct {
+		name   string
 		person person
 		set    string
 		alive  bool
 	}{
-		"key":              {h.people["admin"], `name = 'all'`, true},
-		"key, reading":     {h.people["admin"], `scopes = '{users:read,items:read,keys:read,audit:read}'`, true},
-		"key, own":         {h.people["admin"], `scopes = '{users:read:own,users:write:own,keys:read:own,keys:write:own}'`, true},
-		"key of a member":  {h.people["member"], `name = 'all'`, true},
-		"key of an artist": {h.people["artist"], `name = 'all'`, true},
-		"key, revoked":     {h.people["admin"], `revoked_at = now()`, false},
-		"key, expired":     {h.people["admin"], `expires_at = now()`, false},
-		"key, inactive":    {inactive, `name = 'all'`, false},
+		{"key", h.people["admin"], `name = 'all'`, true},
+		{"key, reading", h.people["admin"], `scopes = '{users:read,items:read,keys:read,audit:read}'`, true},
+		{"key, own", h.people["admin"], `scopes = '{users:read:own,users:write:own,keys:read:own,keys:write:own}'`, true},
+		{"key of a member", h.people["member"], `name = 'all'`, true},
+		{"key of an artist", h.people["artist"], `name = 'all'`, true},
+		{"key, revoked", h.people["admin"], `revoked_at = now()`, false},
+		{"key, expired", h.people["admin"], `expires_at = now()`, false},
+		{"key, inactive", inactive, `name = 'all'`, false},
 	} {
 		text, parts := auth.NewAPIKey(h.id)
 		w.db.Exec(`INSERT INTO api_keys (tenant_id, user_id, name, key_prefix, hash) SELECT $1, u.id, $5, $3, $4 FROM users u WHERE u.tenant_id = $1 AND u.account_id = $2`,
 			h.id, by.person.account, parts.Prefix, parts.Hash, h.canary)
 		w.db.Exec(`UPDATE api_keys SET `+by.set+` WHERE tenant_id = $1 AND key_prefix = $2`, h.id, parts.Prefix)
-		add(name, by.alive, by.alive, func(r request) request { return byKey(text, r) })
+		add(by.name, by.alive, by.alive, func(r request) request { return byKey(text, r) })
 	}
 
 	for _, power := range []string{"superuser", "staff"} {
