@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"text/template"
 
 	schema "rowhouse/sql"
@@ -57,7 +58,7 @@ func Grow(ctx context.Context, events int, file string) error {
 	})
 }
 
-// growth puts a load on each stage in turns. An address that ends in a cursor is that of the page in the middle of its giant's items.
+// growth puts a load on each stage in turns. An address that lacks its cursor gets that of the page in the middle of the giant's items.
 func (b *bench) growth(ctx context.Context, l load, servers map[string]*server) error {
 	if err := b.tidy(ctx); err != nil {
 		return err
@@ -65,7 +66,7 @@ func (b *bench) growth(ctx context.Context, l load, servers map[string]*server) 
 	loads := map[string]load{}
 	for _, t := range b.trees {
 		of := l
-		if l.name == "page in the middle" {
+		if strings.HasSuffix(l.address, "cursor=") {
 			cursor, err := b.cursor(ctx, servers[t.program], t.rows.giant/50/2)
 			if err != nil {
 				return err
