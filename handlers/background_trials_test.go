@@ -242,7 +242,7 @@ func tryWebhooks(add adding) {
 			add(name+" "+what, none+"; "+endpoint("B", "{b}", "'{admin.u}'", "NULL", "NULL", "NULL"), binding, call)
 			add(name+" "+what+", where it is disabled", none+"; "+endpoint("B", "{b}", "'{admin.u}'", "NULL", "now()", "'asked'"), binding, call)
 			if name == "an admin" || name == "nobody" {
-				for many, scene := range map[string]string{"fifty": fifty("B", 49, "NULL", "NULL"), "fifty disabled": fifty("B", 60, "now()", "'asked'"), "fifty in A": fifty("A", 60, "NULL", "NULL"), "forty-nine": fifty("B", 48, "NULL", "NULL")} {
+				for many, scene := range map[string]string{"fifty": fifty("B", 49, "NULL", "NULL"), "fifty disabled": fifty("B", 60, "now()", "'asked'"), "fifty in A": fifty("A", 60, "NULL", "NULL"), "sixty": fifty("B", 60, "NULL", "NULL"), "forty-nine": fifty("B", 48, "NULL", "NULL")} {
 					add(name+" "+what+", where there are "+many, none+"; "+endpoint("B", "{b}", "'{admin.u}'", "NULL", "NULL", "NULL")+scene, binding, call)
 					add(name+" "+what+", one that is disabled, where there are "+many, none+"; "+endpoint("B", "{b}", "'{admin.u}'", "NULL", "now()", "'asked'")+scene+fifty("B", 0, "NULL", "NULL"), binding, call)
 				}
@@ -325,7 +325,7 @@ func tryIdentities(add adding) {
 		"it ended":                                  linked("'{both}'", "") + "; UPDATE identities SET ended_at = now()",
 		"the account, and another issuer's session": linked("'{both}'", "") + "; INSERT INTO identities (issuer, subject, account_id) VALUES ('j', 's', '{nobody}')" + strings.ReplaceAll(session, "'i', 's'", "'j', 's'"),
 		"it ended before it was linked":             "INSERT INTO identities (issuer, subject, ended_at) VALUES ('i', 's', now())",
-		"other subjects":                            proven + "INSERT INTO identities (issuer, subject, account_id) VALUES ('i', 't', '{nobody}'), ('j', 's', '{nobody}')",
+		"other subjects":                            proven + "INSERT INTO identities (issuer, subject, account_id) VALUES ('i', 'a', '{admin-b}'), ('i', 't', '{nobody}'), ('j', 's', '{nobody}')",
 		"whom another subject is":                   proven + "INSERT INTO identities (issuer, subject, account_id) VALUES ('i', 't', '{both}')",
 		"whom another issuer's is":                  proven + "INSERT INTO identities (issuer, subject, account_id) VALUES ('j', 's', '{both}')",
 	} {

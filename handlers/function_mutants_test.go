@@ -246,7 +246,7 @@ func (s *stage) constant(text string) string {
 		switch from := when.Sub(s.now); {
 		case err == nil && from%time.Second == 0:
 			return fmt.Sprintf("now%+ds", int(from.Seconds()))
-		case err == nil && from > 0 && from < time.Minute: // of the clock, not of the transaction
+		case err == nil && from > 0 && from < time.Hour: // of the clock, not of the transaction, which trials share
 			return "about now"
 		}
 		return at
@@ -473,6 +473,10 @@ var functionSurvivors = map[string]string{
 	"expire_rows: FOR UPDATE that waits":                                                                                           "only a row that another transaction holds tells it, and what trials are made of is not committed",
 	"expire_rows: without FOR UPDATE (2)":                                                                                          "the DELETE locks the same rows; who deletes beside it would be waited for",
 	"expire_rows: FOR UPDATE that waits (2)":                                                                                       "only a row that another transaction holds tells it, and what trials are made of is not committed",
+	"expire_deliveries: without FOR UPDATE":                                                                                        "the DELETE locks the same rows; who deletes beside it would be waited for",
+	"expire_deliveries: FOR UPDATE that waits":                                                                                     "only a row that another transaction holds tells it, and what trials are made of is not committed",
+	"end_webhooks: without OR tg_op = 'DELETE'":                                                                                    "the foreign key takes the user from what was disabled before",
+	"end_webhooks: without new in coalesce":                                                                                        "after an UPDATE nobody asks what is returned",
 	"expire_deliveries: without AND e.tenant_id = current_tenant()":                                                                "the rows that go are held to the tenant outside; fewer would go at a time",
 	"ask_job: without FOR UPDATE":                                                                                                  "the DELETE locks the same rows; who deletes beside it would be waited for",
 	"ask_job: FOR UPDATE that waits":                                                                                               "only a row that another transaction holds tells it, and what trials are made of is not committed",
