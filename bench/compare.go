@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strconv"
-
-	schema "rowhouse/sql"
 )
 
 // beforeName is the server of the release that this one is compared with.
@@ -16,20 +14,15 @@ const beforeName = "before"
 func Compare(ctx context.Context, before, prest, only string) error {
 	trees := []tree{{".", database, rowhouseName, duel.rows}, {before, "before", beforeName, duel.rows}}
 	return run(ctx, duel, trees, func(b *bench) error {
-		servers := map[string]*server{}
-		for _, t := range trees {
-			s, err := b.rowhouse(ctx, t, b.postgres.URL(schema.Server, t.database))
-			if err != nil {
-				return err
-			}
-			defer s.stop()
-			servers[t.program] = s
+		servers, stop, err := b.served(ctx)
+		defer stop()
+		if err != nil {
+			return err
 		}
 		floor, err := b.floor(ctx, b.postgres.URL("postgres", database), false)
 		if err != nil {
 			return err
 		}
-		defer floor.stop()
 		servers[floorName] = floor
 		all := []string{rowhouseName, beforeName, floorName}
 		if prest != "" {
@@ -37,7 +30,6 @@ func Compare(ctx context.Context, before, prest, only string) error {
 			if err != nil {
 				return err
 			}
-			defer peer.stop()
 			servers[prestName] = peer
 			all = append(all, prestName)
 		}

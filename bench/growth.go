@@ -8,8 +8,6 @@ import (
 	"os"
 	"strings"
 	"text/template"
-
-	schema "rowhouse/sql"
 )
 
 // stages are databases of the same kind, from small to large. Each is a tree whose program and database have its name.
@@ -32,14 +30,10 @@ const warmUp = 10
 func Grow(ctx context.Context, events int, file string) error {
 	trees := stages(events)
 	return run(ctx, size{pace: steady}, trees, func(b *bench) error {
-		servers := map[string]*server{}
-		for _, t := range trees {
-			s, err := b.rowhouse(ctx, t, b.postgres.URL(schema.Server, t.database))
-			if err != nil {
-				return err
-			}
-			defer s.stop()
-			servers[t.program] = s
+		servers, stop, err := b.served(ctx)
+		defer stop()
+		if err != nil {
+			return err
 		}
 		const page = "/api/v1/items?page_size=50"
 		for _, l := range []load{
@@ -120,12 +114,7 @@ func (b *bench) curves() (all []curve) {
 		c := curve{Load: load[0].Load}
 		for i, stage := range load {
 			p := point{Stage: stage.Server, MS: stage.ServerCPU() + stage.PostgresCPU()} // seconds for 1000 requests are milliseconds for one
-			p.Ratio = p.MS
-			if i > 0 {
-				p.Ratio /= c.Points[0].MS
-			} else {
-				p.Ratio = 1
-			}
+			p.Ratio = p.MS / (load[0].ServerCPU() + load[0].PostgresCPU())
 			p.X, p.Y = float64(i)*stageWidth, -min(highest, p.Ratio)*ratioHeight
 			c.Points = append(c.Points, p)
 		}
@@ -160,7 +149,7 @@ func (b *bench) drawn(file string) error {
 	}
 	var text bytes.Buffer
 	err = layout.ExecuteTemplate(&text, "growth.svg.tmpl", map[string]any{
-		"Curves": curves, "Sizes": sizes, "Width": 2 * stageWidth, "One": -ratioHeight, "Flat": -flat * ratioHeight, "Top": -highest * ratioHeight,
+		"Curves": curves, "Sizes": sizes, "Width": 2 * stageWidth, "One": -ratioHeight, "Flat": -flat * ratioHeight,
 	})
 	if err != nil {
 		return err

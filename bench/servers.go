@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	schema "rowhouse/sql"
 )
 
 // A server is a process that is measured.
@@ -105,6 +107,24 @@ func (b *bench) rowhouse(ctx context.Context, t tree, url string) (*server, erro
 		s.database = t.database
 	}
 	return s, err
+}
+
+// served are servers of all trees, by their programs, until stop; which also ends those that began before an error.
+func (b *bench) served(ctx context.Context) (servers map[string]*server, stop func(), err error) {
+	servers = map[string]*server{}
+	stop = func() {
+		for _, s := range servers {
+			s.stop()
+		}
+	}
+	for _, t := range b.trees {
+		s, err := b.rowhouse(ctx, t, b.postgres.URL(schema.Server, t.database))
+		if err != nil {
+			return servers, stop, err
+		}
+		servers[t.program] = s
+	}
+	return servers, stop, nil
 }
 
 // floor serves the tables of the schema bare.

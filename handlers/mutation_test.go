@@ -138,7 +138,7 @@ func TestMutants(t *testing.T) {
 	base := probed(t)
 	verdicts, leaks := make([]string, len(all)), make([]bool, len(all))
 	t.Cleanup(func() { // when all of them have ended
-		if step > 1 || t.Failed() {
+		if step > 1 || t.Failed() || slices.Contains(verdicts, "") { // not each was run
 			return
 		}
 		var list strings.Builder
@@ -385,22 +385,22 @@ func (p *probe) run(t *testing.T, policies bool, rewrite func(string) string) (a
 	w.db.Exec(`UPDATE invitations SET email = 'another@example.com' WHERE tenant_id = $1 AND id = $2`, w.B.id, w.B.own.UUID()) // or it is void with the next
 	ask("guest", call("POST", "/invitations/accept").json(`{"token":"`+p.invitation[ids.InvitationID(w.B.item)]+`","password":"a new harbour"}`))
 	// What the user of B has whose id is that of drift in A is as it was, each time that drift loses his.
-	whole := func() {
+	restore := func() {
 		w.db.Exec(`UPDATE sessions SET revoked_at = NULL WHERE account_id = $1`, w.B.people["drift"].account)
 		w.db.Exec(`UPDATE accounts SET is_active = true WHERE id = $1`, w.B.people["drift"].account)
 		w.db.Exec(`UPDATE api_keys SET revoked_at = NULL WHERE tenant_id = $1`, w.B.id)
 		w.db.Exec(`UPDATE webhooks SET disabled_at = NULL, disabled_reason = NULL, user_id = $2 WHERE tenant_id = $1`, w.B.id, w.B.own.UUID())
 		w.db.Exec(`UPDATE invitations SET invited_by = $2 WHERE tenant_id = $1`, w.B.id, w.B.own.UUID())
 	}
-	whole()
+	restore()
 	ask("drift", call("POST", "/auth/email/verify").json(`{"token":"`+p.mailed+`"}`))
 	ask("nobody", call("POST", "/auth/password/reset").json(`{"token":"`+p.forgotten+`","password":"a new harbour"}`))
-	whole()
+	restore()
 	shut := w.server.doors.Atomic(t.Context(), func(tx *tenancy.Tx) error {
 		return Shut(t.Context(), tx, rest.Caller{Operation: "hook.clerk"}, w.B.people["drift"].account)
 	})
 	all = append(all, exchanged{"drift is shut", fmt.Sprint(shut)})
-	whole()
+	restore()
 	ask("drift", w.as(w.B.people["drift"], call("DELETE", "/me")))
 	ask("artist", w.as(w.B.people["artist"], call("POST", "/auth/logout-all")))
 
