@@ -82,7 +82,7 @@ var deciding = map[string]string{
 	"tenancy.dbtx.QueryRow":           "8b79d9ca4c",
 	"tenancy.statement":               "3557580edf",
 	"tenancy.trip":                    "470c0bf265",
-	"tenancy.trip.send":               "1f8d1f05b4",
+	"tenancy.trip.send":               "e93e4ce2d5",
 	"tenancy.trip.skip":               "15eba68117",
 	"tenancy.passColumn":              "a3a504eef5",
 	"tenancy.trip.close":              "d5c3e7c565",

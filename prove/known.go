@@ -565,7 +565,7 @@ var places = map[string]map[string]pardon{
 		"tenancy.scope.rebinding":      {"the same, from no role", "76e78b0007"},
 		"tenancy.shapes.make":          {"an accessor's statement with NULL, true, false and words of letters in the place of parameters that are these", "5ed26eba28"},
 		"tenancy.shapes.of":            {"the same, made before", "19991d8768"},
-		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "3b618abc91"},
+		"tenancy.trip.send":            {"what all of these have put together, and nothing else", "2ea8546f8b"},
 		"tenancy.txDoor.open":          {"an accessor's statement behind its scope's binding, unless that is bound already", "d5c816882a"},
 	},
 	"exec": {

@@ -49,14 +49,11 @@ func newTallies() *tallies {
 
 // entered says of an outcome that the door of the tenant was passed: nobody uses up the quota of a tenant that he cannot enter.
 func entered(err error) bool {
-	var said *pgconn.PgError
-	switch {
-	case err == nil, errors.Is(err, pgx.ErrNoRows):
+	if err == nil || errors.Is(err, pgx.ErrNoRows) {
 		return true
-	case !errors.As(err, &said):
-		return false
 	}
-	return refused[said.Code] == nil && !(said.Code == overQuota && quotaExceeded(said.Detail).header != nil)
+	said, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && refused[said.Code] == nil && !(said.Code == overQuota && quotaExceeded(said.Detail).header != nil)
 }
 
 // tally counts a request that was answered.

@@ -284,10 +284,12 @@ func (t *trip) send(ctx context.Context) error {
 	if from := t.seen.Traceparent(); from != "" {
 		t.statements = slices.Insert(t.statements, len(t.statements)-1, statement{bindTrace, []any{from}})
 	}
-	batch := &pgx.Batch{}
-	for _, s := range t.statements {
+	queries := make([]pgx.QueuedQuery, len(t.statements))
+	batch := &pgx.Batch{QueuedQueries: make([]*pgx.QueuedQuery, len(t.statements))}
+	for i, s := range t.statements {
 		t.database.remember(s.sql)
-		batch.Queue(s.sql, s.args...)
+		queries[i].SQL, queries[i].Arguments = s.sql, s.args
+		batch.QueuedQueries[i] = &queries[i]
 	}
 	t.results = t.conn.SendBatch(context.WithoutCancel(ctx), batch)
 	for _, s := range t.statements[:len(t.statements)-1] {
