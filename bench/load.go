@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -58,7 +59,7 @@ var wrkResult = regexp.MustCompile(`RESULT (\d+) (\d+) (\d+) (\d+) (\d+)`)
 func (b *bench) wrk(ctx context.Context, s *server, l load, seconds int) (measurement, error) {
 	m := measurement{load: l.name, conns: l.conns, server: s.name}
 	cmd := exec.CommandContext(ctx, "wrk", "-t1", "-c"+strconv.Itoa(l.conns), fmt.Sprintf("-d%ds", seconds), "--timeout", "10s", "-s", b.path("requests.lua"), s.base)
-	cmd.Env = append(append(os.Environ(), s.asked...), "OPERATION="+l.request, "ROWS="+b.file(s.database, l.rows), "ADDRESS="+l.address, "PASSWORD="+password)
+	cmd.Env = append(slices.Clone(s.asked), "OPERATION="+l.request, "ROWS="+b.file(s.database, l.rows), "ADDRESS="+l.address, "PASSWORD="+password)
 	err := b.watch(&m, s.process.Process.Pid, func() error {
 		output, err := cmd.CombinedOutput()
 		said := wrkResult.FindSubmatch(output)
@@ -67,6 +68,9 @@ func (b *bench) wrk(ctx context.Context, s *server, l load, seconds int) (measur
 		}
 		n := func(i int) float64 { n, _ := strconv.ParseFloat(string(said[i]), 64); return n }
 		m.requests, m.rate, m.failed, m.p50, m.p99 = n(1), n(1)/n(2)*1e6, int(n(3)), n(4)/1000, n(5)/1000
+		if float64(m.failed) == m.requests {
+			return fmt.Errorf("%s, %s: no answer is a 2xx", l.name, s.name)
+		}
 		return nil
 	})
 	return m, err
