@@ -210,7 +210,7 @@ func (w *world) answers() string {
 		`SELECT coalesce(string_agg(concat_ws(' | ', name, description, price_cents), E'\n' ORDER BY name, price_cents), '') FROM items`,
 		`SELECT coalesce(string_agg(concat_ws(' | ', username, email, name, is_active), E'\n' ORDER BY username), '') FROM accounts`,
 		`SELECT coalesce(string_agg(concat_ws(' | ', action, entity_type, before, after), E'\n' ORDER BY action, entity_type, before::text, after::text), '') FROM audit_events`,
-		`SELECT coalesce(string_agg(concat_ws(' | ', action, reason), E'\n' ORDER BY action, reason), '') FROM account_events`,
+		`SELECT coalesce(string_agg(concat_ws(' | ', action, reason), E'\n' ORDER BY action, reason), '') FROM account_events WHERE action <> 'tenant.refused'`, // noted after the answer
 		`SELECT coalesce(string_agg(concat_ws(' | ', username, birthdate, is_active), E'\n' ORDER BY username), '') FROM users`,
 	} {
 		b.WriteString(testdb.Value[string](w.db, sql) + "\n")
