@@ -69,7 +69,7 @@ func (b *bench) wrk(ctx context.Context, s *server, l load, seconds int) (measur
 		n := func(i int) float64 { n, _ := strconv.ParseFloat(string(said[i]), 64); return n }
 		m.requests, m.rate, m.failed, m.p50, m.p99 = n(1), n(1)/n(2)*1e6, int(n(3)), n(4)/1000, n(5)/1000
 		if float64(m.failed) == m.requests {
-			return fmt.Errorf("%s, %s: no answer is a 2xx", l.name, s.name)
+			return fmt.Errorf("%s: no answer is a 2xx", s.name)
 		}
 		return nil
 	})
